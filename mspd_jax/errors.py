@@ -1,0 +1,8 @@
+"""The one exception that a launch main turns into a line of text and exit code 2."""
+
+
+class InputError(ValueError):
+    """Something the user gave cannot be used.
+
+    The message is one line: what was given, what is accepted, how to mend it.
+    """
