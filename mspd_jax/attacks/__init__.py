@@ -1,1 +1,42 @@
-"""TODO."""
+"""Attacks: per-example functions that propose a changed image inside a ball.
+
+Every attack is called `(key, predict, image, label, *, eps, norm, ...)` and returns a
+`Proposal`; `mspd_jax.evaluate.judge` decides whether it is one.
+"""
+
+from mspd_jax.attacks._ball import (
+    NORMS,
+    ascend,
+    ascent_direction,
+    ball_noise,
+    check_norm,
+    project,
+    random_start,
+)
+from mspd_jax.attacks._bim import bim
+from mspd_jax.attacks._fgsm import fgsm
+from mspd_jax.attacks._losses import cross_entropy, fooled, margin, objective
+from mspd_jax.attacks._pgd import pgd
+from mspd_jax.attacks._proposal import Proposal
+from mspd_jax.attacks._registry import ATTACKS, resolve_attack, resolve_attacks
+
+__all__ = [
+    "ATTACKS",
+    "NORMS",
+    "Proposal",
+    "ascend",
+    "ascent_direction",
+    "ball_noise",
+    "bim",
+    "check_norm",
+    "cross_entropy",
+    "fgsm",
+    "fooled",
+    "margin",
+    "objective",
+    "pgd",
+    "project",
+    "random_start",
+    "resolve_attack",
+    "resolve_attacks",
+]

@@ -1,0 +1,18 @@
+"""What every attack returns."""
+
+from typing import NamedTuple
+
+import jax
+
+
+class Proposal(NamedTuple):
+    """An attacked image, as the attack claims it; `evaluate.judge` decides.
+
+    Attributes:
+      image: [H, W, C], meant to lie in the eps ball around the original and in [0, 1].
+      loss: [], what the attack maximized (`objective`), at `image`. It is -inf where
+        no finite value was met, and `image` is then the original.
+    """
+
+    image: jax.Array
+    loss: jax.Array

@@ -1,0 +1,46 @@
+"""How far a measured share may be from the true one."""
+
+from statistics import NormalDist
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Interval(NamedTuple):
+    """Bounds of a proportion, float64 in [0, 1].
+
+    Attributes:
+      low: lower bound.
+      high: upper bound.
+    """
+
+    low: np.ndarray
+    high: np.ndarray
+
+
+def wilson_interval(successes, n, *, confidence=0.95) -> Interval:
+    """Two-sided interval for the probability behind `successes` out of `n`.
+
+    The true probability p is inside in about `confidence` of all repetitions:
+        |p - s/n| <= z sqrt(p (1 - p) / n),    z = Phi^-1((1 + confidence) / 2),
+    solved for p. Unlike s/n +- z * error it stays in [0, 1] and has a width at s = 0
+    and s = n. It is approximate: for tables, never for certificates.
+
+    successes, n: counts, int or arrays that broadcast. Computed on the host in float64;
+    n = 0 says nothing and gives (0, 1). Wilson 1927.
+    """
+    if not 0.0 < confidence < 1.0:
+        raise ValueError(f"confidence must be between 0 and 1; got {confidence}")
+    successes, n = np.asarray(successes, np.float64), np.asarray(n, np.float64)
+    if np.any(successes < 0) or np.any(successes > n):
+        raise ValueError(f"successes must be in 0..n; got {successes} of {n}")
+    z = NormalDist().inv_cdf((1.0 + confidence) / 2.0)
+    total = np.maximum(n, 1.0)
+    share = successes / total
+    center = (share + z**2 / (2 * total)) / (1 + z**2 / total)
+    spread = np.sqrt(share * (1 - share) / total + (z / (2 * total)) ** 2)
+    half = z * spread / (1 + z**2 / total)
+    # Exact ends: rounding may leave 1e-17 where the algebra gives 0 or 1.
+    low = np.where(successes == 0, 0.0, center - half)
+    high = np.where(successes == n, 1.0, center + half)
+    return Interval(np.where(n == 0, 0.0, low), np.where(n == 0, 1.0, high))
