@@ -1,1 +1,24 @@
-"""TODO."""
+"""Sources of images (embedded digits, TFDS, folders, arrays) and 8-bit files.
+
+Images are float32 [H, W, C] in [0, 1]; labels are integers, -1 where unknown.
+"""
+
+from mspd_jax.data._check import check_compatible, load_arrays
+from mspd_jax.data._image import read_image
+from mspd_jax.data._open import open_source
+from mspd_jax.data._quantize import quantize
+from mspd_jax.data._record import Record, Source
+from mspd_jax.data._write import encode_png, write_file, write_png
+
+__all__ = [
+    "Record",
+    "Source",
+    "check_compatible",
+    "encode_png",
+    "load_arrays",
+    "open_source",
+    "quantize",
+    "read_image",
+    "write_file",
+    "write_png",
+]

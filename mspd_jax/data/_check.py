@@ -1,0 +1,90 @@
+"""Whether a model can read a source, and a whole source as arrays."""
+
+import numpy as np
+
+from mspd_jax.data._record import as_float
+from mspd_jax.errors import InputError
+
+
+def check_compatible(source, *, image_shape, num_classes):
+    """Raise InputError unless a model of that shape and class count can read `source`.
+
+    image_shape: (H, W, C) that the model accepts. Unreadable images are passed over:
+    the driver reports them. Where the source does not know its shapes every image is
+    read until one differs.
+    """
+    image_shape = tuple(image_shape)
+    for position, shape in _shapes(source):
+        if shape is not None and shape != image_shape:
+            raise InputError(
+                f"source {source.spec!r}: {_where(source, position)} is {_say(shape)} "
+                f"but the model reads {_say(image_shape)}; give images of that size or "
+                "another model"
+            )
+    if source.num_classes is not None and source.num_classes != num_classes:
+        raise InputError(
+            f"source {source.spec!r} has {source.num_classes} classes but the model "
+            f"has {num_classes}; give the model that was trained for this data"
+        )
+    if source.max_label >= num_classes:
+        raise InputError(
+            f"source {source.spec!r} has labels up to {source.max_label} but the model "
+            f"has {num_classes} classes (0 to {num_classes - 1})"
+        )
+
+
+def load_arrays(source):
+    """All images and labels of a source, for training.
+
+    Returns images [n, H, W, C], uint8 where every image is 8-bit and float32 in [0, 1]
+    otherwise, and labels int32 [n] (-1 = unknown). Unlike the driver it stops at an
+    unreadable image (InputError): a training set must be whole.
+    """
+    images, labels = None, np.empty(len(source.indices), np.int32)
+    for position in range(len(source.indices)):
+        record = source.read(position)
+        if images is None:
+            images = np.empty((len(labels), *record.image.shape), np.uint8)
+        if record.image.shape != images.shape[1:]:
+            raise InputError(
+                f"source {source.spec!r}: {_where(source, position)} is "
+                f"{_say(record.image.shape)} but the first image is "
+                f"{_say(images.shape[1:])}; training needs one size"
+            )
+        labels[position] = record.label
+        stored = record.image
+        if images.dtype == np.uint8:
+            levels = np.rint(stored * np.float32(255)).astype(np.uint8)
+            if np.array_equal(as_float(levels), stored):
+                stored = levels
+            else:
+                images = as_float(images)
+        images[position] = stored
+    return images, labels
+
+
+def _shapes(source):
+    count = len(source.indices)
+    if source.shape_of is not None:
+        return ((position, source.shape_of(position)) for position in range(count))
+    if source.image_shape is not None:
+        return [(0, source.image_shape)]
+    return ((position, _read_shape(source, position)) for position in range(count))
+
+
+def _read_shape(source, position):
+    try:
+        return source.read(position).image.shape
+    except InputError:
+        return None
+
+
+def _where(source, position):
+    if source.files is not None:
+        return source.files[position]
+    return f"image {source.indices[position]}"
+
+
+def _say(shape):
+    height, width, channels = shape
+    return f"{height}x{width} with {channels} channel{'s' if channels > 1 else ''}"

@@ -1,0 +1,175 @@
+"""`folder:PATH`: a run folder, class folders, flat `00042_7.png` files, or photos.
+
+Which of the four it is follows from what is there:
+
+1. `records.jsonl` (a folder that protect or revert wrote): the files, indices, labels
+   and names of its records.
+2. images in sub-folders: one class each. If all sub-folders are named by integers the
+   label is that integer (and the number of classes unknown), otherwise the classes
+   count through in the order of their names. The index is the place in the sorted
+   paths.
+3. images named INDEX_LABEL, such as `00042_7.png` (5 to 7 digits, 1 to 5 digits).
+4. other images: unlabelled photos; the index is the place in the sorted names.
+
+Hidden files and files without an image suffix are passed over. At opening only headers
+are read; what cannot be read surfaces at `Source.read`.
+"""
+
+import os
+import pathlib
+import re
+from typing import NamedTuple
+
+import numpy as np
+
+from mspd_jax.data._image import IMAGE_SUFFIXES, header_shape, read_image
+from mspd_jax.data._record import Record, Source, output_name
+from mspd_jax.data._run_folder import read_run_folder
+from mspd_jax.errors import InputError
+
+# Phones name photos 20240131_123456.jpg: more digits than an index and a label have.
+_FLAT = re.compile(r"(\d{5,7})_(\d{1,5})")
+
+
+class _Listing(NamedTuple):
+    """Images of a folder, (index, label, path, name) by index, and the classes."""
+
+    entries: list
+    num_classes: int | None
+    class_names: tuple[str, ...] | None
+
+
+def open_folder(spec, rest, *, limit):
+    """Source of the images of a folder; see the module for the four layouts."""
+    root = pathlib.Path(rest).expanduser()
+    if not root.is_dir():
+        problem = "is a file" if root.exists() else "does not exist"
+        raise InputError(
+            f"source {spec!r}: {root} {problem}, wanted a folder of images"
+        )
+    try:
+        listing = _list_folder(spec, root)
+    except OSError as error:
+        raise InputError(f"source {spec!r}: cannot list {root} ({error})") from error
+    _check_names(spec, listing.entries)
+    entries = listing.entries[:limit]
+    labels = [label for _, label, _, _ in listing.entries]
+    shapes = [_shape_or_none(path) for _, _, path, _ in entries]
+    known = set(shapes) - {None}
+
+    def read(position):
+        index, label, path, name = entries[position]
+        return Record(index, read_image(path), label, name)
+
+    return Source(
+        spec=spec,
+        indices=np.array([index for index, _, _, _ in entries], np.int64),
+        image_shape=known.pop() if len(known) == 1 else None,
+        num_classes=listing.num_classes,
+        max_label=max(labels),
+        class_names=listing.class_names,
+        labelled=max(labels) >= 0,
+        read=read,
+        shape_of=shapes.__getitem__,
+        files=tuple(str(path) for _, _, path, _ in entries),
+    )
+
+
+def _list_folder(spec, root):
+    if (root / "records.jsonl").is_file():
+        return _Listing(read_run_folder(spec, root), None, None)
+    children = sorted(p for p in root.iterdir() if not p.name.startswith("."))
+    images = [p for p in children if p.is_file() and _is_image(p)]
+    folders = [p for p in children if p.is_dir()]
+    inside = {folder: _walk(folder) for folder in folders}
+    nested = [path for paths in inside.values() for path in paths]
+    if images and nested:
+        raise InputError(
+            f"source {spec!r}: {root} holds images ({images[0].name}) as well as "
+            f"folders of images ({nested[0].relative_to(root)}); give one or the other"
+        )
+    if nested:
+        return _list_classes(root, inside)
+    if not images:
+        raise InputError(
+            f"source {spec!r}: no images in {root}; wanted files ending in "
+            f"{' '.join(sorted(IMAGE_SUFFIXES))}"
+        )
+    return _list_files(spec, images)
+
+
+def _list_classes(root, inside):
+    names = [folder.name for folder in inside]
+    numbered = all(re.fullmatch(r"\d{1,5}", name) for name in names)
+    labels = {name: int(name) if numbered else i for i, name in enumerate(names)}
+    paths = sorted((path, folder.name) for folder in inside for path in inside[folder])
+    entries = [
+        (
+            index,
+            labels[name],
+            path,
+            path.relative_to(root).with_suffix(".png").as_posix(),
+        )
+        for index, (path, name) in enumerate(paths)
+    ]
+    if numbered:
+        return _Listing(entries, None, None)
+    return _Listing(entries, len(names), tuple(names))
+
+
+def _list_files(spec, images):
+    matches = [_FLAT.fullmatch(path.stem) for path in images]
+    if not any(matches):
+        entries = [(i, -1, p, f"{p.stem}.png") for i, p in enumerate(images)]
+        return _Listing(entries, None, None)
+    if not all(matches):
+        other = images[matches.index(None)].name
+        flat = next(p.name for p, match in zip(images, matches, strict=True) if match)
+        raise InputError(
+            f"source {spec!r}: {flat} is named INDEX_LABEL but {other} is not; put "
+            "labelled images and photos into separate folders"
+        )
+    entries = sorted(
+        (int(match[1]), int(match[2]), path)
+        for path, match in zip(images, matches, strict=True)
+    )
+    for (index, _, path), (other, _, next_path) in zip(
+        entries, entries[1:], strict=False
+    ):
+        if index == other:
+            raise InputError(
+                f"source {spec!r}: {path.name} and {next_path.name} have the same "
+                "index; remove one"
+            )
+    return _Listing([(i, y, p, output_name(i, y)) for i, y, p in entries], None, None)
+
+
+def _check_names(spec, entries):
+    paths = {}
+    for _, _, path, name in entries:
+        if name in paths:
+            raise InputError(
+                f"source {spec!r}: {paths[name]} and {path} would both be written as "
+                f"{name}; rename or remove one"
+            )
+        paths[name] = path
+
+
+def _walk(folder):
+    found = []
+    for parent, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        paths = [pathlib.Path(parent, name) for name in files if name[0] != "."]
+        found += [path for path in paths if _is_image(path)]
+    return sorted(found)
+
+
+def _is_image(path):
+    return path.suffix.lower() in IMAGE_SUFFIXES
+
+
+def _shape_or_none(path):
+    try:
+        return header_shape(path, path)
+    except InputError:
+        return None

@@ -1,0 +1,83 @@
+"""Rounding to 8 bits without leaving the ball around the original."""
+
+import math
+
+import numpy as np
+
+# Float32 holds k/255 and eps to within 8e-6 of a level, so eps = 8/255 around an 8-bit
+# original must still reach exactly 8 levels: 2e-5 of a level is 8e-8 in pixel units.
+_GUARD = 2e-5
+
+
+def quantize(image, original, *, eps, norm):
+    """8-bit image near `image` inside the eps ball around `original`.
+
+    linf: every pixel takes the level nearest to `image` among
+        max(0, ceil(255 (original - eps))) ... min(255, floor(255 (original + eps))),
+    so the result is the nearest 8-bit image of the ball.
+    l2: the nearest level everywhere; where the total then leaves the ball, as few
+    pixels as a greedy choice needs (least error bought per distance gained) step one
+    level towards the original, until it is inside.
+
+    Both bounds hold up to 8e-8, the rounding of float32. Host, float64.
+    image, original: float [H, W, C], original in [0, 1]; eps: radius in pixel units;
+    norm: "linf" or "l2". Returns uint8 [H, W, C]; `result / 255` is what a PNG holds.
+    Raises ValueError if the ball holds no 8-bit image (only for an original that is not
+    8-bit itself and a tiny eps).
+    """
+    image, original = np.float64(image), np.float64(original)
+    if image.shape != original.shape:
+        raise ValueError(f"image is {image.shape}, original is {original.shape}")
+    if not np.isfinite(image).all():
+        raise ValueError("image must be finite, got NaN or infinity")
+    if not (original.min() >= 0.0 and original.max() <= 1.0):  # also True for NaN
+        raise ValueError(
+            "original must be in [0, 1], got "
+            f"[{original.min():.6g}, {original.max():.6g}]"
+        )
+    eps = float(eps)
+    if not 0.0 <= eps < math.inf:
+        raise ValueError(f"eps must be finite and >= 0, got {eps}")
+    if norm == "linf":
+        levels = _linf(255 * image, 255 * original, 255 * eps)
+    elif norm == "l2":
+        levels = _l2(255 * image, 255 * original, 255 * eps)
+    else:
+        raise ValueError(f"norm must be 'linf' or 'l2', got {norm!r}")
+    return levels.astype(np.uint8)
+
+
+def _linf(image, original, radius):
+    low = np.maximum(np.ceil(original - radius - _GUARD), 0)
+    high = np.minimum(np.floor(original + radius + _GUARD), 255)
+    if np.any(low > high):
+        gap = np.abs(original - np.rint(original)).max()
+        raise ValueError(_empty_ball("linf", radius, gap))
+    return np.clip(np.rint(image), low, high)
+
+
+def _l2(image, original, radius):
+    levels = np.clip(np.rint(image), 0, 255)
+    excess = np.sum((levels - original) ** 2) - (radius + _GUARD) ** 2
+    while excess > 0:
+        step = -np.sign(levels - original)
+        gain = (levels - original) ** 2 - (levels + step - original) ** 2
+        cost = (levels + step - image) ** 2 - (levels - image) ** 2
+        useful = np.flatnonzero(gain > 0)
+        if not useful.size:
+            distance = np.sqrt(np.sum((levels - original) ** 2))
+            raise ValueError(_empty_ball("l2", radius, distance))
+        # Equal prices keep pixel order: the result depends on nothing but the input.
+        price = cost.flat[useful] / gain.flat[useful]
+        useful = useful[np.argsort(price, kind="stable")]
+        enough = np.searchsorted(np.cumsum(gain.flat[useful]), excess) + 1
+        levels.flat[useful[:enough]] += step.flat[useful[:enough]]
+        excess = np.sum((levels - original) ** 2) - (radius + _GUARD) ** 2
+    return levels
+
+
+def _empty_ball(norm, radius, distance):
+    return (
+        f"no 8-bit image lies in the {norm} ball: eps is {radius / 255:.6g}, the "
+        f"nearest is {distance / 255:.6g} from the original (save it with 8 bits)"
+    )

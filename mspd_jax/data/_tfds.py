@@ -1,0 +1,218 @@
+"""`tfds:NAME:SPLIT`: prepared TFDS data sets, without TensorFlow and without a network.
+
+NAME is the folder below the data directory: `cifar10`, `cifar10/3.0.2` for one version,
+`imagenet2012_corrupted/snow_1` for a configuration. The data must be stored as
+array_record, which gives any record at once. Images are decoded by Pillow here, not by
+TFDS, so that a picture reads the same whatever else is installed.
+
+The index is the place in the stored order of the split, also for a slice: the first
+image of `test[100:200]` has index 100. A sum of splits (`train+test`) counts through.
+"""
+
+import os
+import pathlib
+import re
+
+import numpy as np
+
+from mspd_jax.data._image import header_shape, read_levels
+from mspd_jax.data._record import Record, Source, as_float, output_name
+from mspd_jax.errors import InputError
+
+
+def open_tfds(spec, rest, *, data_dir, limit):
+    """Source of one split (or slice) of a prepared TFDS data set."""
+    name, colon, split = rest.partition(":")
+    if not name or not colon or not split:
+        raise InputError(f"source {spec!r} is not understood; wanted tfds:NAME:SPLIT")
+    tfds = _import_tfds(spec)
+    if data_dir is None:
+        data_dir = tfds.core.constants.DATA_DIR
+    folder = _find_version(spec, name, pathlib.Path(data_dir).expanduser())
+    try:
+        builder = tfds.builder_from_directory(folder)
+        features = builder.info.features
+        image_key, label_key = _find_keys(spec, tfds, builder.info)
+        indices = _stored_order(spec, builder.info, split)[:limit]
+        records = _open_records(spec, tfds, builder, split, image_key)
+    except InputError:
+        raise
+    except ImportError as error:
+        raise InputError(_needs_tensorflow(spec, folder, error)) from error
+    except Exception as error:  # TFDS raises whatever its parsers do
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"source {spec!r}: cannot open {folder} ({reason})") from error
+
+    shape = tuple(features[image_key].shape)
+    fixed, channels = None not in shape, shape[-1]
+
+    def fetch(position):
+        where = f"{indices[position]} of {spec}"
+        try:
+            row = records[position]
+        except Exception as error:  # a damaged record; array_record has no error type
+            raise InputError(f"cannot read the image {where} ({error})") from error
+        return row, where
+
+    def read(position):
+        row, where = fetch(position)
+        label = -1 if label_key is None else int(row[label_key])
+        index = int(indices[position])
+        levels = read_levels(row[image_key], where, channels)
+        return Record(index, as_float(levels), label, output_name(index, label))
+
+    def shape_of(position):
+        try:
+            row, where = fetch(position)
+            height, width, found = header_shape(row[image_key], where)
+        except InputError:
+            return None
+        return height, width, channels or found
+
+    label_feature = None if label_key is None else features[label_key]
+    num_classes = getattr(label_feature, "num_classes", None)
+    max_label = -1
+    if num_classes is not None:
+        max_label = num_classes - 1
+    elif label_key is not None:
+        max_label = max(int(records[i][label_key]) for i in range(len(indices)))
+    names = getattr(label_feature, "names", None)
+    return Source(
+        spec=spec,
+        indices=indices,
+        image_shape=shape if fixed else None,
+        num_classes=num_classes,
+        max_label=max_label,
+        class_names=tuple(names) if names else None,
+        labelled=label_key is not None,
+        read=read,
+        shape_of=None if fixed else shape_of,
+    )
+
+
+def _import_tfds(spec):
+    try:
+        import tensorflow_datasets as tfds
+    except ImportError as error:
+        raise InputError(
+            f"source {spec!r} needs the package tensorflow-datasets ({error}); install "
+            "it with: pip install tensorflow-datasets array_record importlib_resources"
+        ) from error
+    return tfds
+
+
+def _find_version(spec, name, data_dir):
+    folder = data_dir / name
+    if ".." in pathlib.PurePath(name).parts or not folder.is_dir():
+        held = _folders(data_dir)
+        raise InputError(
+            f"source {spec!r}: no data set {name!r} in {data_dir}; it holds "
+            f"{', '.join(held) if held else 'none'} (name the folder with --data_dir)"
+        )
+    if (folder / "dataset_info.json").is_file():
+        return folder
+    versions = [
+        child for child in _folders(folder) if re.fullmatch(r"\d+\.\d+\.\d+", child)
+    ]
+    if not versions:
+        held = _folders(folder)
+        raise InputError(
+            f"source {spec!r}: {folder} holds no version folder such as 1.0.0; it "
+            f"holds {', '.join(held) if held else 'no folders'} (a configuration is "
+            f"named tfds:{name}/CONFIG:SPLIT)"
+        )
+    return folder / max(versions, key=lambda text: [int(n) for n in text.split(".")])
+
+
+def _folders(path):
+    if not path.is_dir():
+        return []
+    return sorted(p.name for p in path.iterdir() if p.is_dir() and p.name[0] != ".")
+
+
+def _find_keys(spec, tfds, info):
+    features = dict(info.features.items())
+    images = [k for k, f in features.items() if isinstance(f, tfds.features.Image)]
+    labels = [k for k, f in features.items() if isinstance(f, tfds.features.ClassLabel)]
+    supervised = info.supervised_keys or ()
+    image_key = next((k for k in supervised if k in images), None)
+    if image_key is None and len(images) == 1:
+        image_key = images[0]
+    if image_key is None:
+        raise InputError(
+            f"source {spec!r}: wanted one image feature, found {len(images)} among "
+            f"{', '.join(sorted(features))}"
+        )
+    if np.dtype(features[image_key].np_dtype) != np.uint8:
+        raise InputError(
+            f"source {spec!r}: its images are {features[image_key].np_dtype}, "
+            "wanted 8-bit"
+        )
+    label_key = next((k for k in supervised if k in labels), None)
+    if label_key is None:
+        scalar = [k for k in supervised[1:2] if _is_integer(features.get(k))]
+        label_key = (labels if len(labels) == 1 else scalar or [None])[0]
+    return image_key, label_key
+
+
+def _is_integer(feature):
+    if feature is None or feature.shape != ():
+        return False
+    return np.issubdtype(np.dtype(feature.np_dtype), np.integer)
+
+
+def _stored_order(spec, info, split):
+    """Index in its split of every record that `split` selects."""
+    try:
+        chosen = info.splits[split].file_instructions
+    except (KeyError, ValueError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        held = ", ".join(
+            f"{key} ({info.splits[key].num_examples})" for key in info.splits
+        )
+        raise InputError(
+            f"source {spec!r}: no split {split!r} ({reason}); the splits are {held}, "
+            "slices such as test[:100] are accepted"
+        ) from error
+    starts = {}
+    for key in info.splits:
+        lengths = info.splits[key].shard_lengths
+        offsets = np.cumsum([0, *lengths])
+        for path, offset in zip(info.splits[key].filepaths, offsets, strict=False):
+            starts[os.fspath(path)] = (key, int(offset))
+    parts, keys = [np.empty(0, np.int64)], set()
+    for instruction in chosen:
+        key, offset = starts[os.fspath(instruction.filename)]
+        first = offset + instruction.skip
+        parts.append(np.arange(first, first + instruction.take, dtype=np.int64))
+        keys.add(key)
+    indices = np.concatenate(parts)
+    if len(indices) == 0:
+        raise InputError(f"source {spec!r}: the split {split!r} selects no images")
+    if len(keys) > 1:
+        return np.arange(len(indices))
+    if np.any(np.diff(indices) <= 0):
+        raise InputError(
+            f"source {spec!r}: the slices {split!r} overlap or are out of order; give "
+            "them in rising order"
+        )
+    return indices
+
+
+def _open_records(spec, tfds, builder, split, image_key):
+    # The encoded image as it lies in the record; every other feature as TFDS makes it.
+    decoders = {image_key: tfds.decode.SkipDecoding()}
+    try:
+        records = builder.as_data_source(split, decoders=decoders)
+        records[0]
+    except NotImplementedError as error:
+        raise InputError(_needs_tensorflow(spec, builder.data_dir, error)) from error
+    return records
+
+
+def _needs_tensorflow(spec, folder, error):
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return (
+        f"source {spec!r}: {folder} can only be read with TensorFlow ({reason}); "
+        "prepare it as array_record: tfds build NAME --file_format=array_record"
+    )
