@@ -1,1 +1,33 @@
-"""TODO."""
+"""Classifiers: Flax networks by name, `predict` functions, checkpoints, conversion."""
+
+from mspd_jax.models._architectures import (
+    ARCHITECTURES,
+    default_normalization,
+    parse_architecture,
+)
+from mspd_jax.models._build import (
+    build_module,
+    create_model,
+    predictor,
+    train_logits,
+)
+from mspd_jax.models._preactivation import PreactResNet, WideResNet
+from mspd_jax.models._resnet import ResNet
+from mspd_jax.models._small_cnn import SmallCNN
+from mspd_jax.models._spec import Model, ModelSpec
+
+__all__ = [
+    "ARCHITECTURES",
+    "Model",
+    "ModelSpec",
+    "PreactResNet",
+    "ResNet",
+    "SmallCNN",
+    "WideResNet",
+    "build_module",
+    "create_model",
+    "default_normalization",
+    "parse_architecture",
+    "predictor",
+    "train_logits",
+]

@@ -1,0 +1,43 @@
+"""Random weights for any network, from one draw.
+
+A network's own `init` makes a program with one random generator per kernel, and XLA
+takes longer to compile that than to train a small model. Here all kernels are slices
+of a single normal vector.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+
+
+def initialize(key: jax.Array, module: nn.Module, image_shape: tuple) -> dict:
+    """Variables of a network for images [H, W, C] of `image_shape`.
+
+    Kernels are He-normal, N(0, 2 / fan_in), the classifier's N(0, 1 / fan_in);
+    normalizations are the identity, biases zero (He et al. 2015, section 2.2).
+    """
+    image = jax.ShapeDtypeStruct(image_shape, jnp.float32)
+    shapes = jax.eval_shape(module.init, key, image)
+    paths, structure = jax.tree_util.tree_flatten_with_path(shapes)
+    sizes = [math.prod(leaf.shape) if _is_kernel(path) else 0 for path, leaf in paths]
+    pieces = jnp.split(jax.random.normal(key, (sum(sizes),)), np.cumsum(sizes)[:-1])
+    leaves = [
+        _leaf(path, leaf.shape, piece)
+        for (path, leaf), piece in zip(paths, pieces, strict=True)
+    ]
+    return jax.tree.unflatten(structure, leaves)
+
+
+def _is_kernel(path):
+    return path[-1].key == "kernel"
+
+
+def _leaf(path, shape, normal):
+    if _is_kernel(path):
+        gain = 1.0 if len(shape) == 2 else 2.0
+        fan_in = math.prod(shape[:-1])
+        return normal.reshape(shape) * math.sqrt(gain / fan_in)
+    return jnp.ones(shape) if path[-1].key in ("scale", "var") else jnp.zeros(shape)
