@@ -64,6 +64,9 @@ def header_shape(file, name):
         with Image.open(_opened(file)) as image:
             _refuse_deep(image, name)
             width, height = image.size
+            if image.format == "TIFF":
+                # Some versions of Pillow turn the size of a TIFF at opening.
+                width, height = image.tag_v2[256], image.tag_v2[257]
             if _orientation(image) in _TURNED:
                 width, height = height, width
             return height, width, 1 if image.mode in _GREY else 3

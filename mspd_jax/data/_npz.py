@@ -22,18 +22,20 @@ def open_npz(spec, rest, *, limit):
     if not path.is_file():
         raise InputError(f"source {spec!r}: there is no file {path}")
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files if name in ("x", "y")}
-            found = list(stored.files)
-    except AttributeError:
-        raise InputError(
-            f"source {spec!r}: {path} holds one bare array, wanted an .npz with x, y"
-        ) from None
+        with path.open("rb") as file:
+            stored = np.load(file, allow_pickle=False)
+            bare = isinstance(stored, np.ndarray)
+            found = [] if bare else list(stored.files)
+            arrays = {name: stored[name] for name in found if name in ("x", "y")}
     except _BROKEN as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
             f"source {spec!r}: {path} is not a readable .npz archive ({reason})"
         ) from error
+    if bare:
+        raise InputError(
+            f"source {spec!r}: {path} holds one bare array, wanted an .npz with x, y"
+        )
     if "x" not in arrays:
         raise InputError(
             f"source {spec!r}: {path} has no array x (images); it holds {found}"

@@ -1,0 +1,84 @@
+"""Whether a model fits a source, and sources as arrays."""
+
+import numpy as np
+import pytest
+
+from mspd_jax.data import Record, Source, check_compatible, load_arrays
+from mspd_jax.errors import InputError
+
+
+def source_of(images, labels, **change):
+    def read(position):
+        if images[position] is None:
+            raise InputError(f"cannot read image {position}")
+        return Record(position, images[position], labels[position], f"{position}.png")
+
+    source = Source(
+        spec="a:b",
+        indices=np.arange(10, 10 + len(images)),
+        image_shape=None,
+        num_classes=None,
+        max_label=max(labels),
+        class_names=None,
+        labelled=True,
+        read=read,
+    )
+    return source._replace(**change)
+
+
+def level(value, shape=(2, 2, 1)):
+    return np.full(shape, value, np.float32) / np.float32(255)
+
+
+SAME = source_of([level(0), level(7)], [0, 4], image_shape=(2, 2, 1))
+UNKNOWN = source_of([level(0), None, level(7, (2, 3, 1))], [0, 1, 4])
+
+
+def test_a_model_that_fits_is_let_through():
+    check_compatible(SAME, image_shape=(2, 2, 1), num_classes=5)
+    check_compatible(SAME, image_shape=[2, 2, 1], num_classes=100)  # not known exactly
+    exact = SAME._replace(num_classes=5)
+    check_compatible(exact, image_shape=(2, 2, 1), num_classes=5)
+
+
+@pytest.mark.parametrize(
+    "source, shape, classes, message",
+    [
+        (SAME, (2, 2, 3), 5, "image 10 is 2x2 with 1 channel but the model reads 2x2"),
+        (SAME, (2, 2, 1), 4, r"labels up to 4 but the model has 4 classes \(0 to 3\)"),
+        (
+            SAME._replace(num_classes=5),
+            (2, 2, 1),
+            6,
+            "has 5 classes but the model has 6",
+        ),
+        (UNKNOWN, (2, 2, 1), 5, "image 12 is 2x3 with 1 channel"),
+        (
+            UNKNOWN._replace(files=("p/a", "p/b", "p/c")),
+            (2, 2, 1),
+            5,
+            "p/c is 2x3 with 1 channel",
+        ),
+    ],
+)
+def test_a_model_that_does_not_fit_is_told_why(source, shape, classes, message):
+    with pytest.raises(InputError, match=message):
+        check_compatible(source, image_shape=shape, num_classes=classes)
+
+
+def test_arrays_are_bytes_only_if_all_images_are():
+    every = [level(v) for v in range(256)]
+    images, labels = load_arrays(source_of(every, [1] * 256))
+    assert images.dtype == np.uint8 and labels.dtype == np.int32
+    np.testing.assert_array_equal(images[:, 0, 0, 0], np.arange(256))
+    between = every[:3] + [level(3.5)] + every[4:6]
+    images, _ = load_arrays(source_of(between, [1] * 6))
+    assert images.dtype == np.float32
+    np.testing.assert_array_equal(images, np.stack(between))
+
+
+def test_arrays_of_a_source_with_gaps_are_refused():
+    with pytest.raises(InputError, match="image 12 is 2x3 .* training needs one size"):
+        load_arrays(source_of([level(0), level(1), level(7, (2, 3, 1))], [0, 1, 4]))
+    with pytest.raises(InputError, match="cannot read image 1"):
+        load_arrays(UNKNOWN)

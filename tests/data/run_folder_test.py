@@ -1,0 +1,134 @@
+"""Run folders: records decide, and nothing outside the folder is opened."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+from mspd_jax.data import open_source, write_png
+from mspd_jax.errors import InputError
+
+
+def write_run(root, records, end="\n"):
+    root.mkdir(exist_ok=True)
+    for record in records:
+        if record.get("file"):
+            level = record["index"] % 256
+            write_png(root / record["file"], np.full((4, 5, 1), level, np.uint8))
+    text = "\n".join(json.dumps(record) for record in records) + end
+    (root / "records.jsonl").write_text(text)
+    return f"folder:{root}"
+
+
+RECORDS = [
+    {"index": 8, "label": 3, "file": "images/00008_3.png", "name": "00008_3.png"},
+    {"index": 2, "label": -1, "file": "images/cat/tom.png", "name": "cat/tom.png"},
+    {"index": 5, "label": 9, "file": "images/00005_9.png"},
+    {"index": 6, "label": 9, "error": "cannot be read"},
+]
+
+
+def test_records_give_index_label_and_name(tmp_path):
+    write_png(tmp_path / "stray.png", np.zeros((9, 9, 3), np.uint8))
+    source = open_source(write_run(tmp_path, RECORDS))
+    records = [source.read(i) for i in range(len(source.indices))]
+    assert [(r.index, r.label, r.name) for r in records] == [
+        (2, -1, "cat/tom.png"),
+        (5, 9, "00005_9.png"),
+        (8, 3, "00008_3.png"),
+    ]
+    assert [round(float(r.image[0, 0, 0]) * 255) for r in records] == [2, 5, 8]
+    assert source.image_shape == (4, 5, 1) and source.num_classes is None
+    assert source.max_label == 9 and source.labelled
+
+
+def test_the_torn_last_line_of_a_killed_run_is_passed_over(tmp_path):
+    spec = write_run(tmp_path, RECORDS[:2], end='\n{"index": 77, "la')
+    assert list(open_source(spec).indices) == [2, 8]
+
+
+def outside(root):
+    write_run(root, RECORDS)
+    return "leads out of the folder", {"index": 1, "file": "../secret.png"}
+
+
+def absolute(root):
+    return "leads out of the folder", {
+        "index": 1,
+        "file": str(root.parent / "secret.png"),
+    }
+
+
+def link(root):
+    root.mkdir()
+    os.symlink(root.parent / "secret.png", root / "link.png")
+    return "leads out of the folder", {"index": 1, "file": "link.png"}
+
+
+def linked_folder(root):
+    root.mkdir()
+    os.symlink(root.parent, root / "up")
+    return "leads out of the folder", {"index": 1, "file": "up/secret.png"}
+
+
+def name_outside(root):
+    record = {"index": 1, "label": 1, "file": "a.png", "name": "../a.png"}
+    return "leads out of the folder", record
+
+
+def name_absolute(root):
+    record = {"index": 1, "label": 1, "file": "a.png", "name": "/a.png"}
+    return "leads out of the folder", record
+
+
+def name_not_png(root):
+    record = {"index": 1, "label": 1, "file": "a.png", "name": "a.py"}
+    return "leads out of the folder", record
+
+
+def no_index(root):
+    return "line 1 of .*KeyError", {"file": "a.png"}
+
+
+def no_record(root):
+    return "line 1 of .*no record", ["a.png"]
+
+
+def nothing(root):
+    return "lists no images", {"index": 3, "loss": 0.1}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        outside,
+        absolute,
+        link,
+        linked_folder,
+        name_outside,
+        name_absolute,
+        name_not_png,
+        no_index,
+        no_record,
+        nothing,
+    ],
+)
+def test_bad_records_are_refused_in_one_line(tmp_path, make):
+    write_png(tmp_path / "secret.png", np.zeros((4, 4, 1), np.uint8))
+    root = tmp_path / "run"
+    message, record = make(root)
+    root.mkdir(exist_ok=True)
+    (root / "records.jsonl").write_text(json.dumps(record) + "\n")
+    with pytest.raises(InputError, match=message) as caught:
+        open_source(f"folder:{root}")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_image_surfaces_when_it_is_read(tmp_path):
+    spec = write_run(tmp_path, RECORDS)
+    (tmp_path / "images/00005_9.png").unlink()
+    source = open_source(spec)
+    with pytest.raises(InputError, match=r"00005_9\.png"):
+        source.read(1)
+    assert source.read(2).index == 8
