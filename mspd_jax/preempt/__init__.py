@@ -1,1 +1,26 @@
-"""TODO."""
+"""Preemptive defences: what is done to an image before it is released."""
+
+from mspd_jax.preempt._mcgs import Cascade, mcgs, mcgs_from_noise
+from mspd_jax.preempt._noise import smoothing_noise
+from mspd_jax.preempt._protect import (
+    Protected,
+    Reverted,
+    assumed_label,
+    protect,
+    revert,
+)
+from mspd_jax.preempt._smooth import chunked_smoothed_step, smoothed_step
+
+__all__ = [
+    "Cascade",
+    "Protected",
+    "Reverted",
+    "assumed_label",
+    "chunked_smoothed_step",
+    "mcgs",
+    "mcgs_from_noise",
+    "protect",
+    "revert",
+    "smoothed_step",
+    "smoothing_noise",
+]

@@ -1,0 +1,156 @@
+"""The frame of a job over a data set: open the folder, drive, record, sum up."""
+
+import importlib.metadata
+import math
+import pathlib
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+from absl import flags
+from jax.experimental import multihost_utils
+
+from mspd_jax import data, drive, models
+
+# Flags that do not decide what the results are (beyond float rounding).
+_FREE = {"out", "batch_size", "coordinator", "num_processes", "process_id", "cluster"}
+_PACKAGES = ("mspd_jax", "jax", "jaxlib", "flax", "numpy", "orbax-checkpoint")
+# Shuffles job streams apart: the same seed gives each job noise of its own.
+_STREAMS = {"protect": 1, "revert": 2, "evaluate": 3}
+
+
+class Finished(NamedTuple):
+    """What a job did.
+
+    run: its folder. records: one per image, ordered by index; None on all but the
+    first process of a cluster. timing: fields for the summary. unreadable: what was
+    said of each image that could not be read.
+    """
+
+    run: drive.Run
+    records: list[dict] | None
+    timing: dict
+    unreadable: list[str]
+
+
+def run_job(
+    name: str,
+    *,
+    predict: Callable,
+    method: Callable,
+    source: data.Source,
+    describe: Callable[[pathlib.Path, data.Record, object], dict],
+    used: dict[str, models.Model],
+) -> Finished:
+    """Drives `method` over `source` and appends what `describe` says of each result.
+
+    describe: (run folder, record, result) -> fields of the image's record; it may
+    write files below the folder. used: the models by role, whose hashes go to run.json.
+    """
+    index, count = jax.process_index(), jax.process_count()
+    run = drive.open_run(
+        flags.FLAGS.out, identity(name, used), details=details(), process_index=index,
+        process_count=count, wait=_barrier,
+    )  # fmt: skip
+    key = jax.random.fold_in(jax.random.key(flags.FLAGS.seed), _STREAMS[name])
+    outcomes = drive.drive(
+        key, predict, method, source, batch_size=flags.FLAGS.batch_size, skip=run.done
+    )
+    bar = drive.with_progress(
+        outcomes, total=math.ceil(len(source.indices) / count),
+        done=len(run.done) // count, description=name, hidden=index > 0,
+    )  # fmt: skip
+    clock, unreadable, images = [time.perf_counter()], [], []
+    for batch in bar:
+        unreadable += [o.error for o in batch if o.error]
+        records = [
+            {
+                "index": o.record.index,
+                "label": o.record.label,
+                **describe(run.path, o.record, o.result),
+            }
+            for o in batch
+            if not o.error
+        ]
+        drive.append_records(run, records)
+        clock.append(time.perf_counter())
+        images.append(len(batch))
+    _barrier()
+    merged = drive.merge_records(run) if index == 0 else None
+    return Finished(run, merged, _timing(clock, images), unreadable)
+
+
+def finish(job: Finished, summary: dict) -> int:
+    """Writes and prints the summary, names unreadable images; gives the exit code."""
+    if job.records is not None:
+        warnings = summary.pop("warnings", []) + [
+            f"unreadable, left out: {error}" for error in job.unreadable
+        ]
+        summary = {
+            "images": len(job.records), **job.timing, **summary, "warnings": warnings
+        }  # fmt: skip
+        drive.write_json(job.run.path / "summary.json", summary)
+        for field, value in summary.items():
+            if field != "warnings":
+                print(f"{field}: {_shown(value)}")
+        for warning in warnings:
+            print(f"warning: {warning}", file=sys.stderr)
+    if job.unreadable:
+        print(f"error: {len(job.unreadable)} images could not be read", file=sys.stderr)
+    return 1 if job.unreadable else 0
+
+
+def identity(name: str, used: dict[str, models.Model]) -> dict:
+    """What decides the results of a run."""
+    own = flags.FLAGS.get_key_flags_for_module(sys.argv[0])
+    values = {flag.name: flag.value for flag in own if flag.name not in _FREE}
+    hashes = {role: models.model_hash(model)[:16] for role, model in used.items()}
+    return {"job": name, "flags": dict(sorted(values.items())), "models": hashes}
+
+
+def details() -> dict:
+    """Where and with what the run was started."""
+    device = jax.devices()[0]
+    return {
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "batch_size": flags.FLAGS.batch_size,
+        "platform": device.platform,
+        "device": device.device_kind,
+        "devices": jax.device_count(),
+        "processes": jax.process_count(),
+        "versions": {p: importlib.metadata.version(p) for p in _PACKAGES},
+        "git_commit": _git_commit(),
+    }
+
+
+def _git_commit() -> str | None:
+    here = pathlib.Path(__file__).parent
+    command = ["git", "-C", str(here), "rev-parse", "HEAD"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout.strip() or None if answer.returncode == 0 else None
+
+
+def _timing(clock: list[float], images: list[int]) -> dict:
+    """Seconds of this start; the rate leaves out the first batch, which compiles."""
+    later = sum(images[1:])
+    rate = later / (clock[-1] - clock[1]) if later else None
+    return {
+        "seconds": round(clock[-1] - clock[0], 3),
+        "images_computed": sum(images),
+        "images_per_second": rate and round(rate, 3),
+    }
+
+
+def _barrier() -> None:
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices("mspd_jax")
+
+
+def _shown(value) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

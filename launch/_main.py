@@ -1,0 +1,73 @@
+"""What every main shares: platform, cluster, compilation cache, one-line errors.
+
+Import this first in a main: it prepares the platform before JAX starts.
+"""
+
+import functools
+import os
+import pathlib
+import sys
+from collections.abc import Callable, Sequence
+
+from launch import _platform
+
+_platform.prepare()
+
+import jax  # noqa: E402
+from absl import app, flags  # noqa: E402
+
+from mspd_jax.errors import InputError  # noqa: E402
+
+
+def run(main: Callable[[Sequence[str]], int | None]) -> None:
+    """Parses the flags, runs `main`, and exits with its code (2 for bad input)."""
+    app.run(functools.partial(_guarded, main), flags_parser=_parse)
+
+
+def _parse(argv: Sequence[str]) -> list[str]:
+    try:
+        return flags.FLAGS(argv)
+    except flags.Error as error:
+        sys.exit(_refuse(error))
+
+
+def _guarded(main, argv: Sequence[str]) -> int | None:
+    try:
+        if len(argv) > 1:
+            raise InputError(
+                f"unexpected argument {argv[1]!r}: flags are written --name=value"
+            )
+        _use_compilation_cache()
+        _join_cluster()
+        return main(argv)
+    except InputError as error:
+        return _refuse(error)
+    except KeyboardInterrupt:
+        print("interrupted: the same command resumes the run", file=sys.stderr)
+        return 130
+
+
+def _refuse(error: Exception) -> int:
+    print("error: " + " ".join(str(error).split()), file=sys.stderr)
+    return 2
+
+
+def _use_compilation_cache() -> None:
+    """Keeps compiled programs between runs (JAX_COMPILATION_CACHE_DIR moves them)."""
+    if os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+        return
+    base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    jax.config.update("jax_compilation_cache_dir", str(pathlib.Path(base, "mspd_jax")))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+
+
+def _join_cluster() -> None:
+    values = flags.FLAGS
+    if "coordinator" not in values:  # a main without common flags has no cluster
+        return
+    if values.coordinator:
+        jax.distributed.initialize(
+            values.coordinator, values.num_processes, values.process_id
+        )
+    elif values.cluster:
+        jax.distributed.initialize()

@@ -1,0 +1,131 @@
+"""What protect and revert share: labels, methods, files, records, sums."""
+
+import functools
+import pathlib
+
+import jax
+import numpy as np
+from absl import flags
+from jax.tree_util import Partial
+
+from mspd_jax import data, models, preempt
+from mspd_jax.errors import InputError
+
+FLAGS = flags.FLAGS
+_LABEL_RULES = ("coupled", "truth")
+
+
+def define_cascade_flags() -> None:
+    """The constants of MCGS; the defaults are the paper's."""
+    flags.DEFINE_integer("steps", 1, "sign steps per noise draw (K)", lower_bound=1)
+    flags.DEFINE_float("learning_rate", 1.0, "how far each epoch moves (r)")
+    flags.DEFINE_integer("forward_epochs", 1, "epochs that lower the loss")
+    flags.DEFINE_integer("backward_epochs", 1, "epochs that step away from an attack")
+    flags.DEFINE_bool(
+        "antithetic", False, "draw noise in pairs u, -u: --samples=4 then does as well "
+        "as 20 independent draws, at a fifth of the cost",
+    )  # fmt: skip
+
+
+def load_labeler(name: str, surrogate: models.Model):
+    """The labeler and all models in use, by role."""
+    used = {"surrogate": surrogate}
+    if name in _LABEL_RULES:
+        return name, used
+    try:
+        used["labeler"] = models.load_model(name)
+    except InputError as error:
+        raise InputError(
+            f"--labeler={name} is neither 'coupled' nor 'truth' nor a model: {error}"
+        ) from None
+    return models.predictor(used["labeler"]), used
+
+
+def check(source: data.Source, used: dict[str, models.Model], *, truth: bool) -> None:
+    """Refuses data that one of the models cannot read, before anything is written."""
+    for model in used.values():
+        spec = model.spec
+        data.check_compatible(
+            source, image_shape=spec.image_shape, num_classes=spec.num_classes
+        )
+    classes = {role: model.spec.num_classes for role, model in used.items()}
+    if len(set(classes.values())) > 1:
+        raise InputError(f"the models disagree on the number of classes: {classes}")
+    if truth and not source.labelled:
+        raise InputError(
+            f"--labeler=truth needs labels, and --source={source.spec} has none; "
+            "use --labeler=coupled or a checkpoint"
+        )
+
+
+def labelled(
+    key: jax.Array, predict, image: jax.Array, label: jax.Array, *, eps, defend, labeler
+) -> preempt.Protected:
+    """A defence that takes its label as given, behind a rule that chooses the label."""
+    label = preempt.assumed_label(predict, image, label, labeler)
+    return preempt.Protected(defend(key, predict, image, label, eps=eps), label)
+
+
+def method(function, labeler, *, eps: float, **static) -> Partial:
+    """`function` with its options bound: eps and labeling models stay traced."""
+    if isinstance(labeler, str):
+        return Partial(functools.partial(function, labeler=labeler, **static), eps=eps)
+    return Partial(functools.partial(function, **static), eps=eps, labeler=labeler)
+
+
+def bilevel_method(defend, labeler, *, eps: float) -> Partial:
+    """The bi-level baseline (or its reconstruction) behind a rule for the label."""
+    if FLAGS.norm != "linf":
+        raise InputError("--method=bilevel is defined for --norm=linf alone")
+    return method(labelled, labeler, eps=eps, defend=defend)
+
+
+def cascade_options() -> dict:
+    """The flags of MCGS as keyword arguments."""
+    return {
+        "num_samples": FLAGS.samples,
+        "chunk": min(FLAGS.chunk, FLAGS.samples),
+        "steps": FLAGS.steps,
+        "learning_rate": FLAGS.learning_rate,
+        "forward_epochs": FLAGS.forward_epochs,
+        "backward_epochs": FLAGS.backward_epochs,
+        "norm": FLAGS.norm,
+        "antithetic": FLAGS.antithetic,
+    }
+
+
+def save_image(
+    folder: pathlib.Path, record: data.Record, image: np.ndarray, eps: float
+) -> dict:
+    """Writes an image as PNG; returns its file and its distances as read back.
+
+    The 8-bit image lies in the eps ball around the image of `record`.
+    """
+    file = pathlib.PurePosixPath("images", record.name)
+    pixels = data.quantize(image, record.image, eps=eps, norm=FLAGS.norm)
+    data.write_png(folder / file, pixels)
+    change = data.read_image(folder / file).astype(np.float64) - record.image
+    return {
+        "file": str(file),
+        "linf": round(float(np.abs(change).max()), 6),
+        "l2": round(float(np.sqrt(np.square(change).sum())), 6),
+    }
+
+
+def summarize(records: list[dict]) -> dict:
+    """Accuracy of the labels that were used, and distances over all files."""
+    if not records:
+        return {}
+    known = [r for r in records if r["label"] >= 0]
+    right = sum(r["used_label"] == r["label"] for r in known)
+    return {
+        "labeler": FLAGS.labeler,
+        "labeler_accuracy": right / len(known) if known else None,
+        "linf_max": max(r["linf"] for r in records),
+        "linf_mean": float(np.mean([r["linf"] for r in records])),
+        "l2_max": max(r["l2"] for r in records),
+        "l2_mean": float(np.mean([r["l2"] for r in records])),
+        "warnings": ["the labels are the oracle's (--labeler=truth): no owner has them"]
+        if FLAGS.labeler == "truth"
+        else [],
+    }

@@ -1,0 +1,96 @@
+"""MSPD: protect an image before it is released, and try to undo the protection."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from mspd_jax.preempt._mcgs import mcgs
+from mspd_jax.preempt._smooth import Predict
+
+
+class Protected(NamedTuple):
+    """A protected image and the label that it was protected for.
+
+    image: [H, W, C] in [0, 1], within eps of the original.
+    label: int [], the class whose loss was lowered.
+    """
+
+    image: jax.Array
+    label: jax.Array
+
+
+class Reverted(NamedTuple):
+    """The outcome of Preemptive Reversion.
+
+    image: [H, W, C] in [0, 1].
+    label: int [], the class that the attacker assumed.
+    clipped: float [], the largest distance that clipping to [0, 1] took away.
+    """
+
+    image: jax.Array
+    label: jax.Array
+    clipped: jax.Array
+
+
+def assumed_label(
+    predict: Predict, image: jax.Array, label: jax.Array, labeler: Predict | str
+) -> jax.Array:
+    """The label to work for, int [].
+
+    labeler: another classifier (the paper's *decoupled* labels), "coupled" (the
+    surrogate's own prediction) or "truth" (`label` as given: an oracle, to be marked
+    as such wherever its figures are shown).
+    """
+    if isinstance(labeler, str):
+        if labeler not in ("coupled", "truth"):
+            raise ValueError(
+                f"labeler must be a predict, 'coupled' or 'truth', got {labeler!r}"
+            )
+        if labeler == "truth":
+            return label
+        labeler = predict
+    return jnp.argmax(labeler(image)).astype(jnp.int32)
+
+
+def protect(
+    key: jax.Array,
+    predict: Predict,
+    image: jax.Array,
+    label: jax.Array,
+    *,
+    eps: float | jax.Array,
+    labeler: Predict | str = "coupled",
+    **options,
+) -> Protected:
+    """MSPD of one image with the surrogate `predict` (arXiv 2407.15524).
+
+    image: [H, W, C] in [0, 1]; label: int [], used only when labeler is "truth";
+    options: those of `mcgs`. The surrogate must itself be adversarially trained: with
+    an ordinary one nothing transfers.
+    """
+    label = assumed_label(predict, image, label, labeler)
+    return Protected(mcgs(key, predict, image, label, eps=eps, **options).image, label)
+
+
+def revert(
+    key: jax.Array,
+    predict: Predict,
+    image: jax.Array,
+    label: jax.Array,
+    *,
+    eps: float | jax.Array,
+    labeler: Predict | str = "coupled",
+    **options,
+) -> Reverted:
+    """Preemptive Reversion, the white-box diagnostic: clip01(2 * p - MCGS(p)).
+
+    image: the protected image p. The attacker is given the method, its options and
+    the surrogate; not the key.
+    Deviation: the reference code does not clip, so that its result leaves [0, 1].
+    """
+    label = assumed_label(predict, image, label, labeler)
+    q = mcgs(key, predict, image, label, eps=eps, **options).image
+    reverted = 2.0 * image - q
+    inside = jnp.clip(reverted, 0.0, 1.0)
+    return Reverted(inside, label, jnp.max(jnp.abs(reverted - inside)))

@@ -1,0 +1,107 @@
+"""The smoothed step: sign steps from many noisy copies of an image, averaged.
+
+For noise u_1 ... u_N and a direction s (-1 lowers the loss, +1 raises it):
+
+    z_i = clip01(x + u_i)
+    z_i <- P_B(x, eps)(z_i + s * step_size * sign(grad CE(f(z_i), label)))  K times
+    S_s(x) = mean_i z_i
+
+The mean of signs is a smooth function of the local gradient, which is what makes the
+result transfer to models that were never asked (arXiv 2407.15524, section 4).
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from mspd_jax.attacks import ascend, cross_entropy
+
+Predict = Callable[[jax.Array], jax.Array]
+
+
+def smoothed_step(
+    predict: Predict,
+    x: jax.Array,
+    label: jax.Array,
+    noise: jax.Array,
+    *,
+    eps: float | jax.Array,
+    direction: int,
+    steps: int = 1,
+    step_size: float | jax.Array | None = None,
+    norm: str = "linf",
+) -> jax.Array:
+    """S_s(x) for noise that the caller draws; deterministic.
+
+    x: [H, W, C] in [0, 1]; label: int []; noise: [N, H, W, C] in the eps ball;
+    direction: -1 lowers the loss of `label`, +1 raises it; step_size: eps by default
+    (the paper's choice). Returns [H, W, C], within eps of `x`.
+    """
+    total = _sum_of_steps(
+        predict, x, label, noise, eps=eps, direction=direction, steps=steps,
+        step_size=step_size, norm=norm,
+    )  # fmt: skip
+    return total / noise.shape[0]
+
+
+def chunked_smoothed_step(
+    predict: Predict,
+    x: jax.Array,
+    label: jax.Array,
+    draw_noise: Callable[[jax.Array], jax.Array],
+    *,
+    num_samples: int,
+    chunk: int,
+    **options,
+) -> jax.Array:
+    """S_s(x) in memory that grows with `chunk`, not with `num_samples`.
+
+    draw_noise: draw numbers [n] -> noise [n, H, W, C]; each number is drawn once.
+    The sum is taken chunk by chunk: another chunk size changes its rounding alone.
+    """
+    if num_samples < 1 or chunk < 1:
+        raise ValueError(
+            f"num_samples and chunk must be at least 1, got {num_samples} and {chunk}"
+        )
+
+    def chunk_sum(start, size):
+        noise = draw_noise(start + jnp.arange(size))
+        return _sum_of_steps(predict, x, label, noise, **options)
+
+    whole, rest = divmod(num_samples, chunk)
+    if whole == 1:  # no loop around the common case: it compiles to faster code
+        total = chunk_sum(0, chunk)
+    else:
+        total = lax.fori_loop(
+            0,
+            whole,
+            lambda i, total: total + chunk_sum(i * chunk, chunk),
+            jnp.zeros_like(x),
+        )
+    if rest:
+        total = total + chunk_sum(whole * chunk, rest)
+    return total / num_samples
+
+
+def _sum_of_steps(
+    predict, x, label, noise, *, eps, direction, steps=1, step_size=None, norm="linf"
+):
+    if direction not in (-1, 1):
+        raise ValueError(f"direction must be -1 or +1, got {direction}")
+    step_size = jnp.asarray(eps if step_size is None else step_size, jnp.float32)
+
+    def step(z):
+        gradient = jax.grad(lambda image: cross_entropy(predict(image), label))(z)
+        return ascend(
+            z, direction * gradient, x, eps=eps, step_size=step_size, norm=norm
+        )
+
+    def walk(u):
+        z = jnp.clip(x + u, 0.0, 1.0)
+        return (
+            step(z) if steps == 1 else lax.fori_loop(0, steps, lambda _, z: step(z), z)
+        )
+
+    return jax.vmap(walk)(noise).sum(axis=0)

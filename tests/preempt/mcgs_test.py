@@ -1,0 +1,183 @@
+"""MCGS against an independent NumPy version on a linear softmax model."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl.testing import parameterized
+from jax.tree_util import Partial
+
+from mspd_jax import preempt
+
+SHAPE = (3, 4, 2)
+CLASSES = 3
+EPS = 8 / 255
+
+
+# Compiled whole: run op by op, every operation is a compilation of its own.
+_STATIC = (
+    "num_samples", "steps", "forward_epochs", "backward_epochs", "norm", "chunk"
+)  # fmt: skip
+mcgs = jax.jit(preempt.mcgs, static_argnames=_STATIC)
+mcgs_from_noise = jax.jit(
+    preempt.mcgs_from_noise, static_argnames=("forward_epochs", "steps", "norm")
+)
+protect = jax.jit(preempt.protect, static_argnames="labeler")
+revert = jax.jit(preempt.revert, static_argnames="labeler")
+
+
+def _linear(weights, image):
+    return weights @ image.ravel()
+
+
+def _setup(seed=0):
+    rng = np.random.default_rng(seed)
+    weights = rng.normal(size=(CLASSES, 24)).astype(np.float32)
+    image = rng.uniform(size=SHAPE).astype(np.float32)
+    image.flat[:4] = [0.0, 1.0, 0.01, 0.99]  # at and near the walls of the box
+    return Partial(_linear, jnp.asarray(weights)), weights, image, 1
+
+
+def _numpy_gradient(weights, z, label):
+    logits = weights.astype(np.float64) @ z.ravel()
+    p = np.exp(logits - logits.max())
+    p /= p.sum()
+    p[label] -= 1.0
+    return (weights.T.astype(np.float64) @ p).reshape(z.shape)
+
+
+def _numpy_project(z, center, eps, norm):
+    change = z - center
+    if norm == "linf":
+        change = np.clip(change, -eps, eps)
+    else:
+        change = change * min(1.0, eps / max(np.linalg.norm(change), 1e-30))
+    return np.clip(center + change, 0.0, 1.0)
+
+
+def _numpy_smooth(weights, x, label, noise, sign, eps, steps, norm):
+    total = np.zeros_like(x)
+    for u in noise:
+        z = np.clip(x + u, 0, 1)
+        for _ in range(steps):
+            g = _numpy_gradient(weights, z, label)
+            g = np.sign(g) if norm == "linf" else g / np.linalg.norm(g)
+            z = _numpy_project(z + sign * eps * g, x, eps, norm)
+        total += z
+    return total / len(noise)
+
+
+def _numpy_mcgs(weights, image, label, noise, eps, rate, forward, steps, norm):
+    x = image.astype(np.float64)
+    for epoch, draws in enumerate(noise):
+        sign = -1 if epoch < forward else 1
+        smooth = _numpy_smooth(weights, x, label, draws, sign, eps, steps, norm)
+        x = x + (rate if sign < 0 else -rate) * (smooth - x)
+        x = _numpy_project(x, image.astype(np.float64), eps, norm)
+    return x
+
+
+class McgsTest(parameterized.TestCase):
+    @parameterized.product(
+        norm=["linf", "l2"], steps=[1, 3], rate=[1.0, 0.5], epochs=[(1, 1), (2, 1)]
+    )
+    def test_equals_independent_version(self, norm, steps, rate, epochs):
+        predict, weights, image, label = _setup()
+        eps = EPS if norm == "linf" else 0.3
+        forward, backward = epochs
+        noise = preempt.smoothing_noise(
+            jax.random.key(1), jnp.arange(5), SHAPE, eps=eps, norm=norm
+        )
+        noise = jnp.stack([noise * (1 - 0.1 * e) for e in range(forward + backward)])
+        result = mcgs_from_noise(
+            predict, jnp.asarray(image), jnp.int32(label), noise, eps=eps, steps=steps,
+            learning_rate=rate, forward_epochs=forward, norm=norm,
+        )  # fmt: skip
+        expected = _numpy_mcgs(
+            weights, image, label, np.asarray(noise), eps, rate, forward, steps, norm
+        )
+        np.testing.assert_allclose(result.image, expected, atol=2e-6)
+
+    @parameterized.parameters("linf", "l2")
+    def test_stays_in_ball_and_box(self, norm):
+        predict, _, image, label = _setup(3)
+        eps = EPS if norm == "linf" else 0.3
+        result = mcgs(
+            jax.random.key(0), predict, jnp.asarray(image), jnp.int32(label), eps=eps,
+            norm=norm, forward_epochs=2, backward_epochs=2, learning_rate=2.0,
+        )  # fmt: skip
+        for x in result:
+            change = np.asarray(x, np.float64) - image
+            size = np.abs(change).max() if norm == "linf" else np.linalg.norm(change)
+            self.assertLessEqual(size, eps + 1e-6)
+            self.assertGreater(size, eps / 2)  # and it did move
+            self.assertBetween(float(jnp.min(x)), 0.0, 1.0)
+            self.assertBetween(float(jnp.max(x)), 0.0, 1.0)
+
+    def test_lowers_the_loss_and_reversion_takes_it_back(self):
+        predict, weights, image, label = _setup(5)
+        x, y, key = jnp.asarray(image), jnp.int32(label), jax.random.key(0)
+        truth = functools.partial(protect, labeler="truth")
+        protected = truth(key, predict, x, y, eps=EPS).image
+        reverted = revert(
+            jax.random.key(1), predict, protected, y, eps=EPS, labeler="truth"
+        )
+        loss = lambda z: float(jax.nn.logsumexp(predict(z)) - predict(z)[label])  # noqa: E731
+        self.assertLess(loss(protected), loss(x))
+        self.assertGreater(loss(reverted.image), loss(protected))
+        q = mcgs(jax.random.key(1), predict, protected, y, eps=EPS).image
+        np.testing.assert_allclose(
+            reverted.image, np.clip(2 * protected - q, 0, 1), atol=1e-6
+        )
+
+    def test_labels_come_from_where_they_should(self):
+        predict, weights, image, _ = _setup(7)
+        x, given = jnp.asarray(image), jnp.int32(2)
+        other = Partial(_linear, -jnp.asarray(weights))
+        own = int(np.argmax(weights @ image.ravel()))
+        theirs = int(np.argmin(weights @ image.ravel()))
+        self.assertLen({own, theirs, 2}, 3 if own != 2 and theirs != 2 else 2)
+        label = functools.partial(preempt.assumed_label, predict, x, given)
+        self.assertEqual(int(label("truth")), 2)
+        self.assertEqual(int(label("coupled")), own)
+        self.assertEqual(int(label(other)), theirs)
+        with self.assertRaisesRegex(ValueError, "'coupled' or 'truth', got 'oracle'"):
+            label("oracle")
+
+
+class ChunkTest(parameterized.TestCase):
+    @parameterized.parameters(1, 3, 4, 7, 10, 16)
+    def test_chunks_change_rounding_alone(self, chunk):
+        predict, _, image, label = _setup()
+        run = lambda c: mcgs(  # noqa: E731
+            jax.random.key(0), predict, jnp.asarray(image), jnp.int32(label), eps=EPS,
+            num_samples=10, chunk=c,
+        ).image  # fmt: skip
+        np.testing.assert_allclose(run(chunk), run(10), atol=1e-6)
+
+    def test_memory_grows_with_the_chunk_not_with_the_draws(self):
+        predict, _, image, label = _setup()
+
+        def temporary_bytes(num_samples, chunk):
+            def run(key, image):
+                return preempt.mcgs(
+                    key, predict, image, jnp.int32(label), eps=EPS,
+                    num_samples=num_samples, chunk=chunk,
+                ).image  # fmt: skip
+
+            program = jax.jit(run).lower(jax.random.key(0), jnp.asarray(image))
+            return program.compile().memory_analysis().temp_size_in_bytes
+
+        few = temporary_bytes(40, 20)
+        self.assertLess(temporary_bytes(4000, 20), 1.2 * few)
+        self.assertGreater(temporary_bytes(4000, 2000), 20 * few)
+
+    def test_bad_counts_are_named(self):
+        predict, _, image, label = _setup()
+        for options in [{"num_samples": 0}, {"chunk": 0}]:
+            with self.assertRaisesRegex(ValueError, "at least 1"):
+                preempt.mcgs(
+                    jax.random.key(0), predict, jnp.asarray(image), jnp.int32(label),
+                    eps=EPS, **options,
+                )  # fmt: skip
