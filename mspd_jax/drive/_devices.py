@@ -10,7 +10,7 @@ import numpy as np
 
 
 def run_on_devices(key, predict, method, index, image, label, *, devices):
-    """Applies a per-example method to a batch; returns its results on the host side.
+    """Applies a per-example method to a batch; results keep their row.
 
     method: (key, predict, image, label) -> pytree, per example, a callable pytree.
     index, label: int [B]; image: [B, H, W, C]; B is a multiple of the device count.

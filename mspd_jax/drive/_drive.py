@@ -67,7 +67,9 @@ def drive(
         process_index=jax.process_index() if process_index is None else process_index,
         process_count=jax.process_count() if process_count is None else process_count,
     )
-    run = functools.partial(run_on_devices, key, predict, method, devices=devices)
+    run = functools.partial(
+        run_on_devices, key, _as_pytree(predict), _as_pytree(method), devices=devices
+    )
     with concurrent.futures.ThreadPoolExecutor(_READERS) as pool:
         running = None
         for loaded in _prefetched(pool, source, work):
@@ -77,6 +79,12 @@ def drive(
             running = started
         if running is not None:
             yield _finish(*running)
+
+
+def _as_pytree(function: Callable) -> Callable:
+    """A plain function as a pytree without leaves, so that it passes through jit."""
+    is_leaf = jax.tree_util.all_leaves([function])
+    return jax.tree_util.Partial(function) if is_leaf else function
 
 
 def _prefetched(pool, source, work) -> Iterator[_Loaded]:

@@ -1,0 +1,85 @@
+"""The run folder: resume, torn lines, foreign folders, several processes."""
+
+import json
+import pathlib
+import tempfile
+
+from absl.testing import absltest
+
+from mspd_jax import drive
+from mspd_jax.errors import InputError
+
+IDENTITY = {"job": "protect", "flags": {"eps": "8/255", "seed": 0}}
+
+
+class RunFolderTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.path = pathlib.Path(folder.name, "deep", "out")
+
+    def test_records_survive_reopening(self):
+        run = drive.open_run(self.path, IDENTITY, details={"device": "cpu"})
+        drive.append_records(run, [{"index": 5, "a": 1}, {"index": 2, "a": 2}])
+        again = drive.open_run(self.path, IDENTITY, details={"device": "gpu"})
+        self.assertEqual(again.done, {2, 5})
+        drive.append_records(again, [{"index": 3, "a": 3}])
+        self.assertEqual([r["index"] for r in drive.merge_records(again)], [2, 3, 5])
+        content = json.loads((self.path / "run.json").read_text())
+        self.assertEqual(content, IDENTITY | {"device": "cpu"})
+
+    def test_a_torn_line_is_cut_and_its_image_done_again(self):
+        run = drive.open_run(self.path, IDENTITY)
+        drive.append_records(run, [{"index": 0}, {"index": 1}])
+        with open(run.records, "a") as file:
+            file.write('{"index": 2, "li')
+        again = drive.open_run(self.path, IDENTITY)
+        self.assertEqual(again.done, {0, 1})
+        drive.append_records(again, [{"index": 2}])
+        self.assertEqual(run.records.read_text().count("\n"), 3)
+        self.assertLen(drive.read_records(self.path), 3)
+
+    def test_another_run_is_refused_and_left_alone(self):
+        drive.open_run(self.path, IDENTITY)
+        before = sorted(self.path.iterdir())
+        other = {"job": "protect", "flags": {"eps": "4/255", "seed": 0}}
+        with self.assertRaisesRegex(InputError, "flags.eps was '8/255', now '4/255'"):
+            drive.open_run(self.path, other)
+        self.assertEqual(sorted(self.path.iterdir()), before)
+
+    def test_a_foreign_folder_or_file_is_refused(self):
+        self.path.mkdir(parents=True)
+        (self.path / "holiday.txt").write_text("keep me")
+        with self.assertRaisesRegex(InputError, "holds no run of ours"):
+            drive.open_run(self.path, IDENTITY)
+        with self.assertRaisesRegex(InputError, "is a file"):
+            drive.open_run(self.path / "holiday.txt", IDENTITY)
+        self.assertLen(list(self.path.iterdir()), 1)
+
+    def test_processes_write_apart_and_merge_to_one_file(self):
+        whole = drive.open_run(self.path / "one", IDENTITY)
+        drive.append_records(whole, [{"index": i} for i in range(6)])
+        drive.merge_records(whole)
+        runs = [
+            drive.open_run(
+                self.path / "two", IDENTITY, process_index=i, process_count=2
+            )
+            for i in range(2)
+        ]
+        self.assertNotEqual(runs[0].records, runs[1].records)
+        for i in (3, 1, 5):
+            drive.append_records(runs[1], [{"index": i}])
+        drive.append_records(runs[0], [{"index": 0}, {"index": 4}])
+        # A kill, and the rest by one process alone.
+        rest = drive.open_run(self.path / "two", IDENTITY)
+        self.assertEqual(rest.done, {0, 1, 3, 4, 5})
+        drive.append_records(rest, [{"index": 2}])
+        drive.merge_records(rest)
+        read = [(self.path / n / "records.jsonl").read_bytes() for n in ("one", "two")]
+        self.assertEqual(read[0], read[1])
+        self.assertLen(list((self.path / "two").glob("records*")), 1)
+
+
+if __name__ == "__main__":
+    absltest.main()
