@@ -1,0 +1,171 @@
+"""The convolution equals `lax.conv_general_dilated` in values and all derivatives."""
+
+import functools
+
+import flax.linen as nn
+import jax
+import numpy as np
+from absl.testing import parameterized
+from jax import lax
+from jax import numpy as jnp
+
+from mspd_jax.models._convolution import convolution
+
+_LAYOUT = ("NHWC", "HWIO", "NHWC")
+
+# name: (height and width, kernel, strides, padding)
+_DENSE = {
+    "same": ((6, 6), (3, 3), (1, 1), [(1, 1), (1, 1)]),
+    "odd": ((7, 5), (3, 3), (1, 1), [(1, 1), (1, 1)]),
+    "tiny": ((1, 2), (3, 3), (1, 1), [(1, 1), (1, 1)]),
+    "valid": ((7, 6), (3, 3), (1, 1), "VALID"),
+    "lopsided": ((6, 5), (3, 3), (1, 1), [(2, 0), (0, 3)]),
+    "cropped": ((9, 8), (3, 3), (1, 1), [(-1, 0), (1, -2)]),
+    "wide_padding": ((4, 5), (3, 3), (1, 1), [(4, 3), (3, 5)]),
+    "stride": ((8, 8), (3, 3), (2, 2), [(0, 1), (0, 1)]),
+    "stride_odd": ((7, 9), (3, 3), (2, 2), [(1, 1), (1, 1)]),
+    "stride_same": ((9, 6), (5, 4), (2, 3), "SAME"),
+    "stride_unused_rows": ((8, 10), (3, 2), (3, 4), "VALID"),
+    "shortcut": ((8, 7), (1, 1), (2, 2), [(0, 0), (0, 0)]),
+    "even_kernel": ((6, 7), (2, 4), (1, 1), [(1, 0), (2, 1)]),
+    "pointwise": ((4, 5), (1, 1), (1, 1), "SAME"),
+}
+_PASSED_ON = {
+    "groups": dict(feature_group_count=3),
+    "lhs_dilation": dict(lhs_dilation=(2, 1)),
+    "rhs_dilation": dict(rhs_dilation=(1, 2)),
+}
+
+
+def _arrays(size, kernel, strides, padding, channels=(3, 4), **options):
+    keys = jax.random.split(jax.random.key(0), 4)
+    groups = options.get("feature_group_count", 1)
+    lhs = jax.random.normal(keys[0], (2, *size, channels[0]))
+    rhs = jax.random.normal(keys[1], (*kernel, channels[0] // groups, channels[1]))
+    out = jax.eval_shape(
+        lambda a, b: lax.conv_general_dilated(
+            a, b, strides, padding, dimension_numbers=_LAYOUT, **options
+        ),
+        lhs,
+        rhs,
+    )
+    cotangent = jax.random.normal(keys[2], out.shape)
+    tangent = jax.random.normal(keys[3], lhs.shape)
+    return lhs, rhs, cotangent, tangent
+
+
+def _everything(conv, lhs, rhs, cotangent, tangent):
+    """Value, forward mode, gradients in both arguments, and the second order."""
+
+    def loss(lhs, rhs):
+        return jnp.sum(cotangent * jnp.sin(conv(lhs, rhs)))
+
+    def gradients(lhs):
+        return jax.grad(loss, argnums=(0, 1))(lhs, rhs)
+
+    value, forward = jax.jvp(lambda lhs: conv(lhs, rhs), (lhs,), (tangent,))
+    first, forward_over_reverse = jax.jvp(gradients, (lhs,), (tangent,))
+    reverse_over_reverse = jax.grad(
+        lambda lhs, rhs: jnp.vdot(jax.grad(loss)(lhs, rhs), tangent), argnums=(0, 1)
+    )(lhs, rhs)
+    return value, forward, first, forward_over_reverse, reverse_over_reverse
+
+
+def _assert_same(arrays, strides, padding, **options):
+    def run(conv):
+        conv = functools.partial(
+            conv,
+            window_strides=strides,
+            padding=padding,
+            dimension_numbers=_LAYOUT,
+            **options,
+        )
+        return jax.jit(functools.partial(_everything, conv))(*arrays)
+
+    want, got = run(lax.conv_general_dilated), run(convolution)
+    for one, other in zip(jax.tree.leaves(want), jax.tree.leaves(got), strict=True):
+        scale = np.abs(one).max(initial=1.0)
+        np.testing.assert_allclose(other / scale, one / scale, rtol=0, atol=2e-6)
+
+
+class ConvolutionTest(parameterized.TestCase):
+    @parameterized.named_parameters((name, *case) for name, case in _DENSE.items())
+    def test_equals_lax(self, size, kernel, strides, padding):
+        arrays = _arrays(size, kernel, strides, padding)
+        _assert_same(arrays, strides, padding)
+
+    @parameterized.named_parameters((n, options) for n, options in _PASSED_ON.items())
+    def test_passes_other_convolutions_on(self, options):
+        case = ((6, 7), (3, 3), (1, 1), [(1, 1), (1, 1)])
+        arrays = _arrays(*case, channels=(3, 6), **options)
+        _assert_same(arrays, *case[2:], **options)
+
+    def test_bfloat16_stays_bfloat16(self):
+        lhs, rhs, _, _ = _arrays((6, 6), (3, 3), (1, 1), "SAME")
+        lhs, rhs = lhs.astype(jnp.bfloat16), rhs.astype(jnp.bfloat16)
+        run = functools.partial(
+            convolution,
+            window_strides=(1, 1),
+            padding="SAME",
+            dimension_numbers=_LAYOUT,
+        )
+        out, pullback = jax.vjp(run, lhs, rhs)
+        chosen = lax.conv_general_dilated(
+            lhs, rhs, (1, 1), "SAME", dimension_numbers=_LAYOUT
+        )
+        self.assertEqual(out.dtype, jnp.bfloat16)
+        np.testing.assert_array_equal(out, chosen)
+        self.assertEqual([x.dtype for x in pullback(out)], [jnp.bfloat16] * 2)
+
+    def test_vmap_of_an_unbatched_layer(self):
+        """Drivers vmap a Linen layer over images; this is one batched convolution."""
+        images = jax.random.normal(jax.random.key(1), (3, 6, 5, 2))
+        layers = [
+            nn.Conv(4, (3, 3), strides=2, conv_general_dilated=conv)
+            for conv in (lax.conv_general_dilated, convolution)
+        ]
+        variables = layers[0].init(jax.random.key(2), images[0])
+
+        def gradient(layer, image):
+            return jax.grad(lambda x: jnp.sum(jnp.sin(layer.apply(variables, x))))(
+                image
+            )
+
+        want, got = (
+            jax.vmap(functools.partial(gradient, layer))(images) for layer in layers
+        )
+        np.testing.assert_allclose(got, want, atol=2e-6)
+
+    @parameterized.parameters(1, 2)
+    def test_no_kernel_is_swapped_in_place(self, stride):
+        """The slow layout is gone: the reason for this module."""
+        arrays = _arrays((6, 6), (3, 3), (stride, stride), [(1, 1), (1, 1)])
+
+        def swapped(conv):
+            conv = functools.partial(
+                conv,
+                window_strides=(stride, stride),
+                padding=[(1, 1), (1, 1)],
+                dimension_numbers=_LAYOUT,
+            )
+            pullback = jax.jit(lambda x, w, g: jax.vjp(lambda x: conv(x, w), x)[1](g))
+            lowered = pullback.trace(*arrays[:3]).lower(lowering_platforms=("cpu",))
+            return "x[0, 1, o, i]->" in lowered.as_text()
+
+        self.assertTrue(swapped(lax.conv_general_dilated))
+        self.assertFalse(swapped(convolution))
+
+    def test_other_platforms_keep_their_own_convolution(self):
+        arrays = _arrays((6, 6), (3, 3), (1, 1), [(1, 1), (1, 1)])
+
+        def gradient(conv):
+            def loss(x, w):
+                out = conv(x, w, (1, 1), [(1, 1), (1, 1)], dimension_numbers=_LAYOUT)
+                return jnp.sum(out)
+
+            traced = jax.jit(jax.grad(loss)).trace(*arrays[:2])
+            return traced.lower(lowering_platforms=("cuda",)).as_text()
+
+        for text in (gradient(lax.conv_general_dilated), gradient(convolution)):
+            self.assertEqual(text.count("stablehlo.convolution"), 1)
+            self.assertIn("x[0, 1, o, i]->", text)
