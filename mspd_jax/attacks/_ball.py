@@ -53,7 +53,8 @@ def ascent_direction(gradient, *, norm) -> jax.Array:
     whose square is not). gradient: [H, W, C]. Returns [H, W, C].
     """
     check_norm(norm)
-    gradient = jnp.nan_to_num(gradient)
+    # Infinities become a number whose reciprocal float32 can still hold.
+    gradient = jnp.nan_to_num(gradient, posinf=1e37, neginf=-1e37)
     if norm == "linf":
         return jnp.sign(gradient)
     largest = jnp.max(jnp.abs(gradient))

@@ -60,5 +60,6 @@ def _known(logits, label):
 def _surprise(logits, label):
     chex.assert_rank([logits, label], [1, 0])
     # A masked sum, not a gather: its gradient is no scatter, and -inf stays harmless.
+    # log_softmax, not logsumexp(z) - z_y: that loses the digits of a small loss.
     right = jnp.arange(logits.shape[0]) == label
-    return jax.nn.logsumexp(logits) - jnp.sum(jnp.where(right, logits, 0.0))
+    return -jnp.sum(jnp.where(right, jax.nn.log_softmax(logits), 0.0))

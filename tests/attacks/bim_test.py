@@ -1,0 +1,56 @@
+"""BIM is the written-out iteration from the image itself."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl.testing import parameterized
+
+from mspd_jax.attacks import bim
+
+IMAGE = np.random.default_rng(0).uniform(size=(3, 3, 1)).astype(np.float32)
+WEIGHTS = np.random.default_rng(1).normal(size=(3, 9)).astype(np.float32) * 2
+KEY = jax.random.key(0)
+
+
+def predict(image):
+    return jnp.tanh(jnp.array(WEIGHTS) @ image.reshape(-1))
+
+
+def gradient(x, label):
+    """Of the cross-entropy, by hand."""
+    h = np.tanh(WEIGHTS @ x.ravel())
+    p = np.exp(h) / np.exp(h).sum()
+    return (((p - np.eye(3)[label]) * (1 - h**2)) @ WEIGHTS).reshape(x.shape)
+
+
+class BimTest(parameterized.TestCase):
+    @parameterized.parameters(0, 1, 2)
+    def test_linf_iteration_written_out_in_numpy(self, label):
+        x = IMAGE.astype(np.float64)
+        for _ in range(4):
+            x = x + 0.03 * np.sign(gradient(x, label))
+            x = np.clip(np.clip(x, IMAGE - 0.05, IMAGE + 0.05), 0, 1)
+        got = bim(KEY, predict, IMAGE, label, eps=0.05, step_size=0.03, steps=4)
+        np.testing.assert_allclose(got.image, x, atol=1e-6)
+
+    def test_l2_iteration_written_out_in_numpy(self):
+        x = IMAGE.astype(np.float64)
+        for _ in range(4):
+            step = gradient(x, 1)
+            x = x + 0.2 * step / np.linalg.norm(step)
+            change = x - IMAGE
+            x = IMAGE + change * min(1, 0.3 / np.linalg.norm(change))
+            x = np.clip(x, 0, 1)
+        got = bim(KEY, predict, IMAGE, 1, eps=0.3, step_size=0.2, steps=4, norm="l2")
+        np.testing.assert_allclose(got.image, x, atol=1e-5)
+
+    def test_default_step_is_the_published_one(self):
+        # 2/255 at 8/255 and 10 steps; two pixels' worth of steps show it.
+        default = bim(KEY, predict, IMAGE, 0, eps=8 / 255)
+        stated = bim(KEY, predict, IMAGE, 0, eps=8 / 255, step_size=2 / 255, steps=10)
+        np.testing.assert_allclose(default.image, stated.image, atol=1e-7)
+
+    def test_key_does_not_matter(self):
+        one = bim(KEY, predict, IMAGE, 0, eps=0.1)
+        other = bim(jax.random.key(1), predict, IMAGE, 0, eps=0.1)
+        np.testing.assert_array_equal(one.image, other.image)

@@ -1,0 +1,61 @@
+"""FGSM against the closed form of two classes and a linear model."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl.testing import parameterized
+from jax.tree_util import Partial
+
+from mspd_jax.attacks import NORMS, fgsm
+
+SHAPE = (3, 3, 2)
+WEIGHTS = np.random.default_rng(0).normal(size=(2, 18)).astype(np.float32)
+
+
+def linear(weights, image):
+    return weights @ image.reshape(-1)
+
+
+PREDICT = Partial(linear, jnp.array(WEIGHTS))
+KEY = jax.random.key(0)
+
+
+def worst_loss(image, label, eps, norm):
+    """Exact: the gap of the logits falls by eps times the dual norm of its weights."""
+    gap = (WEIGHTS[label] - WEIGHTS[1 - label]).astype(np.float64)
+    dual = np.linalg.norm(gap, {"linf": 1, "l2": 2}[norm])
+    return np.log1p(np.exp(-(gap @ image.ravel() - eps * dual)))
+
+
+class FgsmTest(parameterized.TestCase):
+    @parameterized.product(norm=NORMS, label=(0, 1))
+    def test_linear_model_exact_worst_case(self, norm, label):
+        # In the middle of the box, so that only the ball binds.
+        image = np.random.default_rng(1).uniform(0.4, 0.6, SHAPE).astype(np.float32)
+        got = fgsm(KEY, PREDICT, image, label, eps=0.1, norm=norm)
+        want = worst_loss(image, label, 0.1, norm)
+        np.testing.assert_allclose(got.loss, want, rtol=1e-5)
+
+    def test_linear_model_exact_worst_case_in_the_box(self):
+        # Every linear function on a box has its maximum where each pixel is extreme.
+        image = np.random.default_rng(1).uniform(size=SHAPE).astype(np.float32)
+        image[0], image[1] = 0.0, 1.0
+        up = (WEIGHTS[1] > WEIGHTS[0]).reshape(SHAPE)
+        want = np.where(up, np.minimum(image + 0.2, 1), np.maximum(image - 0.2, 0))
+        got = fgsm(KEY, PREDICT, image, jnp.array(0), eps=0.2)
+        np.testing.assert_allclose(got.image, want, atol=1e-6)
+
+    @parameterized.parameters(*NORMS)
+    def test_target_is_approached(self, norm):
+        # With two classes, away from one is towards the other.
+        image = np.full(SHAPE, 0.5, np.float32)
+        away = fgsm(KEY, PREDICT, image, 0, eps=0.1, norm=norm)
+        towards = fgsm(KEY, PREDICT, image, 0, eps=0.1, norm=norm, target=jnp.array(1))
+        np.testing.assert_allclose(away.image, towards.image, atol=1e-6)
+        logits = np.asarray(PREDICT(towards.image), np.float64)
+        want = logits[1] - np.logaddexp(*logits)
+        np.testing.assert_allclose(towards.loss, want, rtol=1e-4)
+
+    def test_unknown_norm(self):
+        with self.assertRaisesRegex(ValueError, "norm must be one of"):
+            fgsm(KEY, PREDICT, np.zeros(SHAPE, np.float32), 0, eps=0.1, norm="l0")

@@ -1,0 +1,136 @@
+"""PGD against closed forms, enumeration and SciPy; restarts; broken models."""
+
+import functools
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl.testing import parameterized
+from jax.tree_util import Partial
+from scipy import optimize, special
+
+from mspd_jax.attacks import NORMS, margin, pgd, random_start
+
+SHAPE = (2, 3, 1)
+IMAGE = np.random.default_rng(0).uniform(0.4, 0.6, SHAPE).astype(np.float32)
+WEIGHTS = np.random.default_rng(1).normal(size=(3, 6)).astype(np.float32) * 3
+KEY = jax.random.key(0)
+
+
+def linear(weights, image):
+    return weights @ image.reshape(-1)
+
+
+def loss_at(weights, x, label):
+    return -special.log_softmax(weights.astype(np.float64) @ x.ravel())[label]
+
+
+class LinearModelTest(parameterized.TestCase):
+    @parameterized.product(norm=NORMS, label=(0, 1))
+    def test_two_classes_exact_worst_case(self, norm, label):
+        gap = (WEIGHTS[label] - WEIGHTS[1 - label]).astype(np.float64)
+        dual = np.linalg.norm(gap, {"linf": 1, "l2": 2}[norm])
+        want = np.log1p(np.exp(-(gap @ IMAGE.ravel() - 0.2 * dual)))
+        predict = Partial(linear, jnp.array(WEIGHTS[:2]))
+        run = functools.partial(pgd, eps=0.2, norm=norm, step_size=0.1, steps=40)
+        got = run(KEY, predict, IMAGE, label)
+        np.testing.assert_allclose(got.loss, want, rtol=1e-5)
+
+    @parameterized.parameters(0, 1, 2)
+    def test_three_classes_worst_corner_by_enumeration(self, label):
+        # A convex loss has its maximum over a box at one of the 64 corners.
+        corners = itertools.product((-0.2, 0.2), repeat=6)
+        want = max(loss_at(WEIGHTS, IMAGE.ravel() + c, label) for c in corners)
+        predict = Partial(linear, jnp.array(WEIGHTS))
+        got = pgd(KEY, predict, IMAGE, label, eps=0.2, steps=20, restarts=10)
+        np.testing.assert_allclose(got.loss, want, rtol=1e-5)
+
+    def test_target_reaches_the_convex_minimum(self):
+        # Lowering the target's cross-entropy is a convex problem: SciPy solves it.
+        bounds = [(v - 0.2, v + 0.2) for v in IMAGE.ravel()]
+        best = optimize.minimize(
+            lambda x: loss_at(WEIGHTS, x, 2), IMAGE.ravel(), bounds=bounds
+        )
+        predict = Partial(linear, jnp.array(WEIGHTS))
+        got = pgd(KEY, predict, IMAGE, 0, eps=0.2, target=jnp.array(2), steps=40)
+        self.assertAlmostEqual(float(got.loss), -best.fun, delta=1e-3)
+
+
+def rows_of_restarts(loss, restarts):
+    """End points of `pgd` that draws and does not move, and the one it keeps."""
+    kept = pgd(
+        KEY, wave, IMAGE, 0, eps=0.3, step_size=0.0, restarts=restarts, loss=loss
+    )
+    keys = [jax.random.fold_in(KEY, r) for r in range(restarts)]
+    ends = [random_start(k, IMAGE, eps=0.3, norm="linf") for k in keys]
+    return np.asarray(kept.image), np.asarray(ends)
+
+
+def wave(image):
+    return jnp.array(WEIGHTS) @ jnp.sin(9.0 * image.reshape(-1))
+
+
+def flat(logits, label):
+    """A loss at odds with success: large where no logit is."""
+    return -jnp.sum(jnp.square(logits))
+
+
+class RestartsTest(parameterized.TestCase):
+    def test_success_goes_before_loss(self):
+        kept, ends = rows_of_restarts(flat, 12)
+        logits = np.asarray([wave(x) for x in ends], np.float64)
+        wrong = np.argmax(logits, axis=1) != 0
+        loss = -np.sum(logits**2, axis=1)
+        # The draw with most loss is no success here, so that the order matters.
+        self.assertFalse(wrong[np.argmax(loss)])
+        best = max(range(12), key=lambda r: (wrong[r], loss[r]))
+        np.testing.assert_allclose(kept, ends[best], atol=1e-6)
+
+    def test_more_restarts_never_lose(self):
+        run = functools.partial(pgd, KEY, wave, IMAGE, 1, eps=0.1, loss=margin)
+        losses = [float(run(restarts=n).loss) for n in (1, 3, 9)]
+        self.assertEqual(losses, sorted(losses))
+        self.assertLess(losses[0], losses[-1])
+
+    def test_keys_give_different_starts(self):
+        run = functools.partial(pgd, eps=0.3, step_size=0.0, steps=1)
+        one, other = (run(jax.random.key(s), wave, IMAGE, 0).image for s in (0, 1))
+        self.assertGreater(np.max(np.abs(one - other)), 0.05)
+
+
+class LimitsTest(parameterized.TestCase):
+    def test_nan_everywhere_returns_the_original_and_says_so(self):
+        broken = pgd(KEY, lambda x: x.reshape(-1)[:3] * jnp.nan, IMAGE, 0, eps=0.1)
+        np.testing.assert_array_equal(broken.image, IMAGE)
+        self.assertEqual(broken.loss, -np.inf)
+
+    def test_nan_on_half_the_ball_keeps_the_other_half(self):
+        def half(image):
+            x = image.reshape(-1)
+            return jnp.where(x[0] > IMAGE[0, 0, 0], jnp.nan, x[:3])
+
+        got = pgd(KEY, half, IMAGE, 0, eps=0.1, step_size=0.0, restarts=8)
+        self.assertTrue(np.isfinite(got.loss))
+        self.assertLess(got.image[0, 0, 0], IMAGE[0, 0, 0])
+
+    @parameterized.parameters(
+        ({"steps": 0}, "steps must be an integer of at least 1; got 0"),
+        ({"steps": 2.0}, "steps must be"),
+        ({"restarts": 0}, "restarts must be"),
+        ({"restarts": 2, "random_start": False}, "without a random start"),
+        ({"norm": "l1"}, "norm must be one of"),
+    )
+    def test_bad_static_arguments(self, options, message):
+        with self.assertRaisesRegex(ValueError, message):
+            pgd(KEY, wave, IMAGE, 0, eps=0.1, **options)
+
+    def test_a_defense_may_differentiate_through_it(self):
+        # The l2 end point moves with the weights of the model.
+        def end(weights):
+            attack = pgd(KEY, Partial(linear, weights), IMAGE, 0, eps=0.1, norm="l2")
+            return attack.image[0, 0, 0]
+
+        gradient = jax.grad(end)(jnp.array(WEIGHTS))
+        self.assertTrue(np.all(np.isfinite(gradient)))
+        self.assertGreater(np.max(np.abs(gradient)), 0)
