@@ -14,7 +14,7 @@ from launch import _platform
 _platform.prepare()
 
 import jax  # noqa: E402
-from absl import app, flags  # noqa: E402
+from absl import app, flags, logging  # noqa: E402
 
 from mspd_jax.errors import InputError  # noqa: E402
 
@@ -37,6 +37,8 @@ def _guarded(main, argv: Sequence[str]) -> int | None:
             raise InputError(
                 f"unexpected argument {argv[1]!r}: flags are written --name=value"
             )
+        if flags.FLAGS["verbosity"].using_default_value:
+            logging.set_verbosity(logging.WARNING)  # absl's own default is chatty
         _use_compilation_cache()
         _join_cluster()
         return main(argv)

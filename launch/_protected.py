@@ -11,6 +11,8 @@ from jax.tree_util import Partial
 from mspd_jax import data, models, preempt
 from mspd_jax.errors import InputError
 
+# Flags defined through this module count as the calling main's own.
+flags.disclaim_key_flags()
 FLAGS = flags.FLAGS
 _LABEL_RULES = ("coupled", "truth")
 
@@ -66,32 +68,28 @@ def labelled(
     return preempt.Protected(defend(key, predict, image, label, eps=eps), label)
 
 
-def method(function, labeler, *, eps: float, **static) -> Partial:
-    """`function` with its options bound: eps and labeling models stay traced."""
+def method(function, labeler, *, traced: dict, **static) -> Partial:
+    """`function` with its options bound; numbers and labeling models stay traced."""
     if isinstance(labeler, str):
-        return Partial(functools.partial(function, labeler=labeler, **static), eps=eps)
-    return Partial(functools.partial(function, **static), eps=eps, labeler=labeler)
+        return Partial(functools.partial(function, labeler=labeler, **static), **traced)
+    return Partial(functools.partial(function, **static), labeler=labeler, **traced)
+
+
+def cascade_method(function, labeler, *, eps: float) -> Partial:
+    """`function`, which is `protect` or `revert`, with the flags of MCGS bound."""
+    return method(
+        function, labeler, traced={"eps": eps, "learning_rate": FLAGS.learning_rate},
+        num_samples=FLAGS.samples, chunk=min(FLAGS.chunk, FLAGS.samples),
+        steps=FLAGS.steps, norm=FLAGS.norm, antithetic=FLAGS.antithetic,
+        forward_epochs=FLAGS.forward_epochs, backward_epochs=FLAGS.backward_epochs,
+    )  # fmt: skip
 
 
 def bilevel_method(defend, labeler, *, eps: float) -> Partial:
     """The bi-level baseline (or its reconstruction) behind a rule for the label."""
     if FLAGS.norm != "linf":
         raise InputError("--method=bilevel is defined for --norm=linf alone")
-    return method(labelled, labeler, eps=eps, defend=defend)
-
-
-def cascade_options() -> dict:
-    """The flags of MCGS as keyword arguments."""
-    return {
-        "num_samples": FLAGS.samples,
-        "chunk": min(FLAGS.chunk, FLAGS.samples),
-        "steps": FLAGS.steps,
-        "learning_rate": FLAGS.learning_rate,
-        "forward_epochs": FLAGS.forward_epochs,
-        "backward_epochs": FLAGS.backward_epochs,
-        "norm": FLAGS.norm,
-        "antithetic": FLAGS.antithetic,
-    }
+    return method(labelled, labeler, traced={"eps": eps}, defend=defend)
 
 
 def save_image(

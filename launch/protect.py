@@ -48,8 +48,7 @@ def main(_) -> int:
 
 def _method(labeler, eps: float):
     if FLAGS.method == "mspd":
-        options = _protected.cascade_options()
-        return _protected.method(preempt.protect, labeler, eps=eps, **options)
+        return _protected.cascade_method(preempt.protect, labeler, eps=eps)
     return _protected.bilevel_method(preempt.bilevel, labeler, eps=eps)
 
 

@@ -64,8 +64,7 @@ def main(_) -> int:
 
 def _method(labeler, eps: float):
     if FLAGS.method == "mspd":
-        options = _protected.cascade_options()
-        return _protected.method(preempt.revert, labeler, eps=eps, **options)
+        return _protected.cascade_method(preempt.revert, labeler, eps=eps)
     return _protected.bilevel_method(preempt.bilevel_reconstruct, labeler, eps=eps)
 
 
