@@ -11,6 +11,7 @@ from mspd_jax.models._build import (
     predictor,
     train_logits,
 )
+from mspd_jax.models._checkpoint import load_model, model_hash, save_model
 from mspd_jax.models._preactivation import PreactResNet, WideResNet
 from mspd_jax.models._resnet import ResNet
 from mspd_jax.models._small_cnn import SmallCNN
@@ -27,7 +28,10 @@ __all__ = [
     "build_module",
     "create_model",
     "default_normalization",
+    "load_model",
+    "model_hash",
     "parse_architecture",
     "predictor",
+    "save_model",
     "train_logits",
 ]

@@ -12,7 +12,7 @@ from flax import linen as nn
 from mspd_jax.models._architectures import make_network
 from mspd_jax.models._initialize import initialize
 from mspd_jax.models._layers import fold_norms
-from mspd_jax.models._spec import Model, ModelSpec
+from mspd_jax.models._spec import Model, ModelSpec, check_spec
 
 
 def build_module(spec: ModelSpec, axis_name: str | None = None) -> nn.Module:
@@ -26,7 +26,7 @@ def build_module(spec: ModelSpec, axis_name: str | None = None) -> nn.Module:
 
 def create_model(key: jax.Array, spec: ModelSpec) -> Model:
     """A model with random weights: He-normal kernels, neutral normalizations."""
-    _check(spec)
+    check_spec(spec)
     return Model(spec, initialize(key, build_module(spec), spec.image_shape))
 
 
@@ -40,7 +40,7 @@ def predictor(model: Model, *, dtype=jnp.float32) -> jax.tree_util.Partial:
     in (bfloat16 is for accelerators); image and logits stay float32. The batch
     normalizations are folded here, once; gradients flow to image and weights.
     """
-    _check(model.spec)
+    check_spec(model.spec)
     weights = _fold(model.variables["params"], model.variables.get("batch_stats", {}))
     weights = jax.tree.map(lambda leaf: leaf.astype(dtype), weights)
     mean, std = _normalization(model.spec)
@@ -69,17 +69,6 @@ def train_logits(
         variables, _normalize(images, mean, std), train=True, mutable=["batch_stats"]
     )
     return logits, updated.get("batch_stats", {})
-
-
-def _check(spec):
-    channels = spec.image_shape[-1]
-    if not len(spec.mean) == len(spec.std) == channels:
-        raise ValueError(
-            f"mean {spec.mean} and std {spec.std} must have one value for each of the "
-            f"{channels} channels of image_shape {spec.image_shape}"
-        )
-    if min(spec.std) <= 0:
-        raise ValueError(f"std must be positive, got {spec.std}")
 
 
 def _signature(spec):

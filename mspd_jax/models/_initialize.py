@@ -19,8 +19,7 @@ def initialize(key: jax.Array, module: nn.Module, image_shape: tuple) -> dict:
     Kernels are He-normal, N(0, 2 / fan_in), the classifier's N(0, 1 / fan_in);
     normalizations are the identity, biases zero (He et al. 2015, section 2.2).
     """
-    image = jax.ShapeDtypeStruct(image_shape, jnp.float32)
-    shapes = jax.eval_shape(module.init, key, image)
+    shapes = variable_shapes(module, image_shape)
     paths, structure = jax.tree_util.tree_flatten_with_path(shapes)
     sizes = [math.prod(leaf.shape) if _is_kernel(path) else 0 for path, leaf in paths]
     pieces = jnp.split(jax.random.normal(key, (sum(sizes),)), np.cumsum(sizes)[:-1])
@@ -29,6 +28,12 @@ def initialize(key: jax.Array, module: nn.Module, image_shape: tuple) -> dict:
         for (path, leaf), piece in zip(paths, pieces, strict=True)
     ]
     return jax.tree.unflatten(structure, leaves)
+
+
+def variable_shapes(module: nn.Module, image_shape: tuple) -> dict:
+    """Shapes and types of a network's variables, without computing anything."""
+    image = jax.ShapeDtypeStruct(image_shape, jnp.float32)
+    return jax.eval_shape(module.init, jax.random.key(0), image)
 
 
 def _is_kernel(path):

@@ -1,5 +1,6 @@
 """What a model is: a specification (plain data) and its variables (arrays)."""
 
+import json
 from typing import NamedTuple
 
 
@@ -37,3 +38,41 @@ class Model(NamedTuple):
 
     spec: ModelSpec
     variables: dict
+
+
+def check_spec(spec: ModelSpec) -> None:
+    """Raises ValueError unless shape, classes and normalization fit each other."""
+    shape, classes = spec.image_shape, spec.num_classes
+    if len(shape) != 3 or not all(type(size) is int and size > 0 for size in shape):
+        raise ValueError(f"image_shape must be (height, width, channels), got {shape}")
+    if type(classes) is not int or classes < 1:
+        raise ValueError(f"num_classes must be a positive integer, got {classes!r}")
+    if not len(spec.mean) == len(spec.std) == shape[-1]:
+        raise ValueError(
+            f"mean {spec.mean} and std {spec.std} must have one value for each of the "
+            f"{shape[-1]} channels of image_shape {shape}"
+        )
+    if not min(spec.std) > 0:
+        raise ValueError(f"std must be positive, got {spec.std}")
+
+
+def spec_to_json(spec: ModelSpec) -> dict:
+    """The specification as JSON types; raises ValueError where it has others."""
+    fields = spec._asdict() | {
+        "mean": [float(value) for value in spec.mean],
+        "std": [float(value) for value in spec.std],
+    }
+    try:
+        return json.loads(json.dumps(fields, allow_nan=False))
+    except TypeError as error:
+        raise ValueError(f"options and origin must be JSON types: {error}") from error
+
+
+def spec_from_json(fields: dict) -> ModelSpec:
+    """The specification from JSON types; raises ValueError if it is not one."""
+    if set(fields) != set(ModelSpec._fields):
+        raise ValueError(f"a model specification has other fields: {sorted(fields)}")
+    lists = {name: tuple(fields[name]) for name in ("mean", "std", "image_shape")}
+    spec = ModelSpec(**fields | lists)
+    check_spec(spec)
+    return spec

@@ -1,0 +1,204 @@
+"""Models on disk: Orbax directories that hold arrays and plain data, no code.
+
+A checkpoint is an Orbax directory whose metadata carry the specification and two
+sha256: one of the arrays, one of the specification. Both are verified on loading, so
+what loads is what was saved. It is written under another name and renamed when it is
+complete.
+"""
+
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.experimental import multihost_utils
+from orbax.checkpoint import v1 as ocp
+
+from mspd_jax.errors import InputError
+from mspd_jax.models._build import build_module
+from mspd_jax.models._initialize import variable_shapes
+from mspd_jax.models._spec import (
+    Model,
+    ModelSpec,
+    check_spec,
+    spec_from_json,
+    spec_to_json,
+)
+
+ZOO = pathlib.Path(__file__).parent / "zoo"
+FORMAT = "mspd_jax.model/1"
+# A file that every Orbax checkpoint has; its absence means "not a checkpoint".
+_MARK = "_CHECKPOINT_METADATA"
+
+
+def model_hash(model: Model) -> str:
+    """The sha256 of the weights: of paths, types, shapes and bytes of all arrays.
+
+    Specification and origin do not count, only what is computed with.
+    """
+    digest = hashlib.sha256()
+    for path, array in sorted(_flatten(model.variables).items()):
+        digest.update(f"{path} {array.dtype.name} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def save_model(
+    path: str | os.PathLike, model: Model, *, overwrite: bool = False
+) -> None:
+    """Writes a checkpoint directory; a killed call leaves none.
+
+    Where `path` exists, raises InputError, unless it is a model's checkpoint and
+    `overwrite` is true. In a run of several processes all of them call this with the
+    same path: the first one writes, and all return when the checkpoint is complete.
+    """
+    path = pathlib.Path(path).absolute()
+    check_spec(model.spec)
+    _check_free(path, overwrite)
+    spec = spec_to_json(model.spec)
+    metadata = {
+        "format": FORMAT,
+        "spec": spec,
+        "spec_sha256": _spec_hash(spec),
+        "arrays_sha256": model_hash(model),
+    }
+    tree = jax.tree.map(np.asarray, _without_empty(model.variables))
+    # A name that belongs to the target, so that the next call clears what a kill left.
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    try:
+        if jax.process_index() == 0:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
+        ocp.save(unfinished, tree, custom_metadata=metadata)
+        if jax.process_index() == 0:
+            _put_in_place(unfinished, path)
+    except OSError as error:
+        raise InputError(f"cannot write checkpoint {path}: {error}") from error
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices(f"saved {path}")
+
+
+def _put_in_place(unfinished, path):
+    # Orbax notes the folder it wrote to, which the renaming makes untrue.
+    (unfinished / "commit_success.txt").write_text("Checkpoint commit succeeded")
+    replaced = path.with_name(f".{path.name}.replaced")
+    if path.exists():
+        shutil.rmtree(replaced, ignore_errors=True)
+        path.rename(replaced)
+    unfinished.rename(path)
+    shutil.rmtree(replaced, ignore_errors=True)
+
+
+def load_model(path: str | os.PathLike) -> Model:
+    """Reads a model: a checkpoint, a run folder with `model/`, or a shipped name.
+
+    The arrays come as they were saved, whatever the devices, and nothing in the file
+    is executed. Raises InputError if there is no checkpoint, if it is not one of a
+    model, or if anything in it has changed since it was saved. In a run of several
+    processes, all of them load the same models in the same order.
+    """
+    folder = _find(path)
+    metadata = _read_metadata(folder)
+    spec = _read_spec(folder, metadata)
+    try:
+        with _this_process_alone():
+            tree = jax.tree.map(np.asarray, ocp.load(folder))
+    except Exception as error:
+        raise _damaged(folder, "its arrays cannot be read") from error
+    model = Model(spec, tree)
+    if model_hash(model) != metadata.get("arrays_sha256"):
+        raise _damaged(folder, "its arrays do not match their sha256")
+    wanted = _flatten(variable_shapes(build_module(spec), spec.image_shape))
+    if _shapes(wanted) != _shapes(_flatten(tree)):
+        raise _damaged(folder, f"its arrays are not those of {spec.architecture}")
+    return Model(spec, jax.tree.map(jnp.asarray, tree))
+
+
+def _find(path):
+    """The checkpoint directory that a user's argument means."""
+    given, path = os.fspath(path), pathlib.Path(path).absolute()
+    if not path.exists() and pathlib.Path(given).name == given:
+        shipped = ZOO / given
+        if (shipped / _MARK).is_file():
+            return shipped
+    if not path.exists():
+        names = sorted(folder.name for folder in ZOO.glob("*") if folder.is_dir())
+        raise InputError(
+            f"no model {given!r}: there is no {path}, and the models that ship with "
+            f"the package are: {', '.join(names) or '(none)'}"
+        )
+    for folder in (path, path / "model"):
+        if (folder / _MARK).is_file():
+            return folder
+    raise InputError(
+        f"{path} is not a model: give a checkpoint directory (it holds {_MARK}) or a "
+        "run folder that holds one as model/"
+    )
+
+
+def _read_metadata(folder) -> dict:
+    # What a damaged file makes Orbax raise, only its reader could say.
+    try:
+        with _this_process_alone():
+            metadata = ocp.metadata(folder).custom_metadata
+    except Exception as error:
+        raise _damaged(folder, "its metadata cannot be read") from error
+    if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
+        raise InputError(f"{folder} is a checkpoint, but not one of a model ({FORMAT})")
+    return metadata
+
+
+def _read_spec(folder, metadata) -> ModelSpec:
+    try:
+        if _spec_hash(metadata["spec"]) == metadata["spec_sha256"]:
+            return spec_from_json(metadata["spec"])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise _damaged(folder, "its specification cannot be read") from error
+    raise _damaged(folder, "its specification does not match its sha256")
+
+
+def _damaged(folder, what) -> InputError:
+    return InputError(
+        f"checkpoint {folder} is damaged: {what}; copy, convert or train it again"
+    )
+
+
+def _check_free(path, overwrite):
+    if not path.exists():
+        return
+    if not (path / _MARK).is_file():
+        raise InputError(f"{path} exists and is not a checkpoint: name another place")
+    if not overwrite:
+        raise InputError(f"checkpoint {path} exists: name another place or remove it")
+    _read_metadata(path)
+
+
+def _this_process_alone() -> ocp.Context:
+    """Orbax waits for nobody: in a run of several processes, each reads by itself."""
+    context, me = ocp.Context(), jax.process_index()
+    context.multiprocessing.primary_host = me
+    context.multiprocessing.active_processes = {me}
+    context.multiprocessing.barrier_sync_key_prefix = f"model{me}"
+    return context
+
+
+def _spec_hash(spec: dict) -> str:
+    text = json.dumps(spec, sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _without_empty(variables):
+    return {name: tree for name, tree in variables.items() if jax.tree.leaves(tree)}
+
+
+def _flatten(tree) -> dict:
+    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
+    return {"/".join(key.key for key in path): leaf for path, leaf in leaves}
+
+
+def _shapes(leaves):
+    return {path: (leaf.shape, leaf.dtype) for path, leaf in leaves.items()}
