@@ -1,1 +1,95 @@
-"""TODO."""
+"""Training of classifiers: objectives, augmentation, the step, the run on disk.
+
+`fit` trains in memory; `run_training` wraps the same steps with checkpoints and a log.
+"""
+
+from mspd_jax.train._adversary import (
+    fast_adversary,
+    kl_adversary,
+    kl_divergence,
+    pgd_adversary,
+)
+from mspd_jax.train._augment import (
+    add_noise,
+    augment,
+    augmentation,
+    random_crop,
+    random_flip,
+)
+from mspd_jax.train._checkpoint import open_checkpoints, restore_state, save_state
+from mspd_jax.train._examples import Examples, load_examples, open_sources
+from mspd_jax.train._final import final_records, final_summary, save_trained
+from mspd_jax.train._fit import Progress, first_state, fit, steps_per_epoch, train_steps
+from mspd_jax.train._log import read_log
+from mspd_jax.train._objective import OBJECTIVES, Objective, Signals, objective
+from mspd_jax.train._optimizer import (
+    OPTIMIZERS,
+    SCHEDULES,
+    learning_rate_schedule,
+    optimizer,
+)
+from mspd_jax.train._order import batch_positions, epoch_order
+from mspd_jax.train._plan import Plan, make_plan, plan_spec, run_plan
+from mspd_jax.train._run import Trained, run_training
+from mspd_jax.train._start import check_start, fresh_spec
+from mspd_jax.train._step import (
+    Batch,
+    Signal,
+    TrainState,
+    example_keys,
+    initial_state,
+    train_step,
+    trained_model,
+)
+
+__all__ = [
+    "OBJECTIVES",
+    "OPTIMIZERS",
+    "SCHEDULES",
+    "Batch",
+    "Examples",
+    "Objective",
+    "Plan",
+    "Progress",
+    "Signal",
+    "Signals",
+    "TrainState",
+    "Trained",
+    "add_noise",
+    "augment",
+    "augmentation",
+    "batch_positions",
+    "check_start",
+    "epoch_order",
+    "example_keys",
+    "fast_adversary",
+    "final_records",
+    "final_summary",
+    "first_state",
+    "fit",
+    "fresh_spec",
+    "initial_state",
+    "kl_adversary",
+    "kl_divergence",
+    "learning_rate_schedule",
+    "load_examples",
+    "make_plan",
+    "objective",
+    "open_checkpoints",
+    "open_sources",
+    "optimizer",
+    "pgd_adversary",
+    "plan_spec",
+    "random_crop",
+    "random_flip",
+    "read_log",
+    "restore_state",
+    "run_plan",
+    "run_training",
+    "save_state",
+    "save_trained",
+    "steps_per_epoch",
+    "train_step",
+    "train_steps",
+    "trained_model",
+]

@@ -1,0 +1,78 @@
+"""Checkpoints of an unfinished training, with Orbax: all or nothing, the latest two.
+
+A checkpoint holds the leaves of a `TrainState` by path. It is written under another
+name and renamed when complete, so that a killed run finds whole checkpoints only.
+"""
+
+import contextlib
+import os
+import pathlib
+from collections.abc import Iterator
+
+import jax
+import numpy as np
+from orbax.checkpoint import v1 as ocp
+
+from mspd_jax.errors import InputError
+from mspd_jax.train._step import TrainState
+
+_KEPT = 2  # the one before the latest, should a disk have damaged that
+
+
+@contextlib.contextmanager
+def open_checkpoints(folder: str | os.PathLike) -> Iterator[ocp.training.Checkpointer]:
+    """The checkpoints in a folder; removes what a killed save left there."""
+    with ocp.training.Checkpointer(
+        pathlib.Path(folder).absolute(),
+        preservation_policy=ocp.training.preservation_policies.LatestN(_KEPT),
+        cleanup_tmp_directories=True,
+    ) as checkpoints:
+        yield checkpoints
+
+
+def save_state(checkpoints: ocp.training.Checkpointer, state: TrainState) -> None:
+    """Writes the state (host arrays) as the checkpoint of its step.
+
+    Every process of a cluster calls this at the same steps.
+    """
+    checkpoints.save(int(state.step), _leaves(state), force=True, overwrite=True)
+
+
+def restore_state(
+    checkpoints: ocp.training.Checkpointer, template: TrainState
+) -> TrainState | None:
+    """The latest state, as host arrays, or None if there is none.
+
+    template: a state of this run, for the structure and shapes. Raises InputError if
+    the checkpoint cannot be read or belongs to another network or optimizer.
+    """
+    if checkpoints.latest is None:
+        return None
+    place = checkpoints.directory / str(checkpoints.latest.step)
+    try:
+        found = {k: np.asarray(v) for k, v in checkpoints.load().items()}
+    # What a damaged file makes Orbax raise, only its reader could say.
+    except Exception as error:
+        raise InputError(
+            f"checkpoint {place} cannot be read: remove it to go on from an earlier one"
+        ) from error
+    wanted = _leaves(template)
+    if _shapes(found) != _shapes(wanted):
+        raise InputError(
+            f"checkpoint {place} is of another network or optimizer: name another --out"
+        )
+    structure = jax.tree.structure(template)
+    return jax.tree.unflatten(structure, [found[name] for name in wanted])
+
+
+def _leaves(state: TrainState) -> dict:
+    """Leaves by path, in the order of the tree."""
+    leaves, _ = jax.tree_util.tree_flatten_with_path(state)
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="."): leaf
+        for path, leaf in leaves
+    }
+
+
+def _shapes(leaves: dict) -> dict:
+    return {name: (np.shape(x), np.dtype(x.dtype)) for name, x in leaves.items()}

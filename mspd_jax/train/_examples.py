@@ -1,0 +1,69 @@
+"""The training set: one source or several, as arrays."""
+
+import re
+from typing import NamedTuple
+
+import numpy as np
+
+from mspd_jax.data import Source, load_arrays, open_source
+from mspd_jax.errors import InputError
+
+
+class Examples(NamedTuple):
+    """A labelled data set in memory.
+
+    images: uint8, or float32 in [0, 1], [n, H, W, C]; labels: int32 [n].
+    indices: int64 [n], unique: the data-set index for a single source, the place in
+    the sequence for several. num_classes: as the data say, else largest label + 1.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    indices: np.ndarray
+    num_classes: int
+
+
+def open_sources(text: str, *, data_dir=None, limit=None) -> list[Source]:
+    """The labelled sources of a comma-separated list, `limit` images of each at most.
+
+    Raises InputError if one cannot be opened, has no labels, or does not fit the
+    first in image shape or number of classes.
+    """
+    specs = re.split(r",(?=\w+:)", text)
+    sources = [open_source(spec, data_dir=data_dir, limit=limit) for spec in specs]
+    for source in sources:
+        if not source.labelled:
+            raise InputError(f"source {source.spec!r} has no labels to train on")
+        for field in ("image_shape", "num_classes"):
+            given, first = getattr(source, field), getattr(sources[0], field)
+            if given != first:
+                raise InputError(
+                    f"sources differ in {field}: {sources[0].spec!r} has {first}, "
+                    f"{source.spec!r} has {given}; train on sources that agree"
+                )
+    return sources
+
+
+def load_examples(sources: list[Source]) -> Examples:
+    """All images of the sources; 8-bit where all are."""
+    arrays = [load_arrays(source) for source in sources]
+    images = [images for images, _ in arrays]
+    if any(part.dtype != np.uint8 for part in images):
+        images = [_as_float(part) for part in images]
+    labels = np.concatenate([labels for _, labels in arrays])
+    indices = np.arange(len(labels))
+    if len(sources) == 1:
+        images, indices = images[0], sources[0].indices
+    else:
+        images = np.concatenate(images)
+    if labels.min() < 0:
+        row = int(np.flatnonzero(labels < 0)[0])
+        raise InputError(f"image {indices[row]} of the training data has no label")
+    classes = sources[0].num_classes or max(2, int(labels.max()) + 1)
+    return Examples(images, labels, indices, classes)
+
+
+def _as_float(images: np.ndarray) -> np.ndarray:
+    if images.dtype == np.uint8:
+        return images.astype(np.float32) / np.float32(255)
+    return images

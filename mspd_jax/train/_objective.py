@@ -1,0 +1,150 @@
+"""What training lowers: none, fgsm, pgd and trades.
+
+An objective is two functions: an adversary that changes one image, with the network
+in evaluation mode, and a loss over the batch, with the network in training mode. Both
+are callable pytrees whose floats are traced, so a new eps compiles nothing.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.tree_util import Partial
+
+from mspd_jax.train._adversary import (
+    fast_adversary,
+    kl_adversary,
+    kl_divergence,
+    pgd_adversary,
+)
+
+
+class Signals(NamedTuple):
+    """By-products of a loss.
+
+    batch_stats: running statistics after the forward passes.
+    clean, robust: training-mode logits [B, K] on the images as given and on the
+    adversary's; None where the objective does not compute them.
+    """
+
+    batch_stats: dict
+    clean: jax.Array | None
+    robust: jax.Array | None
+
+
+class Objective(NamedTuple):
+    """An adversary and the loss on what it proposes.
+
+    adversary: (key, predict, image, label) -> image, per example; None for no attack.
+    loss: (forward, batch_stats, images, adversarial, labels) -> (loss [], Signals),
+        where forward: (batch_stats, images) -> (logits [B, K], batch_stats).
+    """
+
+    adversary: Callable | None
+    loss: Callable
+
+
+def clean_loss(forward, batch_stats, images, adversarial, labels, *, smoothing):
+    """Mean cross-entropy on the images as they are."""
+    del adversarial
+    logits, batch_stats = forward(batch_stats, images)
+    return _cross_entropies(logits, labels, smoothing).mean(), Signals(
+        batch_stats, logits, None
+    )
+
+
+def adversarial_loss(forward, batch_stats, images, adversarial, labels, *, smoothing):
+    """Mean cross-entropy on the adversary's images (Madry et al. 2018)."""
+    del images
+    logits, batch_stats = forward(batch_stats, adversarial)
+    return _cross_entropies(logits, labels, smoothing).mean(), Signals(
+        batch_stats, None, logits
+    )
+
+
+def trades_loss(forward, batch_stats, images, adversarial, labels, *, smoothing, beta):
+    """CE(f(x), y) + beta KL(f(x) || f(x')), batch means (Zhang et al. 2019, eq. 5).
+
+    The gradient flows through both arguments of KL. The running statistics see the
+    clean batch, then the adversarial one. beta = 0 is `clean_loss`, but for those.
+    """
+    clean, batch_stats = forward(batch_stats, images)
+    robust, batch_stats = forward(batch_stats, adversarial)
+    loss = _cross_entropies(clean, labels, smoothing).mean()
+    loss = loss + beta * kl_divergence(clean, robust).mean()
+    return loss, Signals(batch_stats, clean, robust)
+
+
+def objective(
+    name: str,
+    *,
+    eps: float | None = None,
+    norm: str = "linf",
+    steps: int | None = None,
+    step_size: float | None = None,
+    beta: float = 6.0,
+    smoothing: float = 0.0,
+) -> Objective:
+    """Builds an objective by name.
+
+    name: "none", "fgsm" (random start and one step of 1.25 eps), "pgd" (10 steps) or
+        "trades" (10 steps on KL).
+    eps: radius of the ball in pixels; required but for "none".
+    steps: gradient steps of the adversary. step_size: default
+        min(1.25, 2.5 / steps) * eps, which is eps / 4 for 10 steps.
+    beta: weight of the TRADES regularizer. smoothing: label smoothing in [0, 1).
+    """
+    if name not in OBJECTIVES:
+        raise ValueError(f"objective {name!r}: expected one of {sorted(OBJECTIVES)}")
+    if not 0.0 <= smoothing < 1.0:
+        raise ValueError(f"smoothing: expected a number in [0, 1), got {smoothing}")
+    smoothing = jnp.asarray(smoothing, jnp.float32)
+    if name == "none":
+        return Objective(None, Partial(clean_loss, smoothing=smoothing))
+    if eps is None or not eps > 0:
+        raise ValueError(f"eps: objective {name!r} needs a positive radius, got {eps}")
+    steps = _STEPS[name] if steps is None else steps
+    if steps < 1 or (name == "fgsm" and steps != 1):
+        raise ValueError(f"steps: {steps} does not suit objective {name!r}")
+    step_size = min(1.25, 2.5 / steps) * eps if step_size is None else step_size
+    adversary = Partial(
+        OBJECTIVES[name](steps, norm),
+        eps=jnp.asarray(eps, jnp.float32),
+        step_size=jnp.asarray(step_size, jnp.float32),
+    )
+    if name == "trades":
+        beta = jnp.asarray(beta, jnp.float32)
+        return Objective(
+            adversary, Partial(trades_loss, smoothing=smoothing, beta=beta)
+        )
+    return Objective(adversary, Partial(adversarial_loss, smoothing=smoothing))
+
+
+# Cached: equal static options give the same function, and so the same compilation.
+@functools.cache
+def _fast(steps: int, norm: str):
+    del steps
+    return functools.partial(fast_adversary, norm=norm)
+
+
+@functools.cache
+def _pgd(steps: int, norm: str):
+    return functools.partial(pgd_adversary, steps=steps, norm=norm)
+
+
+@functools.cache
+def _kl(steps: int, norm: str):
+    return functools.partial(kl_adversary, steps=steps, norm=norm)
+
+
+OBJECTIVES = {"none": None, "fgsm": _fast, "pgd": _pgd, "trades": _kl}
+_STEPS = {"fgsm": 1, "pgd": 10, "trades": 10}
+
+
+def _cross_entropies(logits, labels, smoothing):
+    """Cross-entropy [B] with the target (1 - smoothing) * one_hot + smoothing / K."""
+    log_p = jax.nn.log_softmax(logits)
+    chosen = jnp.take_along_axis(log_p, labels[:, None], axis=-1)[:, 0]
+    return -(1.0 - smoothing) * chosen - smoothing * log_p.mean(axis=-1)

@@ -1,0 +1,137 @@
+"""Training with files: resumes from checkpoints, keeps the log, shows progress."""
+
+import math
+import pathlib
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+import jax
+import optax
+from tqdm import tqdm
+
+from mspd_jax.errors import InputError
+from mspd_jax.train._checkpoint import open_checkpoints, restore_state, save_state
+from mspd_jax.train._fit import Progress
+from mspd_jax.train._log import append_line, epoch_line, rewind_log
+from mspd_jax.train._step import TrainState
+
+
+class Trained(NamedTuple):
+    """state: after the last step, on the host. images: trained on, from the very start.
+    seconds: of this start. images_per_second: of this start without its first step,
+    which compiles; None if there were fewer than two."""
+
+    state: TrainState
+    images: int
+    seconds: float
+    images_per_second: float | None
+
+
+def run_training(
+    folder: pathlib.Path,
+    steps_from: Callable[[TrainState | None], Iterator[Progress]],
+    template: TrainState,
+    *,
+    batch_size: int,
+    schedule: optax.Schedule,
+    checkpoint_every: int | None = None,
+    checkpoint_seconds: float = 60.0,
+    hidden: bool = False,
+) -> Trained:
+    """Trains to the end, from the latest checkpoint in `folder` if there is one.
+
+    Guarantee: a run that is killed and started again ends with the weights of one that
+    was not (identical on CPUs), and metrics.jsonl has one line per epoch.
+
+    steps_from: (state or None) -> steps, `train_steps` with all but its state set.
+    template: the first state, for its structure. Saves every `checkpoint_every` steps,
+    at the last step, and after an epoch or step that leaves the last checkpoint more
+    than `checkpoint_seconds` behind (on a cluster, whose clocks differ: every epoch).
+    Raises InputError if the loss is no longer a number.
+    """
+    log = folder / "metrics.jsonl"
+    writes = jax.process_index() == 0
+    with open_checkpoints(folder / "checkpoints") as checkpoints:
+        state = restore_state(checkpoints, template)
+        done = 0 if state is None else int(state.step)
+        if writes:
+            rewind_log(log, done)
+        clock = [time.monotonic()]
+        saved = began = clock[0]
+        for progress in _shown(steps_from(state), batch_size, done, hidden):
+            clock = [*clock[:2], time.monotonic()]
+            epoch_ends = progress.step % progress.steps_per_epoch == 0
+            due = (
+                progress.step == progress.steps
+                or (checkpoint_every and progress.step % checkpoint_every == 0)
+                or (epoch_ends and jax.process_count() > 1)
+                or (
+                    time.monotonic() - saved > checkpoint_seconds
+                    and jax.process_count() == 1
+                )
+            )
+            if not (epoch_ends or due):
+                continue
+            state = progress.state()
+            if not math.isfinite(state.totals.loss):
+                raise InputError(
+                    f"the loss is {float(state.totals.loss)} after {progress.step} "
+                    "steps: lower --learning_rate or set --clip, and name another --out"
+                )
+            if epoch_ends and writes:
+                line = epoch_line(
+                    state.totals,
+                    step=progress.step,
+                    steps_per_epoch=progress.steps_per_epoch,
+                    learning_rate=float(schedule(progress.step - 1)),
+                    seconds=round(time.monotonic() - began, 3),
+                )
+                append_line(log, line)
+            if epoch_ends:
+                began = time.monotonic()
+            if due:
+                save_state(checkpoints, state)
+                saved = time.monotonic()
+    steps = int(state.step)
+    return Trained(state, steps * batch_size, *_rate(clock, steps - done, batch_size))
+
+
+def _rate(clock: list[float], steps: int, batch_size: int):
+    seconds = round(clock[-1] - clock[0], 3)
+    if steps < 2:
+        return seconds, None
+    return seconds, round((steps - 1) * batch_size / (clock[-1] - clock[1]), 3)
+
+
+def _shown(
+    steps: Iterable[Progress], batch_size: int, done: int, hidden: bool
+) -> Iterator[Progress]:
+    """Passes the steps through and shows them on standard error.
+
+    The signals shown are those of the step before, which is finished.
+    """
+    bar = None
+    for progress in steps:
+        if bar is None:
+            bar = tqdm(
+                total=progress.steps * batch_size,
+                initial=done * batch_size,
+                desc="train",
+                unit="image",
+                disable=hidden,
+                mininterval=0.5,
+                smoothing=0.1,
+            )
+        if not hidden and time.time() - bar.last_print_t >= bar.mininterval:
+            bar.set_postfix_str(_told(progress), refresh=False)
+        bar.update(batch_size)
+        yield progress
+    if bar is not None:
+        bar.close()
+
+
+def _told(progress: Progress) -> str:
+    loss, clean, robust = (float(value) for value in progress.signal)
+    text = f"step {progress.step}/{progress.steps} loss {loss:.3f} clean {clean:.2f}"
+    return text if math.isnan(robust) else f"{text} robust {robust:.2f}"
