@@ -12,6 +12,7 @@ from mspd_jax.models._build import (
     train_logits,
 )
 from mspd_jax.models._checkpoint import load_model, model_hash, save_model
+from mspd_jax.models._convert import convert_torch
 from mspd_jax.models._preactivation import PreactResNet, WideResNet
 from mspd_jax.models._resnet import ResNet
 from mspd_jax.models._small_cnn import SmallCNN
@@ -26,6 +27,7 @@ __all__ = [
     "SmallCNN",
     "WideResNet",
     "build_module",
+    "convert_torch",
     "create_model",
     "default_normalization",
     "load_model",

@@ -67,30 +67,29 @@ def save_model(
         "arrays_sha256": model_hash(model),
     }
     tree = jax.tree.map(np.asarray, _without_empty(model.variables))
-    # A name that belongs to the target, so that the next call clears what a kill left.
-    unfinished = path.with_name(f".{path.name}.unfinished")
+    # Named after the target, so that the next call clears what a killed one left.
+    workshop = path.with_name(f".{path.name}.unfinished")
     try:
         if jax.process_index() == 0:
-            shutil.rmtree(unfinished, ignore_errors=True)
-            path.parent.mkdir(parents=True, exist_ok=True)
-        ocp.save(unfinished, tree, custom_metadata=metadata)
+            shutil.rmtree(workshop, ignore_errors=True)
+            workshop.mkdir(parents=True)
+        ocp.save(workshop / "checkpoint", tree, custom_metadata=metadata)
         if jax.process_index() == 0:
-            _put_in_place(unfinished, path)
+            _put_in_place(workshop, path)
     except OSError as error:
         raise InputError(f"cannot write checkpoint {path}: {error}") from error
     if jax.process_count() > 1:
         multihost_utils.sync_global_devices(f"saved {path}")
 
 
-def _put_in_place(unfinished, path):
+def _put_in_place(workshop, path):
+    new, old = workshop / "checkpoint", workshop / "replaced"
     # Orbax notes the folder it wrote to, which the renaming makes untrue.
-    (unfinished / "commit_success.txt").write_text("Checkpoint commit succeeded")
-    replaced = path.with_name(f".{path.name}.replaced")
+    (new / "commit_success.txt").write_text("Checkpoint commit succeeded")
     if path.exists():
-        shutil.rmtree(replaced, ignore_errors=True)
-        path.rename(replaced)
-    unfinished.rename(path)
-    shutil.rmtree(replaced, ignore_errors=True)
+        path.rename(old)
+    new.rename(path)
+    shutil.rmtree(workshop)
 
 
 def load_model(path: str | os.PathLike) -> Model:

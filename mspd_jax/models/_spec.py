@@ -1,6 +1,7 @@
 """What a model is: a specification (plain data) and its variables (arrays)."""
 
 import json
+import math
 from typing import NamedTuple
 
 
@@ -52,8 +53,10 @@ def check_spec(spec: ModelSpec) -> None:
             f"mean {spec.mean} and std {spec.std} must have one value for each of the "
             f"{shape[-1]} channels of image_shape {shape}"
         )
-    if not min(spec.std) > 0:
-        raise ValueError(f"std must be positive, got {spec.std}")
+    if not all(0 < value < math.inf for value in spec.std):
+        raise ValueError(f"std must be positive and finite, got {spec.std}")
+    if not all(map(math.isfinite, spec.mean)):
+        raise ValueError(f"mean must be finite, got {spec.mean}")
 
 
 def spec_to_json(spec: ModelSpec) -> dict:

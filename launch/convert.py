@@ -1,0 +1,94 @@
+r"""Turns a PyTorch checkpoint into one that every job here can read.
+
+    python -m launch.convert --torch=resnet20.th --arch=resnet20 --out=models/resnet20
+
+The file (.pt, .pth, .th or .safetensors) holds a state dict, with or without
+`state_dict`, `model` or `net` around it and `module.` before the names. Nothing in it
+is executed. Then use it anywhere a model is asked for: `--target=models/resnet20`.
+Seconds on one CPU core. PyTorch files need PyTorch (pip install 'mspd_jax[torch]').
+"""
+
+from launch import _main  # isort: skip  # first: it prepares the platform for JAX
+
+import pathlib
+
+import jax
+from absl import flags
+
+from mspd_jax import models
+from mspd_jax.errors import InputError
+
+FLAGS = flags.FLAGS
+
+flags.DEFINE_string(
+    "torch", None, "the file to convert: .pt, .pth, .th or .safetensors", required=True
+)
+flags.DEFINE_string(
+    "arch", None, f"architecture of the file: {models.ARCHITECTURES}", required=True
+)
+flags.DEFINE_string("out", None, "checkpoint folder to write", required=True)
+flags.DEFINE_bool("overwrite", False, "replace the checkpoint that is at --out")
+flags.DEFINE_string(
+    "mean",
+    None,
+    "mean per channel that the model subtracts from pixels in [0, 1], as in "
+    "0.485,0.456,0.406; default: the file's `mean`, else the usual one of --arch "
+    "(ImageNet's for resnet*, CIFAR-10's for preact_* and wide_*, 0 for small_cnn)",
+)
+flags.DEFINE_string(
+    "std", None, "what the model then divides by, per channel; default: see --mean"
+)
+flags.DEFINE_integer(
+    "num_classes", None, "number of classes; default: as in the file", lower_bound=1
+)
+flags.DEFINE_string("image_shape", "32,32,3", "height,width,channels of its images")
+flags.DEFINE_enum(
+    "activation",
+    None,
+    ["relu", "silu"],
+    "activation of the network, where --arch leaves a choice; default: silu for "
+    "preact_* and wide_*, relu for small_cnn",
+)
+
+
+def main(_):
+    model = models.convert_torch(
+        FLAGS.torch,
+        architecture=FLAGS.arch,
+        activation=FLAGS.activation,
+        num_classes=FLAGS.num_classes,
+        mean=_numbers("mean", float),
+        std=_numbers("std", float),
+        image_shape=_numbers("image_shape", int),
+    )
+    models.save_model(FLAGS.out, model, overwrite=FLAGS.overwrite)
+    spec = model.spec
+    size = sum(leaf.size for leaf in jax.tree.leaves(model.variables["params"]))
+    print(
+        f"wrote {pathlib.Path(FLAGS.out)}: {spec.architecture}, {spec.num_classes} "
+        f"classes, images {'x'.join(map(str, spec.image_shape))}, {size:,} parameters, "
+        f"mean {_text(spec.mean)}, std {_text(spec.std)}, "
+        f"sha256 {models.model_hash(model)[:16]}"
+    )
+
+
+def _numbers(name, kind):
+    """The numbers of a flag like 0.5,0.5,0.5; None where the flag is not given."""
+    text = FLAGS[name].value
+    if text is None:
+        return None
+    try:
+        return tuple(kind(item) for item in text.split(","))
+    except ValueError as error:
+        shown = "32,32,3" if kind is int else "0.5,0.5,0.5"
+        raise InputError(
+            f"--{name}={text}: expected numbers with commas between, like {shown}"
+        ) from error
+
+
+def _text(values):
+    return ",".join(f"{value:.5g}" for value in values)
+
+
+if __name__ == "__main__":
+    _main.run(main)

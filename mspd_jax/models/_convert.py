@@ -1,0 +1,148 @@
+"""Models from PyTorch checkpoints, tensor by tensor, every name accounted for."""
+
+import os
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from mspd_jax.errors import InputError
+from mspd_jax.models._architectures import (
+    default_normalization,
+    parse_architecture,
+    split_name,
+)
+from mspd_jax.models._build import build_module
+from mspd_jax.models._initialize import variable_shapes
+from mspd_jax.models._spec import Model, ModelSpec, check_spec
+from mspd_jax.models._tensor_file import file_sha256, read_tensors
+from mspd_jax.models._torch_names import torch_name
+
+_CLASSIFIERS = {
+    "resnet": "linear.weight",
+    "preact_resnet": "logits.weight",
+    "wide_resnet": "logits.weight",
+    "small_cnn": "linear.weight",
+}
+
+
+def convert_torch(
+    path: str | os.PathLike,
+    *,
+    architecture: str,
+    activation: str | None = None,
+    num_classes: int | None = None,
+    mean: tuple[float, ...] | None = None,
+    std: tuple[float, ...] | None = None,
+    image_shape: tuple[int, int, int] = (32, 32, 3),
+) -> Model:
+    """The model of a PyTorch checkpoint (.pt, .pth, .th or .safetensors).
+
+    Guarantee: every tensor of the file is used and every variable of the network is
+    set, or InputError names all tensors that are missing, surplus or misshaped.
+
+    What is not given comes from the file (the number of classes; the normalization,
+    from `mean` and `std` buffers; widths and normalization layers of a small_cnn) or
+    is the architecture's default. Nothing in the file is executed.
+    """
+    _, options = parse_architecture(architecture)
+    family, _ = split_name(architecture)
+    tensors = read_tensors(path)
+    if activation is not None:
+        if "activation" not in options:
+            raise InputError(f"{architecture} has one activation: give none")
+        options["activation"] = activation
+    if family == "small_cnn":
+        options |= _small_cnn_options(path, tensors)
+    normalization = default_normalization(architecture, image_shape[-1])
+    buffers = _buffers(tensors)
+    spec = ModelSpec(
+        architecture=architecture,
+        options=options,
+        mean=tuple(mean or buffers.get("mean") or normalization[0]),
+        std=tuple(std or buffers.get("std") or normalization[1]),
+        num_classes=num_classes or _count_classes(path, tensors, _CLASSIFIERS[family]),
+        image_shape=tuple(image_shape),
+        origin={"source": pathlib.Path(path).name, "sha256": file_sha256(path)},
+    )
+    _check(spec)
+    shapes = variable_shapes(build_module(spec), spec.image_shape)
+    return Model(spec, _fill(path, family, architecture, shapes, tensors))
+
+
+def _fill(path, family, architecture, shapes, tensors):
+    """The variables of `shapes` from `tensors`, or an error that names the misfits."""
+    leaves, structure = jax.tree_util.tree_flatten_with_path(shapes)
+    names = [torch_name(family, tuple(key.key for key in keys)) for keys, _ in leaves]
+    wanted = {
+        name: _torch_shape(leaf.shape)
+        for name, (_, leaf) in zip(names, leaves, strict=True)
+    }
+    problems = {
+        "missing": [name for name in names if name not in tensors],
+        "surplus": [name for name in tensors if name not in wanted],
+        "misshaped": [
+            f"{name} {tensors[name].shape} instead of {shape}"
+            for name, shape in wanted.items()
+            if name in tensors and tensors[name].shape != shape
+        ],
+        "not finite numbers": [
+            name
+            for name, tensor in tensors.items()
+            if tensor.dtype != np.float32 or not np.isfinite(tensor).all()
+        ],
+    }
+    if any(problems.values()):
+        listed = "; ".join(
+            f"{kind}: {', '.join(items)}" for kind, items in problems.items() if items
+        )
+        raise InputError(f"{path} does not fit {architecture}: {listed}")
+    arrays = [jnp.asarray(_from_torch(tensors[name])) for name in names]
+    return jax.tree.unflatten(structure, arrays)
+
+
+def _torch_shape(shape):
+    """[h, w, in, out] -> [out, in, h, w] and [in, out] -> [out, in]."""
+    return (*shape[:1:-1], *shape[:2]) if len(shape) == 4 else tuple(reversed(shape))
+
+
+def _from_torch(tensor):
+    return tensor.transpose(2, 3, 1, 0) if tensor.ndim == 4 else tensor.T
+
+
+def _buffers(tensors) -> dict:
+    """Takes the normalization that robust models carry out of `tensors`."""
+    if not {"mean", "std"} <= tensors.keys():
+        return {}
+    return {name: tensors.pop(name).ravel().tolist() for name in ("mean", "std")}
+
+
+def _count_classes(path, tensors, name):
+    if name not in tensors or tensors[name].ndim != 2:
+        raise InputError(
+            f"{path} has no classifier {name} to count the classes of: is --arch right?"
+        )
+    return int(tensors[name].shape[0])
+
+
+def _small_cnn_options(path, tensors):
+    widths = []
+    while (name := f"conv{len(widths)}.weight") in tensors:
+        widths.append(int(tensors[name].shape[0]))
+    if not widths:
+        raise InputError(f"{path} is no small_cnn: missing: conv0.weight")
+    return {"widths": widths, "norm": "bn0.weight" in tensors}
+
+
+def _check(spec):
+    try:
+        check_spec(spec)
+        build_module(spec)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    if max(map(abs, spec.mean)) > 1:
+        raise InputError(
+            f"mean {spec.mean} is not that of pixels in [0, 1]: divide mean and std "
+            "by 255"
+        )

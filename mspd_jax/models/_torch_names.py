@@ -1,0 +1,70 @@
+"""What the tensors of our networks are called in PyTorch state dicts.
+
+| family        | names as in                                                          |
+|---------------|----------------------------------------------------------------------|
+| resnet        | akamaster/pytorch_resnet_cifar10: conv1, bn1, layer1.0.conv1, linear |
+| preact_resnet | RobustBench's DMPreActResNet: conv_2d, layer_0.0.batchnorm_0, logits |
+| wide_resnet   | RobustBench's DMWideResNet: init_conv, layer.0.block.0.conv_0, logits|
+| small_cnn     | conv0, bn0, conv1, bn1, ... in order of the layers, then linear      |
+"""
+
+import re
+
+_LEAVES = {
+    "kernel": "weight",
+    "scale": "weight",
+    "bias": "bias",
+    "mean": "running_mean",
+    "var": "running_var",
+}
+
+_BLOCK = r"stage(\d)_block(\d+)/"
+
+# Per family: replacements in a Flax path, applied in order.
+_RULES = {
+    "resnet": (
+        (_BLOCK, lambda match: f"layer{int(match[1]) + 1}.{match[2]}."),
+        (r"(stem|first)/conv", "conv1"),
+        (r"(stem|first)/norm", "bn1"),
+        (r"second/conv", "conv2"),
+        (r"second/norm", "bn2"),
+        (r"^head", "linear"),
+    ),
+    "preact_resnet": (
+        (_BLOCK, r"layer_\1.\2."),
+        (r"^stem", "conv_2d"),
+        (r"first/conv", "conv_2d_1"),
+        (r"first/norm", "batchnorm_1"),
+        (r"second", "conv_2d_2"),
+        (r"norm0", "batchnorm_0"),
+        (r"^norm", "batchnorm"),
+        (r"^head", "logits"),
+    ),
+    "wide_resnet": (
+        (_BLOCK, r"layer.\1.block.\2."),
+        (r"^stem", "init_conv"),
+        (r"first/conv", "conv_0"),
+        (r"first/norm", "batchnorm_1"),
+        (r"second", "conv_1"),
+        (r"norm0", "batchnorm_0"),
+        (r"^norm", "batchnorm"),
+        (r"^head", "logits"),
+    ),
+    "small_cnn": (
+        (r"^layer(\d+)/conv", r"conv\1"),
+        (r"^layer(\d+)/norm", r"bn\1"),
+        (r"^head", "linear"),
+    ),
+}
+
+
+def torch_name(family: str, path: tuple[str, ...]) -> str:
+    """The PyTorch name of a variable.
+
+    path: collection, modules and leaf, e.g. ("params", "head", "kernel").
+    """
+    _, *modules, leaf = path
+    name = "/".join(modules)
+    for pattern, replacement in _RULES[family]:
+        name = re.sub(pattern, replacement, name)
+    return f"{name}.{_LEAVES[leaf]}"
