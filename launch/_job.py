@@ -15,6 +15,7 @@ from jax.experimental import multihost_utils
 
 from mspd_jax import data, drive, models
 
+FLAGS = flags.FLAGS
 # Flags that do not decide what the results are (beyond float rounding).
 _FREE = {"out", "batch_size", "coordinator", "num_processes", "process_id", "cluster"}
 _PACKAGES = ("mspd_jax", "jax", "jaxlib", "flax", "numpy", "orbax-checkpoint")
@@ -44,21 +45,26 @@ def run_job(
     source: data.Source,
     describe: Callable[[pathlib.Path, data.Record, object], dict],
     used: dict[str, models.Model],
+    out: str | pathlib.Path | None = None,
+    batch_size: int | None = None,
+    **extra,
 ) -> Finished:
     """Drives `method` over `source` and appends what `describe` says of each result.
 
     describe: (run folder, record, result) -> fields of the image's record; it may
     write files below the folder. used: the models by role, whose hashes go to run.json.
+    out, batch_size: those of the flags by default. extra: what else decides results.
     """
     index, count = jax.process_index(), jax.process_count()
     run = drive.open_run(
-        flags.FLAGS.out, identity(name, used), details=details(), process_index=index,
-        process_count=count, wait=_barrier,
+        out or FLAGS.out, identity(name, used) | extra, details=details(),
+        process_index=index, process_count=count, wait=_barrier,
     )  # fmt: skip
-    key = jax.random.fold_in(jax.random.key(flags.FLAGS.seed), _STREAMS[name])
+    key = jax.random.fold_in(jax.random.key(FLAGS.seed), _STREAMS[name])
     outcomes = drive.drive(
-        key, predict, method, source, batch_size=flags.FLAGS.batch_size, skip=run.done
-    )
+        key, predict, method, source, skip=run.done,
+        batch_size=batch_size or FLAGS.batch_size,
+    )  # fmt: skip
     bar = drive.with_progress(
         outcomes, total=math.ceil(len(source.indices) / count),
         done=len(run.done) // count, description=name, hidden=index > 0,
@@ -83,20 +89,25 @@ def run_job(
     return Finished(run, merged, _timing(clock, images), unreadable)
 
 
+def write_summary(job: Finished, summary: dict) -> dict:
+    """Completes the summary with counts, times and warnings; writes summary.json."""
+    told = [f"unreadable, left out: {error}" for error in job.unreadable]
+    warnings = summary.get("warnings", []) + told
+    summary = {
+        "images": len(job.records), **job.timing, **summary, "warnings": warnings
+    }  # fmt: skip
+    drive.write_json(job.run.path / "summary.json", summary)
+    return summary
+
+
 def finish(job: Finished, summary: dict) -> int:
     """Writes and prints the summary, names unreadable images; gives the exit code."""
     if job.records is not None:
-        warnings = summary.pop("warnings", []) + [
-            f"unreadable, left out: {error}" for error in job.unreadable
-        ]
-        summary = {
-            "images": len(job.records), **job.timing, **summary, "warnings": warnings
-        }  # fmt: skip
-        drive.write_json(job.run.path / "summary.json", summary)
+        summary = write_summary(job, summary)
         for field, value in summary.items():
             if field != "warnings":
                 print(f"{field}: {_shown(value)}")
-        for warning in warnings:
+        for warning in summary["warnings"]:
             print(f"warning: {warning}", file=sys.stderr)
     if job.unreadable:
         print(f"error: {len(job.unreadable)} images could not be read", file=sys.stderr)
@@ -105,7 +116,7 @@ def finish(job: Finished, summary: dict) -> int:
 
 def identity(name: str, used: dict[str, models.Model]) -> dict:
     """What decides the results of a run."""
-    own = flags.FLAGS.get_key_flags_for_module(sys.argv[0])
+    own = FLAGS.get_key_flags_for_module(sys.argv[0])
     values = {flag.name: flag.value for flag in own if flag.name not in _FREE}
     hashes = {role: models.model_hash(model)[:16] for role, model in used.items()}
     return {"job": name, "flags": dict(sorted(values.items())), "models": hashes}
@@ -116,7 +127,7 @@ def details() -> dict:
     device = jax.devices()[0]
     return {
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "batch_size": flags.FLAGS.batch_size,
+        "batch_size": FLAGS.batch_size,
         "platform": device.platform,
         "device": device.device_kind,
         "devices": jax.device_count(),

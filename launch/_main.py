@@ -37,7 +37,7 @@ def _guarded(main, argv: Sequence[str]) -> int | None:
             raise InputError(
                 f"unexpected argument {argv[1]!r}: flags are written --name=value"
             )
-        if flags.FLAGS["verbosity"].using_default_value:
+        if not flags.FLAGS["verbosity"].present:
             logging.set_verbosity(logging.WARNING)  # absl's own default is chatty
         _use_compilation_cache()
         _join_cluster()

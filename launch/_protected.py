@@ -93,14 +93,14 @@ def bilevel_method(defend, labeler, *, eps: float) -> Partial:
 
 
 def save_image(
-    folder: pathlib.Path, record: data.Record, image: np.ndarray, eps: float
+    folder: pathlib.Path, record: data.Record, image: np.ndarray, *, eps, norm
 ) -> dict:
     """Writes an image as PNG; returns its file and its distances as read back.
 
     The 8-bit image lies in the eps ball around the image of `record`.
     """
     file = pathlib.PurePosixPath("images", record.name)
-    pixels = data.quantize(image, record.image, eps=eps, norm=FLAGS.norm)
+    pixels = data.quantize(image, record.image, eps=eps, norm=norm)
     data.write_png(folder / file, pixels)
     change = data.read_image(folder / file).astype(np.float64) - record.image
     return {
@@ -110,20 +110,20 @@ def save_image(
     }
 
 
-def summarize(records: list[dict]) -> dict:
+def summarize(records: list[dict] | None, *, labeler: str) -> dict:
     """Accuracy of the labels that were used, and distances over all files."""
     if not records:
         return {}
     known = [r for r in records if r["label"] >= 0]
     right = sum(r["used_label"] == r["label"] for r in known)
     return {
-        "labeler": FLAGS.labeler,
+        "labeler": labeler,
         "labeler_accuracy": right / len(known) if known else None,
         "linf_max": max(r["linf"] for r in records),
         "linf_mean": float(np.mean([r["linf"] for r in records])),
         "l2_max": max(r["l2"] for r in records),
         "l2_mean": float(np.mean([r["l2"] for r in records])),
         "warnings": ["the labels are the oracle's (--labeler=truth): no owner has them"]
-        if FLAGS.labeler == "truth"
+        if labeler == "truth"
         else [],
     }

@@ -9,10 +9,10 @@ has survived these attacks and no others.
 """
 
 from launch import _flags, _job, _main, _protected  # isort: skip (prepares JAX)
+from launch._verdicts import describe  # isort: skip
 
-import pathlib
+import functools
 
-import numpy as np
 from absl import flags
 from jax.tree_util import Partial
 
@@ -44,7 +44,8 @@ def main(_) -> int:
     job = _job.run_job(
         "evaluate", predict=models.predictor(target),
         method=Partial(evaluation(FLAGS.norm), attacks=chosen, eps=eps),
-        source=source, describe=_describe, used=used,
+        source=source, used=used,
+        describe=functools.partial(describe, save_images=FLAGS.save_images),
     )  # fmt: skip
     return _job.finish(job, accuracies(job.records or []))
 
@@ -55,31 +56,6 @@ def _radius() -> float:
     if FLAGS.attack == "none":
         return 0.0
     raise InputError(f"--attack={FLAGS.attack} needs --eps, for example --eps=8/255")
-
-
-def _describe(folder: pathlib.Path, record: data.Record, result) -> dict:
-    fields = {
-        "prediction": int(result.prediction),
-        "correct": int(result.prediction) == record.label,
-        "attacks": {name: _told(v) for name, v in result.verdicts.items()},
-    }
-    if FLAGS.save_images:
-        for name, verdict in result.verdicts.items():
-            file = pathlib.PurePosixPath("adversarial", name, record.name)
-            pixels = np.rint(np.asarray(verdict.image) * 255).astype(np.uint8)
-            data.write_png(folder / file, pixels)
-            fields["attacks"][name]["file"] = str(file)
-    return fields
-
-
-def _told(verdict) -> dict:
-    return {
-        "found": bool(verdict.found),
-        "finite": bool(verdict.finite),
-        "prediction": int(verdict.prediction),
-        "linf": round(float(verdict.linf), 6),
-        "l2": round(float(verdict.l2), 6),
-    }
 
 
 if __name__ == "__main__":

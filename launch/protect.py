@@ -36,14 +36,16 @@ def main(_) -> int:
     _protected.check(source, used, truth=FLAGS.labeler == "truth")
 
     def describe(folder, record, result):
-        saved = _protected.save_image(folder, record, result.image, eps)
+        saved = _protected.save_image(
+            folder, record, result.image, eps=eps, norm=FLAGS.norm
+        )
         return {"used_label": int(result.label), "name": record.name, **saved}
 
     job = _job.run_job(
         "protect", predict=models.predictor(surrogate), method=_method(labeler, eps),
         source=source, describe=describe, used=used,
     )  # fmt: skip
-    return _job.finish(job, _protected.summarize(job.records))
+    return _job.finish(job, _protected.summarize(job.records, labeler=FLAGS.labeler))
 
 
 def _method(labeler, eps: float):

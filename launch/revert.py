@@ -42,7 +42,9 @@ def main(_) -> int:
     original = _originals(source)
 
     def describe(folder, record, result):
-        saved = _protected.save_image(folder, record, result.image, eps)
+        saved = _protected.save_image(
+            folder, record, result.image, eps=eps, norm=FLAGS.norm
+        )
         fields = {"used_label": int(result.label), "name": record.name, **saved}
         if original is not None:
             reverted = data.read_image(folder / saved["file"])
@@ -54,7 +56,7 @@ def main(_) -> int:
         "revert", predict=models.predictor(surrogate), method=_method(labeler, eps),
         source=source, describe=describe, used=used,
     )  # fmt: skip
-    summary = _protected.summarize(job.records)
+    summary = _protected.summarize(job.records, labeler=FLAGS.labeler)
     if job.records and original is not None:
         distances = [r["linf_to_original"] for r in job.records]
         summary["linf_to_original_max"] = max(distances)

@@ -1,0 +1,213 @@
+"""Reading the folders of runs, and what a table says of each."""
+
+import json
+import pathlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from mspd_jax import drive, evaluate
+from mspd_jax.errors import InputError
+
+# Order of the CSV columns; attacks, one column each, follow `robust_high`.
+_HEAD = ("run", "job", "finished", "model", "source", "images", "eps", "norm")
+_ACCURACY = (
+    "clean_accuracy", "clean_low", "clean_high",
+    "robust_accuracy", "robust_low", "robust_high",
+)  # fmt: skip
+_TAIL = (
+    "labeler", "labeler_accuracy", "linf_mean", "linf_max", "l2_mean", "l2_max",
+    "linf_to_original_max", "seconds_per_image", "warnings",
+)  # fmt: skip
+_ATTACK = "attack:"
+
+
+class Run(NamedTuple):
+    """A run folder as read.
+
+    path: the folder. name: what tables call it. info: run.json. flags: those that the
+    run was started with. summary: summary.json, None while the run is unfinished.
+    records: one dict per image.
+    """
+
+    path: pathlib.Path
+    name: str
+    info: dict
+    flags: dict
+    summary: dict | None
+    records: list[dict]
+
+
+def read_runs(paths: Sequence[str]) -> list[Run]:
+    """The runs in `paths`: run folders, or folders that hold some, in given order."""
+    found = []
+    for text in paths:
+        path = pathlib.Path(text).expanduser()
+        if not path.is_dir():
+            raise InputError(f"--runs: there is no folder {path}")
+        folders = _run_folders(path)
+        if not folders:
+            raise InputError(
+                f"--runs: {path} is no run folder and holds none (no run.json); name "
+                "what a main wrote with --out"
+            )
+        found += [folder for folder in folders if folder not in found]
+    names = _short_names(found)
+    return [_read_run(path, name) for path, name in zip(found, names, strict=True)]
+
+
+def raw_rows(runs: Sequence[Run]) -> list[dict]:
+    """One flat dict of plain values per run, for the CSV."""
+    return [_raw_row(run) for run in runs]
+
+
+def raw_columns(rows: Sequence[dict]) -> list[str]:
+    """The CSV columns, those of the attacks that occur among them."""
+    attacks = [key for row in rows for key in row if key.startswith(_ATTACK)]
+    return [*_HEAD, *_ACCURACY, *dict.fromkeys(attacks), *_TAIL]
+
+
+def told_rows(rows: Sequence[dict]) -> list[dict]:
+    """The rows in words, for the Markdown table: percent with intervals, levels."""
+    return [_told_row(row) for row in rows]
+
+
+def told_columns(rows: Sequence[dict]) -> list[str]:
+    """Columns of the Markdown table that say something in at least one row.
+
+    The worst case over the attacks stands before each attack.
+    """
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    first = ["run", "job", "model", "source", "images", "eps"]
+    accuracies = ["clean %", "robust % (worst case)"]
+    last = [c for c in columns if c not in first + accuracies and "attack" not in c]
+    attacks = [c for c in columns if "attack" in c]
+    order = [*first, *accuracies, *attacks, *last]
+    return [c for c in order if any(row.get(c) is not None for row in rows)]
+
+
+def _run_folders(path: pathlib.Path) -> list[pathlib.Path]:
+    patterns = ("run.json", "*/run.json", "*/*/run.json")
+    return [file.parent for pattern in patterns for file in sorted(path.glob(pattern))]
+
+
+def _short_names(paths: Sequence[pathlib.Path]) -> list[str]:
+    """The shortest ends of the paths that tell them apart."""
+    resolved = [path.resolve() for path in paths]
+    if not resolved:
+        return []
+    for length in range(1, max(len(path.parts) for path in resolved)):
+        names = ["/".join(path.parts[-length:]) for path in resolved]
+        if len(set(names)) == len(names):
+            return names
+    return [str(path) for path in resolved]
+
+
+def _read_run(path: pathlib.Path, name: str) -> Run:
+    info = _read_json(path / "run.json")
+    summary = path / "summary.json"
+    return Run(
+        path=path,
+        name=name,
+        info=info,
+        flags=info.get("flags") or {},
+        summary=_read_json(summary) if summary.exists() else None,
+        records=drive.read_records(path),
+    )
+
+
+def _read_json(path: pathlib.Path) -> dict:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read {path} ({error}); run the job again") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} holds no JSON object; run the job again")
+    return content
+
+
+def _raw_row(run: Run) -> dict:
+    flags, summary = run.flags, run.summary or {}
+    judged = flags.get("eval_source") if summary.get("eval_images") else None
+    row = {
+        "run": run.name,
+        "job": run.info.get("job"),
+        "finished": run.summary is not None,
+        "model": _model_name(flags),
+        "source": judged or flags.get("source"),
+        # Training counts its steps' images; accuracies are over the records.
+        "images": len(run.records) or summary.get("images"),
+        "eps": flags.get("eps"),
+        "norm": flags.get("norm"),
+        "seconds_per_image": _seconds_per_image(run),
+        "warnings": "; ".join(summary.get("warnings") or []) or None,
+    }
+    for kind in ("clean", "robust"):
+        row[f"{kind}_accuracy"] = summary.get(f"{kind}_accuracy")
+        low_high = summary.get(f"{kind}_interval") or (None, None)
+        row[f"{kind}_low"], row[f"{kind}_high"] = low_high
+    for name, accuracy in (summary.get("attacks") or {}).items():
+        row[_ATTACK + name] = accuracy
+    return {key: summary.get(key) for key in _TAIL} | row
+
+
+def _model_name(flags: dict) -> str | None:
+    """Last part of the path of the model that the run is about; `x/model` is x."""
+    roles = ("target", "surrogate", "arch", "init")
+    path = next((flags[role] for role in roles if flags.get(role)), None)
+    parts = [] if path is None else pathlib.PurePath(str(path)).parts
+    if len(parts) > 1 and parts[-1] == "model":
+        parts = parts[:-1]
+    return parts[-1] if parts else None
+
+
+def _seconds_per_image(run: Run) -> float | None:
+    """Time of an image, without compilation where the run measured that apart."""
+    summary = run.summary or {}
+    if str(run.info.get("job")).startswith("train"):
+        return None  # its rate counts training steps, another thing
+    if summary.get("images_per_second"):
+        return 1 / summary["images_per_second"]
+    computed = summary.get("images_computed")
+    return summary["seconds"] / computed if computed and "seconds" in summary else None
+
+
+def _told_row(row: dict) -> dict:
+    count = row["images"]
+
+    def share(value):
+        return None if value is None else evaluate.percent(value, count)
+
+    def accuracy(kind):
+        value, low, high = (row[f"{kind}_{end}"] for end in ("accuracy", "low", "high"))
+        if value is None:
+            return None
+        return evaluate.interval(value, None if low is None else (low, high), count)
+
+    def pair(norm, scale):
+        mean, top = row[f"{norm}_mean"], row[f"{norm}_max"]
+        return None if mean is None else f"{mean * scale:.3g} / {top * scale:.3g}"
+
+    to_original, seconds = row["linf_to_original_max"], row["seconds_per_image"]
+    warnings = [] if row["finished"] else ["unfinished: no totals yet"]
+    warnings += [row["warnings"]] if row["warnings"] else []
+    return {
+        "run": row["run"],
+        "job": row["job"],
+        "model": row["model"],
+        "source": row["source"],
+        "images": count,
+        "eps": row["eps"] and f"{row['eps']} {row['norm'] or ''}".strip(),
+        "clean %": accuracy("clean"),
+        "robust % (worst case)": accuracy("robust"),
+        **{
+            f"attack {key.removeprefix(_ATTACK)} %": share(value)
+            for key, value in row.items()
+            if key.startswith(_ATTACK)
+        },
+        "labels right %": share(row["labeler_accuracy"]),
+        "l_inf mean / max (levels of 255)": pair("linf", 255),
+        "l_2 mean / max": pair("l2", 1),
+        "l_inf to original, max (levels)": to_original and f"{to_original * 255:.3g}",
+        "seconds / image": seconds and f"{seconds:.3g}",
+        "warnings": "; ".join(warnings) or None,
+    }

@@ -1,0 +1,70 @@
+"""Tables and a picture from the folders of finished runs.
+
+    python -m launch.report --runs=OUT/protect,OUT/before,OUT/after --out=OUT/report
+
+writes report.md (a table to read), report.csv (the same numbers in full) and, if there
+is a protect run among the runs, picture.png: original, protected, perturbation enlarged
+ten times and, from evaluate --save_images, attacked images. Any mix of jobs is fine; a
+folder that holds run folders counts as all of them. Takes seconds.
+"""
+
+from launch import _main, _report_picture, _report_rows  # isort: skip (prepares JAX)
+
+import pathlib
+
+from absl import flags
+
+from mspd_jax import data
+from mspd_jax.errors import InputError
+from mspd_jax.evaluate import csv_table, markdown_table
+
+FLAGS = flags.FLAGS
+flags.DEFINE_list(
+    "runs", None, "folders to report on, separated by commas: what other mains wrote "
+    "with --out, or a folder that holds several of them", required=True,
+)  # fmt: skip
+flags.DEFINE_string(
+    "out", None, "folder for report.md, report.csv and picture.png; an older report in "
+    "it is replaced", required=True,
+)  # fmt: skip
+flags.DEFINE_integer("images", 8, "rows of the picture, 0 for none", lower_bound=0)
+
+_NOTES = """
+Accuracies are cut to one decimal, never rounded up; in brackets the 95 % interval
+(Wilson) over the choice of images. Robust accuracy counts the images that survive every
+attack of the run: these attacks and no others. Distances are those of the 8-bit files.
+"""
+
+
+def main(_) -> None:
+    runs = _report_rows.read_runs(FLAGS.runs)
+    out = pathlib.Path(FLAGS.out).expanduser()
+    if out.exists() and not out.is_dir():
+        raise InputError(f"--out={out} is a file; a folder is needed")
+    if (out / "run.json").exists():
+        raise InputError(f"--out={out} holds a run; name another folder for the report")
+    rows = _report_rows.raw_rows(runs)
+    told = _report_rows.told_rows(rows)
+    table = markdown_table(told, _report_rows.told_columns(told))
+    png, line = None, "No picture was asked for."
+    if FLAGS.images:
+        png, line = _report_picture.picture(runs, count=FLAGS.images)
+    shown = "![original, protected, perturbation, attacked](picture.png)\n\n" * bool(
+        png
+    )
+    text = f"# Report\n\n{table}{_NOTES}\n{shown}{line}\n"
+    data.write_file(out / "report.csv", _csv(rows).encode())
+    if png:
+        data.write_file(out / "picture.png", png)
+    else:
+        (out / "picture.png").unlink(missing_ok=True)
+    data.write_file(out / "report.md", text.encode())
+    print(f"{table}\nwrote {out / 'report.md'}")
+
+
+def _csv(rows: list[dict]) -> str:
+    return csv_table(rows, _report_rows.raw_columns(rows))
+
+
+if __name__ == "__main__":
+    _main.run(main)
