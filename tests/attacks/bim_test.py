@@ -1,5 +1,7 @@
 """BIM is the written-out iteration from the image itself."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -45,10 +47,13 @@ class BimTest(parameterized.TestCase):
         np.testing.assert_allclose(got.image, x, atol=1e-5)
 
     def test_default_step_is_the_published_one(self):
-        # 2/255 at 8/255 and 10 steps; two pixels' worth of steps show it.
-        default = bim(KEY, predict, IMAGE, 0, eps=8 / 255)
-        stated = bim(KEY, predict, IMAGE, 0, eps=8 / 255, step_size=2 / 255, steps=10)
+        # 2/255 at 8/255 and 10 steps; in l2, where the end depends on every step.
+        run = functools.partial(bim, KEY, predict, IMAGE, 0, norm="l2")
+        default = run(eps=8 / 255)
+        stated = run(eps=8 / 255, step_size=2 / 255, steps=10)
         np.testing.assert_allclose(default.image, stated.image, atol=1e-7)
+        other = run(eps=8 / 255, step_size=1.9 / 255, steps=10)
+        self.assertGreater(np.max(np.abs(other.image - stated.image)), 1e-6)
 
     def test_key_does_not_matter(self):
         one = bim(KEY, predict, IMAGE, 0, eps=0.1)
