@@ -111,6 +111,21 @@ def split_name(name: str) -> tuple[str, dict]:
     raise InputError(f"architecture {name!r} does not exist: use {ARCHITECTURES}")
 
 
+def complete_options(name: str, options: dict) -> dict:
+    """The options with defaults for those that are missing.
+
+    Raises InputError for an unknown name, ValueError for unusable options.
+    """
+    family = FAMILIES[split_name(name)[0]]
+    if surplus := sorted(set(options) - set(family.options)):
+        accepted = ", ".join(family.options) or "none"
+        raise ValueError(f"{name} has no option {surplus}; its options: {accepted}")
+    complete = family.options | options
+    for option, value in complete.items():
+        _CHECKS[option](value)
+    return complete
+
+
 def make_network(
     name: str,
     options: dict,
@@ -119,21 +134,12 @@ def make_network(
     axis_name: str | None = None,
     folded: bool = False,
 ) -> nn.Module:
-    """The Linen module of an architecture.
-
-    Raises InputError for an unknown name, ValueError for unusable options.
-    """
+    """The Linen module of an architecture; raises as `complete_options` does."""
     key, numbers = split_name(name)
-    family = FAMILIES[key]
-    if surplus := sorted(set(options) - set(family.options)):
-        accepted = ", ".join(family.options) or "none"
-        raise ValueError(f"{name} has no option {surplus}; its options: {accepted}")
-    values = family.options | options
-    for option, check in _CHECKS.items():
-        if option in values:
-            values[option] = check(values[option])
+    values = complete_options(name, options)
+    fields = {option: _CHECKS[option](value) for option, value in values.items()}
     common = dict(num_classes=num_classes, axis_name=axis_name, folded=folded)
-    return family.network(**numbers, **values, **common)
+    return FAMILIES[key].network(**numbers, **fields, **common)
 
 
 def _activation(value) -> Callable:

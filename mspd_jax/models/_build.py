@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from mspd_jax.models._architectures import make_network
+from mspd_jax.models._architectures import complete_options, make_network
 from mspd_jax.models._initialize import initialize
 from mspd_jax.models._layers import fold_norms
 from mspd_jax.models._spec import Model, ModelSpec, check_spec
@@ -73,8 +73,8 @@ def train_logits(
 
 def _signature(spec):
     """The hashable part of a specification that decides what is compiled."""
-    options = json.dumps(spec.options, sort_keys=True)
-    return spec.architecture, options, spec.num_classes
+    options = complete_options(spec.architecture, spec.options)
+    return spec.architecture, json.dumps(options, sort_keys=True), spec.num_classes
 
 
 @functools.cache

@@ -1,13 +1,13 @@
 """Models on disk: Orbax directories that hold arrays and plain data, no code.
 
-A checkpoint is an Orbax directory whose metadata carry the specification and two
-sha256: one of the arrays, one of the specification. Both are verified on loading, so
-what loads is what was saved. It is written under another name and renamed when it is
-complete.
+A checkpoint is an Orbax directory whose metadata carry the specification and the sha256
+of the arrays, and which lists the sha256 of all its files in SHA256SUMS (`sha256sum -c`
+reads it). The files are verified before anything is read from them, the arrays after,
+so what loads is what was saved. A checkpoint is written under another name and renamed
+when it is complete.
 """
 
 import hashlib
-import json
 import os
 import pathlib
 import shutil
@@ -23,16 +23,17 @@ from mspd_jax.models._build import build_module
 from mspd_jax.models._initialize import variable_shapes
 from mspd_jax.models._spec import (
     Model,
-    ModelSpec,
     check_spec,
     spec_from_json,
     spec_to_json,
 )
+from mspd_jax.models._tensor_file import file_sha256
 
 ZOO = pathlib.Path(__file__).parent / "zoo"
 FORMAT = "mspd_jax.model/1"
 # A file that every Orbax checkpoint has; its absence means "not a checkpoint".
 _MARK = "_CHECKPOINT_METADATA"
+_SUMS = "SHA256SUMS"
 
 
 def model_hash(model: Model) -> str:
@@ -59,11 +60,9 @@ def save_model(
     path = pathlib.Path(path).absolute()
     check_spec(model.spec)
     _check_free(path, overwrite)
-    spec = spec_to_json(model.spec)
     metadata = {
         "format": FORMAT,
-        "spec": spec,
-        "spec_sha256": _spec_hash(spec),
+        "spec": spec_to_json(model.spec),
         "arrays_sha256": model_hash(model),
     }
     tree = jax.tree.map(np.asarray, _without_empty(model.variables))
@@ -86,6 +85,11 @@ def _put_in_place(workshop, path):
     new, old = workshop / "checkpoint", workshop / "replaced"
     # Orbax notes the folder it wrote to, which the renaming makes untrue.
     (new / "commit_success.txt").write_text("Checkpoint commit succeeded")
+    files = sorted(file for file in new.rglob("*") if file.is_file())
+    sums = [
+        f"{file_sha256(file)}  {file.relative_to(new).as_posix()}" for file in files
+    ]
+    (new / _SUMS).write_text("\n".join(sums) + "\n")
     if path.exists():
         path.rename(old)
     new.rename(path)
@@ -101,20 +105,28 @@ def load_model(path: str | os.PathLike) -> Model:
     processes, all of them load the same models in the same order.
     """
     folder = _find(path)
-    metadata = _read_metadata(folder)
-    spec = _read_spec(folder, metadata)
+    _verify_files(folder)
+    # The files are whole, so what fails now is their content: not one of ours, or of a
+    # version that Orbax does not read. What it then raises, only its reader could say.
     try:
         with _this_process_alone():
+            metadata = ocp.metadata(folder).custom_metadata
+            spec = spec_from_json(metadata["spec"])
             tree = jax.tree.map(np.asarray, ocp.load(folder))
+        wanted = variable_shapes(build_module(spec), spec.image_shape)
     except Exception as error:
-        raise _damaged(folder, "its arrays cannot be read") from error
-    model = Model(spec, tree)
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"{folder} is not a checkpoint of a model: {reason}"
+        ) from error
+    if _shapes(_flatten(wanted)) != _shapes(_flatten(tree)):
+        raise InputError(
+            f"{folder} holds other arrays than those of its {spec.architecture}"
+        )
+    model = Model(spec, jax.tree.map(jnp.asarray, tree))
     if model_hash(model) != metadata.get("arrays_sha256"):
         raise _damaged(folder, "its arrays do not match their sha256")
-    wanted = _flatten(variable_shapes(build_module(spec), spec.image_shape))
-    if _shapes(wanted) != _shapes(_flatten(tree)):
-        raise _damaged(folder, f"its arrays are not those of {spec.architecture}")
-    return Model(spec, jax.tree.map(jnp.asarray, tree))
+    return model
 
 
 def _find(path):
@@ -139,25 +151,24 @@ def _find(path):
     )
 
 
-def _read_metadata(folder) -> dict:
-    # What a damaged file makes Orbax raise, only its reader could say.
+def _verify_files(folder):
+    """Raises InputError unless every file is what SHA256SUMS says."""
     try:
-        with _this_process_alone():
-            metadata = ocp.metadata(folder).custom_metadata
-    except Exception as error:
-        raise _damaged(folder, "its metadata cannot be read") from error
-    if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
-        raise InputError(f"{folder} is a checkpoint, but not one of a model ({FORMAT})")
-    return metadata
-
-
-def _read_spec(folder, metadata) -> ModelSpec:
-    try:
-        if _spec_hash(metadata["spec"]) == metadata["spec_sha256"]:
-            return spec_from_json(metadata["spec"])
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise _damaged(folder, "its specification cannot be read") from error
-    raise _damaged(folder, "its specification does not match its sha256")
+        sums = (folder / _SUMS).read_text()
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{folder} is a checkpoint, but not a whole one of a model: no {_SUMS}"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise _damaged(folder, f"{_SUMS} cannot be read") from error
+    for line in sums.splitlines():
+        wanted, _, name = line.partition("  ")
+        try:
+            found = file_sha256(folder / name)
+        except (OSError, ValueError) as error:
+            raise _damaged(folder, f"{name} cannot be read") from error
+        if found != wanted:
+            raise _damaged(folder, f"{name} is not the file that was saved")
 
 
 def _damaged(folder, what) -> InputError:
@@ -169,11 +180,10 @@ def _damaged(folder, what) -> InputError:
 def _check_free(path, overwrite):
     if not path.exists():
         return
-    if not (path / _MARK).is_file():
-        raise InputError(f"{path} exists and is not a checkpoint: name another place")
+    if not (path / _MARK).is_file() or not (path / _SUMS).is_file():
+        raise InputError(f"{path} exists and is not a model: name another place")
     if not overwrite:
         raise InputError(f"checkpoint {path} exists: name another place or remove it")
-    _read_metadata(path)
 
 
 def _this_process_alone() -> ocp.Context:
@@ -183,11 +193,6 @@ def _this_process_alone() -> ocp.Context:
     context.multiprocessing.active_processes = {me}
     context.multiprocessing.barrier_sync_key_prefix = f"model{me}"
     return context
-
-
-def _spec_hash(spec: dict) -> str:
-    text = json.dumps(spec, sort_keys=True, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _without_empty(variables):

@@ -80,8 +80,8 @@ def _fill(path, family, architecture, shapes, tensors):
         for name, (_, leaf) in zip(names, leaves, strict=True)
     }
     problems = {
-        "missing": [name for name in names if name not in tensors],
-        "surplus": [name for name in tensors if name not in wanted],
+        "missing": sorted(set(wanted) - set(tensors)),
+        "surplus": sorted(set(tensors) - set(wanted)),
         "misshaped": [
             f"{name} {tensors[name].shape} instead of {shape}"
             for name, shape in wanted.items()

@@ -4,6 +4,7 @@ import hashlib
 import os
 import pathlib
 import re
+import warnings
 from collections.abc import Mapping
 
 import numpy as np
@@ -79,7 +80,9 @@ def _read_torch(path):
     # Nothing but tensors and plain containers is built: `weights_only` refuses the
     # rest. It reports damage and refusals by many types of error.
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on odd pickles, which end in an error
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise InputError(

@@ -1,0 +1,104 @@
+"""The conversion job from the shell: one checkpoint, or one line and no file."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from mspd_jax import models
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def convert(*arguments):
+    """Runs the job with no PyTorch to import; returns (exit code, stdout, stderr)."""
+    code = (
+        "import sys, runpy; sys.modules['torch'] = None; "
+        "runpy.run_module('launch.convert', run_name='__main__', alter_sys=True)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env=os.environ | {"JAX_PLATFORMS": "cpu"},
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture
+def file(tmp_path):
+    """A small_cnn with one layer, as safetensors."""
+    rng = np.random.default_rng(0)
+    shapes = {
+        "conv0.weight": (4, 1, 3, 3),
+        "conv0.bias": (4,),
+        "linear.weight": (3, 4),
+        "linear.bias": (3,),
+    }
+    tensors = {n: rng.normal(size=s).astype(np.float32) for n, s in shapes.items()}
+    save_file(tensors, tmp_path / "net.safetensors")
+    return tmp_path / "net.safetensors"
+
+
+def test_writes_a_checkpoint_and_one_line(file, tmp_path):
+    out = tmp_path / "out"
+    code, stdout, stderr = convert(
+        f"--torch={file}",
+        "--arch=small_cnn",
+        f"--out={out}",
+        "--image_shape=8,8,1",
+        "--mean=0.25",
+        "--std=0.5",
+        "--activation=silu",
+    )
+    assert (code, stderr) == (0, "")
+    model = models.load_model(out)
+    assert model.spec._replace(origin={}) == models.ModelSpec(
+        architecture="small_cnn",
+        options={"activation": "silu", "widths": [4], "norm": False},
+        mean=(0.25,),
+        std=(0.5,),
+        num_classes=3,
+        image_shape=(8, 8, 1),
+        origin={},
+    )
+    assert stdout.count("\n") == 1
+    for said in (str(out), "3 classes", "8x8x1", models.model_hash(model)[:16]):
+        assert said in stdout
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        (["--image_shape=8,8,3"], "conv0.weight (4, 1, 3, 3) instead of (4, 3, 3, 3)"),
+        (["--image_shape=8x8x1"], "--image_shape=8x8x1: expected numbers"),
+        pytest.param(["--mean=a"], "--mean=a: expected", marks=pytest.mark.slow),
+        pytest.param(["--arch=vgg"], "use resnet20", marks=pytest.mark.slow),
+        pytest.param(["--torch=none.pt"], "no file none.pt", marks=pytest.mark.slow),
+        pytest.param(["--tarch=x"], "Unknown command line", marks=pytest.mark.slow),
+    ],
+)
+def test_bad_input_gets_one_line_and_writes_nothing(file, tmp_path, flags, expected):
+    out = tmp_path / "out"
+    shape = [] if "image_shape" in flags[0] else ["--image_shape=8,8,1"]
+    code, stdout, stderr = convert(
+        f"--torch={file}", "--arch=small_cnn", f"--out={out}", *shape, *flags
+    )
+    assert (code, stdout) == (2, "")
+    assert stderr.startswith("error: ") and stderr.count("\n") == 1
+    assert expected in stderr
+    assert sorted(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.slow
+def test_help_shows_the_command():
+    code, stdout, _ = convert("--help")
+    assert code in (0, 1)  # absl leaves with 1 after --help
+    assert "python -m launch.convert --torch=" in stdout
+    for name in ("torch", "arch", "out", "mean", "std", "num_classes", "activation"):
+        assert f"--{name}:" in stdout
