@@ -2,8 +2,8 @@
 
 Which of the four it is follows from what is there:
 
-1. `records.jsonl` (a folder that protect or revert wrote): the files, indices, labels
-   and names of its records.
+1. a run folder (protect or revert wrote it): the files, indices, labels and names of
+   its records.
 2. images in sub-folders: one class each. If all sub-folders are named by integers the
    label is that integer (and the number of classes unknown), otherwise the classes
    count through in the order of their names. The index is the place in the sorted
@@ -24,7 +24,11 @@ import numpy as np
 
 from mspd_jax.data._image import IMAGE_SUFFIXES, header_shape, read_image
 from mspd_jax.data._record import Record, Source, output_name
-from mspd_jax.data._run_folder import read_run_folder
+from mspd_jax.data._run_folder import (
+    is_run_folder,
+    read_run_folder,
+    recorded_classes,
+)
 from mspd_jax.errors import InputError
 
 # Phones name photos 20240131_123456.jpg: more digits than an index and a label have.
@@ -76,8 +80,8 @@ def open_folder(spec, rest, *, limit):
 
 
 def _list_folder(spec, root):
-    if (root / "records.jsonl").is_file():
-        return _Listing(read_run_folder(spec, root), None, None)
+    if is_run_folder(root):
+        return _Listing(read_run_folder(spec, root), recorded_classes(root), None)
     children = sorted(p for p in root.iterdir() if not p.name.startswith("."))
     images = [p for p in children if p.is_file() and _is_image(p)]
     folders = [p for p in children if p.is_dir()]

@@ -48,6 +48,32 @@ def test_the_torn_last_line_of_a_killed_run_is_passed_over(tmp_path):
     assert list(open_source(spec).indices) == [2, 8]
 
 
+def test_records_of_several_processes_are_one(tmp_path):
+    spec = write_run(tmp_path, RECORDS)
+    (tmp_path / "run.json").write_text("{}")
+    lines = (tmp_path / "records.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "records.jsonl").unlink()
+    (tmp_path / "records-00000-of-00002.jsonl").write_text(lines[0])
+    (tmp_path / "records-00001-of-00002.jsonl").write_text(lines[1])
+    assert list(open_source(spec).indices) == [2, 8]
+
+
+def test_a_run_that_has_not_begun_is_no_class_folder(tmp_path):
+    write_png(tmp_path / "images" / "00001_2.png", np.zeros((4, 5, 1), np.uint8))
+    (tmp_path / "run.json").write_text("{}")
+    with pytest.raises(InputError, match="list no images"):
+        open_source(f"folder:{tmp_path}")
+
+
+def test_the_number_of_classes_is_kept_where_it_was_recorded(tmp_path):
+    spec = write_run(tmp_path, RECORDS)
+    (tmp_path / "run.json").write_text('{"job": "protect", "num_classes": 10}')
+    assert open_source(spec).num_classes == 10
+    for text in ("[]", "{", "{}", '{"num_classes": "ten"}'):
+        (tmp_path / "run.json").write_text(text)
+        assert open_source(spec).num_classes is None
+
+
 def outside(root):
     write_run(root, RECORDS)
     return "leads out of the folder", {"index": 1, "file": "../secret.png"}
@@ -96,7 +122,7 @@ def no_record(root):
 
 
 def nothing(root):
-    return "lists no images", {"index": 3, "loss": 0.1}
+    return "list no images", {"index": 3, "loss": 0.1}
 
 
 @pytest.mark.parametrize(

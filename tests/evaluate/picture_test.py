@@ -55,6 +55,19 @@ class PictureTest(parameterized.TestCase):
         neutral = pixels(comparison_picture([[tile._replace(right=None)]], [""]))
         self.assertEqual(count_near(neutral, seen), 0)
 
+    def test_rows_run_down_and_columns_to_the_right(self):
+        grid = [[0.1, 0.3], [0.5, 0.7], [0.9, 0.2]]
+        rows = [[Tile(np.full((8, 8, 1), level)) for level in row] for row in grid]
+        picture = pixels(comparison_picture(rows, ["", ""]))
+        height, width = picture.shape[:2]
+        for i, row in enumerate(grid):
+            for j, level in enumerate(row):
+                # Middles of the tiles, to within the heading and the captions.
+                middle = picture[
+                    int((i + 0.6) * height / 3), int((j + 0.5) * width / 2)
+                ]
+                np.testing.assert_allclose(middle, level * 255, atol=1)
+
     def test_an_empty_place_stays_empty(self):
         tile = Tile(GREY)
         both = pixels(comparison_picture([[tile, tile]], ["", ""]))
@@ -66,7 +79,7 @@ class PictureTest(parameterized.TestCase):
 
     def test_titles_and_captions_are_text_and_not_formulas(self):
         tile = Tile(GREY, r"a$\frac$b")
-        with_title = pixels(comparison_picture([[tile]], [r"5$ or \$6"]))
+        with_title = pixels(comparison_picture([[tile]], [r"a$\frac$b"]))
         without = pixels(comparison_picture([[tile]], [""]))
         self.assertGreater((with_title != without).sum(), 0)
 

@@ -59,7 +59,7 @@ def protect_run(root, finished=True):
     return path
 
 
-def evaluate_run(root, name, source, robust, saved=True):
+def evaluate_run(root, name, source, robust, saved=True, shift=0):
     path = root / name
     attacks = {"fgsm": 0.9, "pgd-20": robust}
     records = []
@@ -68,7 +68,8 @@ def evaluate_run(root, name, source, robust, saved=True):
             attack: {"found": index == 4, "prediction": 3, "finite": True}
             for attack in attacks
         }
-        record = {"index": index, "label": index, "prediction": index, "correct": True}
+        record = {"index": index, "label": index, "correct": True}
+        record["prediction"] = index + shift
         if saved:
             for attack, verdict in verdicts.items():
                 verdict["file"] = f"adversarial/{attack}/{index:05d}_{index}.png"
@@ -191,7 +192,7 @@ def seen(monkeypatch):
 
 def test_picture_shows_originals_files_and_verdicts(tmp_path, seen):
     protect = protect_run(tmp_path)
-    evaluate_run(tmp_path, "before", "digits:test", 0.25)
+    evaluate_run(tmp_path, "before", "digits:test", 0.25, shift=1)
     evaluate_run(tmp_path, "after", f"folder:{protect}", 0.5)
     png, line = _report_picture.picture(_report_rows.read_runs([tmp_path]), count=2)
     ((rows, titles),) = seen
@@ -208,6 +209,7 @@ def test_picture_shows_originals_files_and_verdicts(tmp_path, seen):
             np.testing.assert_allclose(tile.image, 200 / 255, atol=1e-6)
             assert (tile.caption, tile.right) == ("3", False)
         assert (protected.caption, protected.right) == (str(4 * number), True)
+        assert (original.caption, original.right) == (str(4 * number + 1), False)
 
 
 def test_picture_goes_without_what_is_not_there(tmp_path, seen):
