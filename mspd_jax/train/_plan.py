@@ -160,11 +160,11 @@ def plan_spec(plan: Plan) -> ModelSpec:
 
 
 def _start(examples, init, arch, arch_options) -> ModelSpec | Model:
-    if init is not None:
+    if init:
         model = load_model(init)
-        check_start(model, arch, examples)
+        check_start(model, arch or None, examples)
         return model
-    if arch is None:
+    if not arch:
         raise InputError("give --arch=NAME, or --init=CKPT to go on from a checkpoint")
     try:
         options = json.loads(arch_options)

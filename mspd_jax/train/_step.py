@@ -161,7 +161,8 @@ def _examples(batch, predict, objective, augment):
 
 def _learned(state, gradient, batch_stats, optimizer, ema) -> TrainState:
     """The state after the optimizer's update, without the totals."""
-    updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
+    with jax.numpy_dtype_promotion("standard"):  # Adam raises a float to an integer
+        updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
     average = state.average
     if average is not None:

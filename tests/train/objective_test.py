@@ -1,0 +1,161 @@
+"""Objectives against formulas in float64, finite differences and closed forms."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from absl.testing import parameterized
+from jax.test_util import check_grads
+from scipy import special
+
+from mspd_jax import train
+
+RNG = np.random.default_rng(0)
+KERNEL = RNG.standard_normal((3 * 3 * 2, 4)).astype(np.float32)
+IMAGES = RNG.random((5, 3, 3, 2), np.float32)
+ADVERSARIAL = np.clip(IMAGES + 0.1 * RNG.standard_normal(IMAGES.shape), 0, 1).astype(
+    np.float32
+)
+LABELS = np.asarray([0, 3, 1, 1, 2], np.int32)
+OBJECTIVES = {
+    "none": train.objective("none", smoothing=0.1),
+    "pgd": train.objective("pgd", eps=0.1, smoothing=0.1),
+    "trades": train.objective("trades", eps=0.1, smoothing=0.1, beta=3.0),
+}
+
+
+def loss(name, kernel):
+    def forward(stats, images):
+        return images.reshape(len(images), -1) @ kernel, {"seen": stats["seen"] + 1}
+
+    return OBJECTIVES[name].loss(
+        forward, {"seen": 0}, jnp.asarray(IMAGES), jnp.asarray(ADVERSARIAL), LABELS
+    )
+
+
+def expected(name):
+    clean, robust = (
+        special.log_softmax(x.reshape(5, -1).astype(np.float64) @ KERNEL, axis=1)
+        for x in (IMAGES, ADVERSARIAL)
+    )
+    target = 0.9 * np.eye(4)[LABELS] + 0.1 / 4
+    divergence = (np.exp(clean) * (clean - robust)).sum(1).mean()
+    return {
+        "none": -(target * clean).sum(1).mean(),
+        "pgd": -(target * robust).sum(1).mean(),
+        "trades": -(target * clean).sum(1).mean() + 3.0 * divergence,
+    }[name]
+
+
+class LossTest(parameterized.TestCase):
+    @parameterized.parameters(*OBJECTIVES)
+    def test_value_is_that_of_the_formula(self, name):
+        np.testing.assert_allclose(loss(name, KERNEL)[0], expected(name), rtol=1e-5)
+
+    @parameterized.parameters(*OBJECTIVES)
+    def test_gradient_is_that_of_finite_differences(self, name):
+        check_grads(
+            lambda kernel: loss(name, kernel)[0],
+            (jnp.asarray(KERNEL),),
+            order=1,
+            modes=["rev"],
+            atol=2e-3,
+            rtol=2e-3,
+            eps=1e-2,
+        )
+
+    def test_signals_name_the_logits_they_come_from(self):
+        for name, (clean, robust), passes in (
+            ("none", (IMAGES, None), 1),
+            ("pgd", (None, ADVERSARIAL), 1),
+            ("trades", (IMAGES, ADVERSARIAL), 2),
+        ):
+            signals = loss(name, KERNEL)[1]
+            assert signals.batch_stats["seen"] == passes
+            for found, images in ((signals.clean, clean), (signals.robust, robust)):
+                assert (found is None) == (images is None)
+                if images is not None:
+                    np.testing.assert_allclose(
+                        found, images.reshape(5, -1) @ KERNEL, rtol=1e-5, atol=1e-5
+                    )
+
+
+def test_trades_loss_without_its_divergence_is_the_clean_loss():
+    trades = train.objective("trades", eps=0.1, smoothing=0.1, beta=0.0)
+
+    def forward(stats, images):
+        return images.reshape(len(images), -1) @ KERNEL, stats
+
+    found = trades.loss(forward, {}, IMAGES, ADVERSARIAL, LABELS)[0]
+    np.testing.assert_array_equal(found, loss("none", KERNEL)[0])
+
+
+def linear(x):
+    return x.reshape(-1) @ KERNEL[:, :2]
+
+
+def test_pgd_adversary_finds_the_corner_of_a_linear_model():
+    image, label = jnp.full((3, 3, 2), 0.5), jnp.asarray(0)
+    found = train.pgd_adversary(
+        jax.random.key(0), linear, image, label, eps=0.1, step_size=0.1, steps=3,
+        norm="linf",
+    )  # fmt: skip
+    uphill = np.sign(KERNEL[:, 1] - KERNEL[:, 0]).reshape(3, 3, 2)
+    np.testing.assert_allclose(found, 0.5 + 0.1 * uphill, atol=1e-6)
+
+
+def test_fast_adversary_takes_one_step_from_a_random_point():
+    image, label, keys = jnp.full((3, 3, 2), 0.5), jnp.asarray(0), jax.random.key(0)
+    found = jax.jit(
+        jax.vmap(
+            lambda key: train.fast_adversary(
+                key, linear, image, label, eps=0.1, step_size=0.125, norm="linf"
+            )
+        )
+    )(jax.random.split(keys, 64))
+    uphill = np.sign(KERNEL[:, 1] - KERNEL[:, 0]).reshape(3, 3, 2)
+    progress = (np.asarray(found) - 0.5) * uphill
+    # From u ~ U(-.1, .1) the step ends at min(u + .125, .1): below .1 if u < -.025.
+    assert progress.min() >= 0.025 - 1e-6 and progress.max() <= 0.1 + 1e-6
+    below = (progress < 0.1 - 1e-6).mean()
+    # 1152 draws: 6 standard errors are 0.086.
+    assert abs(below - 0.375) < 0.086
+
+
+def test_kl_adversary_raises_the_divergence_inside_the_ball():
+    image = jnp.asarray(IMAGES[0])
+    found = train.kl_adversary(
+        jax.random.key(0), linear, image, jnp.asarray(-1), eps=0.1, step_size=0.05,
+        steps=4, norm="linf",
+    )  # fmt: skip
+    assert np.abs(np.asarray(found) - IMAGES[0]).max() <= 0.1 + 1e-6
+    # On a linear model of two classes the best point is one of two corners.
+    direction = np.sign(KERNEL[:, 1] - KERNEL[:, 0]).reshape(3, 3, 2)
+    corners = [np.clip(IMAGES[0] + s * 0.1 * direction, 0, 1) for s in (-1, 1)]
+    best = max(float(train.kl_divergence(linear(image), linear(c))) for c in corners)
+    value = float(train.kl_divergence(linear(image), linear(found)))
+    assert value > 0 and value <= best + 1e-6
+    assert any(np.allclose(found, c, atol=1e-6) for c in corners)
+
+
+def test_equal_settings_share_a_compilation_and_so_does_another_radius():
+    run = jax.jit(lambda objective, key, x: objective.adversary(key, linear, x, 0))
+    for eps in (0.1, 0.1, 0.2):
+        objective = train.objective("pgd", eps=eps, steps=2)
+        run(objective, jax.random.key(0), jnp.asarray(IMAGES[0]))
+    assert run._cache_size() == 1
+
+
+@pytest.mark.parametrize(
+    "arguments, word",
+    [
+        ({"name": "mart", "eps": 0.1}, "mart"),
+        ({"name": "pgd"}, "eps"),
+        ({"name": "pgd", "eps": 0.1, "steps": 0}, "steps"),
+        ({"name": "fgsm", "eps": 0.1, "steps": 2}, "steps"),
+        ({"name": "none", "smoothing": 1.0}, "smoothing"),
+    ],
+)
+def test_bad_settings_are_refused_by_name(arguments, word):
+    with pytest.raises(ValueError, match=word):
+        train.objective(**arguments)
