@@ -57,7 +57,8 @@ def run_job(
     """
     index, count = jax.process_index(), jax.process_count()
     run = drive.open_run(
-        out or FLAGS.out, identity(name, used) | extra, details=details(),
+        out or FLAGS.out, identity(name, used) | extra,
+        details={"num_classes": source.num_classes, **details()},
         process_index=index, process_count=count, wait=_barrier,
     )  # fmt: skip
     key = jax.random.fold_in(jax.random.key(FLAGS.seed), _STREAMS[name])

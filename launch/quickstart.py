@@ -56,7 +56,10 @@ def main(_) -> None:
     rows = _table(sets, results)
     columns = list(rows[0])
     table = markdown_table(rows, columns)
-    png, line = _report_picture.picture(_report_rows.read_runs([str(out)]), count=8)
+    unseen = [out / "mspd", out / "attacked" / "unprotected_on_target_A"]
+    unseen.append(out / "attacked" / "mspd_on_target_A")
+    shown = _report_rows.read_runs([str(folder) for folder in unseen])
+    png, line = _report_picture.picture(shown, count=8)
     note = (
         f"\nAccuracies in percent: clean / under {ATTACK} with full knowledge of the "
         f"attacked model, l_inf {eps:g}. The surrogate protects and labels; the "

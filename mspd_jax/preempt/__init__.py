@@ -1,5 +1,6 @@
 """Preemptive defences: what is done to an image before it is released."""
 
+from mspd_jax.preempt._bilevel import bilevel, bilevel_reconstruct
 from mspd_jax.preempt._mcgs import Cascade, mcgs, mcgs_from_noise
 from mspd_jax.preempt._noise import smoothing_noise
 from mspd_jax.preempt._protect import (
@@ -16,6 +17,8 @@ __all__ = [
     "Protected",
     "Reverted",
     "assumed_label",
+    "bilevel",
+    "bilevel_reconstruct",
     "chunked_smoothed_step",
     "mcgs",
     "mcgs_from_noise",
