@@ -18,6 +18,12 @@ WEIGHTS = np.random.default_rng(1).normal(size=(3, 6)).astype(np.float32) * 3
 KEY = jax.random.key(0)
 
 
+STATIC = ("predict", "norm", "steps", "restarts", "random_start", "loss")
+# One compilation for all labels, weights and floats.
+run = jax.jit(pgd, static_argnames=STATIC[1:])
+run_function = jax.jit(pgd, static_argnames=STATIC)
+
+
 def linear(weights, image):
     return weights @ image.reshape(-1)
 
@@ -33,8 +39,8 @@ class LinearModelTest(parameterized.TestCase):
         dual = np.linalg.norm(gap, {"linf": 1, "l2": 2}[norm])
         want = np.log1p(np.exp(-(gap @ IMAGE.ravel() - 0.2 * dual)))
         predict = Partial(linear, jnp.array(WEIGHTS[:2]))
-        run = functools.partial(pgd, eps=0.2, norm=norm, step_size=0.1, steps=40)
-        got = run(KEY, predict, IMAGE, label)
+        options = {"norm": norm, "step_size": 0.1, "steps": 40}
+        got = run(KEY, predict, IMAGE, label, eps=0.2, **options)
         np.testing.assert_allclose(got.loss, want, rtol=1e-5)
 
     @parameterized.parameters(0, 1, 2)
@@ -43,7 +49,7 @@ class LinearModelTest(parameterized.TestCase):
         corners = itertools.product((-0.2, 0.2), repeat=6)
         want = max(loss_at(WEIGHTS, IMAGE.ravel() + c, label) for c in corners)
         predict = Partial(linear, jnp.array(WEIGHTS))
-        got = pgd(KEY, predict, IMAGE, label, eps=0.2, steps=20, restarts=10)
+        got = run(KEY, predict, IMAGE, label, eps=0.2, steps=20, restarts=10)
         np.testing.assert_allclose(got.loss, want, rtol=1e-5)
 
     def test_target_reaches_the_convex_minimum(self):
@@ -53,7 +59,7 @@ class LinearModelTest(parameterized.TestCase):
             lambda x: loss_at(WEIGHTS, x, 2), IMAGE.ravel(), bounds=bounds
         )
         predict = Partial(linear, jnp.array(WEIGHTS))
-        got = pgd(KEY, predict, IMAGE, 0, eps=0.2, target=jnp.array(2), steps=40)
+        got = run(KEY, predict, IMAGE, 0, eps=0.2, target=jnp.array(2), steps=40)
         self.assertAlmostEqual(float(got.loss), -best.fun, delta=1e-3)
 
 
@@ -88,14 +94,14 @@ class RestartsTest(parameterized.TestCase):
         np.testing.assert_allclose(kept, ends[best], atol=1e-6)
 
     def test_more_restarts_never_lose(self):
-        run = functools.partial(pgd, KEY, wave, IMAGE, 1, eps=0.1, loss=margin)
-        losses = [float(run(restarts=n).loss) for n in (1, 3, 9)]
+        attack = functools.partial(run_function, KEY, wave, IMAGE, 1, loss=margin)
+        losses = [float(attack(eps=0.1, restarts=n).loss) for n in (1, 9)]
         self.assertEqual(losses, sorted(losses))
         self.assertLess(losses[0], losses[-1])
 
     def test_keys_give_different_starts(self):
-        run = functools.partial(pgd, eps=0.3, step_size=0.0, steps=1)
-        one, other = (run(jax.random.key(s), wave, IMAGE, 0).image for s in (0, 1))
+        attack = functools.partial(run_function, eps=0.3, step_size=0.0, steps=1)
+        one, other = (attack(jax.random.key(s), wave, IMAGE, 0).image for s in (0, 1))
         self.assertGreater(np.max(np.abs(one - other)), 0.05)
 
 

@@ -16,11 +16,17 @@ class ResolveTest(parameterized.TestCase):
         (" pgd-3 ", {"steps": 3}),
     )
     def test_counts_in_the_name(self, name, counts):
-        attack = resolve_attack(name, eps=0.1, norm="l2")
+        got = resolve_attack(name, eps=0.1, norm="l2")
+        want = resolve_attack("pgd", eps=0.1, norm="l2", **counts)
+        self.assertEqual(*(jax.tree.structure(a) for a in (got, want)))
+
+    def test_result_is_the_attack_with_its_settings(self):
+        attack = resolve_attack("pgd-3x2", eps=0.1, norm="l2", step_size=0.05)
         image = np.random.default_rng(0).uniform(size=(2, 2, 1)).astype(np.float32)
         args = (jax.random.key(0), lambda x: x.reshape(-1) ** 2, image, 1)
-        want = pgd(*args, eps=np.float32(0.1), norm="l2", **counts)
-        np.testing.assert_array_equal(attack(*args).image, want.image)
+        settings = {"norm": "l2", "step_size": 0.05, "steps": 3, "restarts": 2}
+        want = pgd(*args, eps=0.1, **settings)
+        np.testing.assert_allclose(attack(*args).image, want.image, atol=1e-7)
 
     @parameterized.parameters("", "PGD", "pgd-", "pgd-x5", "pgd20", "pgd-20x", "gpd")
     def test_unknown_name_lists_the_known(self, name):
