@@ -4,11 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import small_reference
 from absl.testing import parameterized
 from safetensors.numpy import save_file
 
 from mspd_jax import models
+from tests.models import small_reference
 
 SHAPE = (8, 8, 2)
 IMAGES = np.random.default_rng(5).random((7, *SHAPE), np.float32)

@@ -9,12 +9,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import small_reference
 from absl.testing import parameterized
 from safetensors.numpy import save_file
 
 from mspd_jax import models
 from mspd_jax.errors import InputError
+from tests.models import small_reference
 
 IMAGE = np.random.default_rng(3).random((8, 8, 1), np.float32)
 SHAPE = (8, 8, 1)

@@ -13,7 +13,7 @@ from mspd_jax import models
 
 torch = pytest.importorskip("torch", reason="parity needs the extra mspd_jax[torch]")
 
-import torch_twins  # noqa: E402  (needs torch)
+from tests.models import torch_twins  # noqa: E402  (needs torch)
 
 pytestmark = pytest.mark.slow
 
