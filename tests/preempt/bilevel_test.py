@@ -9,7 +9,7 @@ from absl.testing import parameterized
 from jax.tree_util import Partial
 
 from mspd_jax.attacks import ball_noise, pgd
-from mspd_jax.preempt._bilevel import bilevel, bilevel_reconstruct
+from mspd_jax.preempt import bilevel, bilevel_reconstruct
 
 SHAPE = (3, 3, 1)
 WEIGHTS = np.random.default_rng(0).normal(size=(3, 9)).astype(np.float32) * 2
