@@ -1,6 +1,7 @@
 """The frame of a job over a data set: open the folder, drive, record, sum up."""
 
 import importlib.metadata
+import json
 import math
 import pathlib
 import subprocess
@@ -87,7 +88,8 @@ def run_job(
         images.append(len(batch))
     _barrier()
     merged = drive.merge_records(run) if index == 0 else None
-    return Finished(run, merged, _timing(clock, images), unreadable)
+    timing = _timing(clock, images) or _earlier_timing(run.path)
+    return Finished(run, merged, timing, unreadable)
 
 
 def write_summary(job: Finished, summary: dict) -> dict:
@@ -150,13 +152,26 @@ def _git_commit() -> str | None:
 
 def _timing(clock: list[float], images: list[int]) -> dict:
     """Seconds of this start; the rate leaves out the first batch, which compiles."""
+    if not images:
+        return {}
     later = sum(images[1:])
-    rate = later / (clock[-1] - clock[1]) if later else None
     return {
         "seconds": round(clock[-1] - clock[0], 3),
         "images_computed": sum(images),
-        "images_per_second": rate and round(rate, 3),
+        "images_per_second": round(later / (clock[-1] - clock[1]), 3)
+        if later
+        else None,
     }
+
+
+def _earlier_timing(path: pathlib.Path) -> dict:
+    """What the start that finished the run took, for one that had nothing to do."""
+    nothing = {"seconds": 0.0, "images_computed": 0, "images_per_second": None}
+    try:
+        found = json.loads((path / "summary.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return nothing
+    return {name: found.get(name, value) for name, value in nothing.items()}
 
 
 def _barrier() -> None:

@@ -6,7 +6,7 @@ reads it.
 
 import functools
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import jax
@@ -14,7 +14,8 @@ from jax.tree_util import Partial
 
 from launch import _job, _protected, _verdicts
 from mspd_jax import attacks, data, models, train
-from mspd_jax.evaluate import accuracies, evaluation
+from mspd_jax.errors import InputError
+from mspd_jax.evaluate import accuracies, evaluation, percent
 
 
 class Recipe(NamedTuple):
@@ -33,8 +34,17 @@ def trained(
     folder: pathlib.Path, recipe: Recipe, *, eps: float, epochs: int
 ) -> models.Model:
     """The model in `folder`, trained on the digits first if it is not there yet."""
+    origin = {"source": "digits:train", "eps": eps, "epochs": epochs}
+    origin |= recipe._asdict() | {"widths": list(recipe.widths)}
     if (folder / "model").exists():
-        return models.load_model(folder)
+        model = models.load_model(folder)
+        if model.spec.origin != origin:
+            raise InputError(
+                f"{folder} was trained otherwise ({model.spec.origin}); name another "
+                "--out"
+            )
+        return model
+    print(f"training {folder.name}: {recipe.adversarial}, {epochs} epochs", flush=True)
     images, labels = data.load_arrays(data.open_source("digits:train"))
     batch_size = 64
     schedule = train.learning_rate_schedule(
@@ -42,7 +52,7 @@ def trained(
     )
     spec = models.ModelSpec(
         "small_cnn", {"widths": list(recipe.widths)}, (0.0,), (1.0,), 10, (8, 8, 1),
-        {"source": "digits:train", "eps": eps, **recipe._asdict()},
+        origin,
     )  # fmt: skip
     model = train.fit(
         jax.random.key(recipe.seed), spec, images, labels, epochs=epochs,
@@ -65,7 +75,8 @@ def written(
         saved = _protected.save_image(out, record, result.image, eps=eps, norm="linf")
         return {"used_label": int(result.label), "name": record.name, **saved}
 
-    flags = {"source": source, "limit": limit, "eps": str(eps), "norm": "linf"}
+    flags = {"source": source, "limit": limit, "eps": str(eps), "norm": "linf",
+             "seed": _job.FLAGS.seed}  # fmt: skip
     done = _job.run_job(
         job, predict=models.predictor(surrogate), source=opened, describe=describe,
         method=_protected.method(function, "coupled", traced={"eps": eps}),
@@ -97,7 +108,47 @@ def attacked(
         describe=functools.partial(_verdicts.describe, save_images=True),
         used={"target": target}, out=folder,
         flags={"source": source, "target": name, "attack": attack, "eps": str(eps),
-               "norm": "linf"},
+               "norm": "linf", "seed": _job.FLAGS.seed},
     )  # fmt: skip
     _job.write_summary(done, accuracies(done.records))
     return done.records
+
+
+def table(sets: dict, results: dict) -> list[dict]:
+    """A row per image set; above the baseline's row, the others on the same images.
+
+    sets: by title (folder, source, seconds per image); results: records by (title,
+    name of model).
+    """
+    few = set.intersection(*({r["index"] for r in rs} for rs in results.values()))
+    rows = []
+    for title, (_, _, seconds) in sets.items():
+        rows.append(_row(title, seconds, results, None))
+    for title in ("unprotected", "MSPD"):
+        rows.insert(-1, _row(title, sets[title][2], results, few))
+    return rows
+
+
+def _row(title: str, seconds: float | None, results: dict, only: set | None) -> dict:
+    row = {"images": title, "n": 0}
+    for (other, name), records in results.items():
+        if other != title:
+            continue
+        records = [r for r in records if only is None or r["index"] in only]
+        found = accuracies(records)
+        row["n"] = len(records)
+        row[name] = " / ".join(
+            percent(found[k], len(records))
+            for k in ("clean_accuracy", "robust_accuracy")
+        )
+    return row | {"s/image": seconds and f"{seconds:.4f}"}
+
+
+def check_folder(out: pathlib.Path, names: Iterable[str]) -> None:
+    """Refuses a folder that holds something else than this story."""
+    known = {name.replace(" ", "_") for name in names} | {"mspd", "report.md"}
+    if out.exists() and any(out.iterdir()):
+        if not known & {path.name for path in out.iterdir()}:
+            raise InputError(
+                f"--out={out} is not empty and holds no quickstart; name another folder"
+            )

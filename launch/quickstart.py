@@ -17,7 +17,7 @@ import time
 from absl import flags
 
 from mspd_jax import data, preempt
-from mspd_jax.evaluate import accuracies, csv_table, markdown_table, percent
+from mspd_jax.evaluate import csv_table, markdown_table
 
 FLAGS = flags.FLAGS
 _flags.define("eps", "seed", "batch_size", "out", eps="0.15", batch_size=150,
@@ -38,7 +38,7 @@ RECIPES = {
 def main(_) -> None:
     start = time.perf_counter()
     eps, out = _flags.parse_eps(FLAGS.eps, "linf"), pathlib.Path(FLAGS.out)
-    _check_out(out)
+    _story.check_folder(out, RECIPES)
     trained = {
         name: _story.trained(out / name.replace(" ", "_"), recipe, eps=eps,
                              epochs=FLAGS.epochs)
@@ -53,7 +53,7 @@ def main(_) -> None:
         for title, (folder, spec, _) in sets.items()
         for name, model in trained.items()
     }  # fmt: skip
-    rows = _table(sets, results)
+    rows = _story.table(sets, results)
     columns = list(rows[0])
     table = markdown_table(rows, columns)
     unseen = [out / "mspd", out / "attacked" / "unprotected_on_target_A"]
@@ -91,41 +91,6 @@ def _write_sets(out: pathlib.Path, surrogate, eps: float) -> dict:
     baseline = _story.with_coupled_labels(preempt.bilevel)
     add("bi-level", "bilevel", "protect", test, baseline, few)
     return sets
-
-
-def _table(sets: dict, results: dict) -> list[dict]:
-    """A row per image set; the baseline's row stands beside the same images."""
-    few = {r["index"] for r in results["bi-level", "surrogate"]}
-    rows = []
-    for title, (_, _, seconds) in sets.items():
-        rows.append(_row(title, seconds, results, None))
-    for title in ("unprotected", "MSPD"):
-        rows.insert(-1, _row(title, sets[title][2], results, few))
-    return rows
-
-
-def _row(title: str, seconds: float | None, results: dict, only: set | None) -> dict:
-    row = {"images": title, "n": 0}
-    for name in RECIPES:
-        records = [
-            r for r in results[title, name] if only is None or r["index"] in only
-        ]
-        found = accuracies(records)
-        row["n"] = len(records)
-        row[name] = " / ".join(
-            percent(found[k], len(records))
-            for k in ("clean_accuracy", "robust_accuracy")
-        )
-    return row | {"s/image": seconds and f"{seconds:.4f}"}
-
-
-def _check_out(out: pathlib.Path) -> None:
-    known = {name.replace(" ", "_") for name in RECIPES} | {"mspd", "report.md"}
-    if out.exists() and any(out.iterdir()):
-        if not known & {path.name for path in out.iterdir()}:
-            raise _flags.InputError(
-                f"--out={out} is not empty and holds no quickstart; name another folder"
-            )
 
 
 if __name__ == "__main__":
