@@ -1,0 +1,66 @@
+"""The whole story, made short: it runs, it resumes, its figures are in order."""
+
+import csv
+
+import numpy as np
+import pytest
+
+from mspd_jax import data
+from tests.launch import runs
+
+_SHORT = ("--epochs=3", "--bilevel_images=2", "--batch_size=225")
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory):
+    out = tmp_path_factory.mktemp("story") / "out"
+    code, text, err = runs.run("quickstart", f"--out={out}", *_SHORT)
+    assert code == 0, err
+    return out, text
+
+
+def _row(out, title, n):
+    with open(out / "report.csv", newline="") as file:
+        rows = [r for r in csv.DictReader(file) if r["images"] == title]
+    (row,) = [r for r in rows if r["n"] == str(n)]
+    return {k: [float(x) for x in v.split(" / ")] for k, v in row.items() if "/" in v}
+
+
+@pytest.mark.slow
+def test_protection_raises_robust_accuracy_on_unseen_models(story):
+    out, text = story
+    before, after = _row(out, "unprotected", 450), _row(out, "MSPD", 450)
+    for target in ("target A", "target B"):
+        assert after[target][1] > before[target][1] + 5, text
+    assert _row(out, "MSPD, reverted", 450)["surrogate"][1] < after["surrogate"][1]
+    assert "bi-level" in text and (out / "report.md").exists()
+    assert data.read_image(out / "picture.png").ndim == 3
+
+
+@pytest.mark.slow
+def test_protected_files_lie_in_the_ball(story):
+    out, _ = story
+    original = data.open_source("digits:test")
+    protected = data.open_source(f"folder:{out}/mspd")
+    assert len(protected.indices) == 450
+    for position in range(0, 450, 30):
+        change = protected.read(position).image - original.read(position).image
+        assert 0.05 < np.abs(change).max() <= 0.15 + 1e-6
+
+
+@pytest.mark.slow
+def test_the_same_command_again_changes_nothing(story):
+    out, text = story
+    report = (out / "report.csv").read_bytes()
+    code, again, err = runs.run("quickstart", f"--out={out}", *_SHORT)
+    assert code == 0, err
+    assert (out / "report.csv").read_bytes() == report
+    assert "training" in text and "training" not in again
+
+
+@pytest.mark.slow
+def test_other_settings_are_refused(story):
+    out, _ = story
+    code, _, err = runs.run("quickstart", f"--out={out}", "--eps=0.1")
+    assert code == 2
+    assert "was trained otherwise" in err

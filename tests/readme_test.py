@@ -1,0 +1,50 @@
+"""The code of the README runs as it stands."""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    """The fenced code blocks of a language, in order."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("number", range(len(blocks("python"))))
+def test_python_blocks_run(number, tmp_path):
+    code = blocks("python")[number]
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True,
+        timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_there_is_python_to_run():
+    assert len(blocks("python")) >= 2
+
+
+def _commands() -> list[str]:
+    text = "".join(blocks("bash")).replace("\\\n", " ")
+    return [line for line in text.splitlines() if "python -m launch." in line]
+
+
+@pytest.mark.parametrize("command", _commands())
+def test_commands_name_mains_and_flags_that_exist(command):
+    job = re.search(r"python -m launch\.(\w+)", command).group(1)
+    main = [sys.executable, "-m", f"launch.{job}", "--helpfull"]
+    told = subprocess.run(main, cwd=ROOT, capture_output=True, text=True).stdout
+    for flag in re.findall(r"--(\w+)", command.split("launch.", 1)[1]):
+        assert re.search(rf"--(\[no\])?{flag}:", told), f"{job} has no --{flag}"
+    assert told
+
+
+def test_ci_runs_the_test_command_of_the_readme():
+    command = next(line for line in README.splitlines() if "-m pytest" in line)
+    assert command in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
