@@ -2,12 +2,14 @@
 
 import functools
 import pathlib
+from typing import NamedTuple
 
 import jax
 import numpy as np
 from absl import flags
 from jax.tree_util import Partial
 
+from launch import _flags
 from mspd_jax import data, models, preempt
 from mspd_jax.errors import InputError
 
@@ -17,8 +19,27 @@ FLAGS = flags.FLAGS
 _LABEL_RULES = ("coupled", "truth")
 
 
-def define_cascade_flags() -> None:
-    """The constants of MCGS; the defaults are the paper's."""
+class Inputs(NamedTuple):
+    """What the flags name, loaded and checked against each other.
+
+    eps: radius. surrogate: its `predict`. labeler: a `predict`, "coupled" or "truth".
+    used: the models by role. source: the images.
+    """
+
+    eps: float
+    surrogate: Partial
+    labeler: Partial | str
+    used: dict[str, models.Model]
+    source: data.Source
+
+
+def define_flags() -> None:
+    """The flags of protect and revert; the constants of MCGS are the paper's."""
+    _flags.define(
+        "source", "data_dir", "limit", "surrogate", "labeler", "norm", "eps", "samples",
+        "chunk", "seed", "batch_size", "out",
+        required=("source", "surrogate", "eps", "out"), labeler="coupled",
+    )  # fmt: skip
     flags.DEFINE_integer("steps", 1, "sign steps per noise draw (K)", lower_bound=1)
     flags.DEFINE_float("learning_rate", 1.0, "how far each epoch moves (r)")
     flags.DEFINE_integer("forward_epochs", 1, "epochs that lower the loss")
@@ -29,7 +50,17 @@ def define_cascade_flags() -> None:
     )  # fmt: skip
 
 
-def load_labeler(name: str, surrogate: models.Model):
+def load_inputs() -> Inputs:
+    """Loads what the flags name; refuses what does not fit; writes nothing."""
+    eps = _flags.parse_eps(FLAGS.eps, FLAGS.norm)
+    surrogate = models.load_model(FLAGS.surrogate)
+    labeler, used = _load_labeler(FLAGS.labeler, surrogate)
+    source = data.open_source(FLAGS.source, data_dir=FLAGS.data_dir, limit=FLAGS.limit)
+    check(source, used, truth=FLAGS.labeler == "truth")
+    return Inputs(eps, models.predictor(surrogate), labeler, used, source)
+
+
+def _load_labeler(name: str, surrogate: models.Model):
     """The labeler and all models in use, by role."""
     used = {"surrogate": surrogate}
     if name in _LABEL_RULES:

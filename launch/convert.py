@@ -4,7 +4,9 @@ r"""Turns a PyTorch checkpoint into one that every job here can read.
 
 The file (.pt, .pth, .th or .safetensors) holds a state dict, with or without
 `state_dict`, `model` or `net` around it and `module.` before the names. Nothing in it
-is executed. Then use it anywhere a model is asked for: `--target=models/resnet20`.
+is executed. Names are those of akamaster/pytorch_resnet_cifar10 (resnet*), of
+RobustBench's DM models (preact_*, wide_*), and conv0, bn0, conv1, ..., linear for a
+small_cnn. Then use it anywhere a model is asked for: `--target=models/resnet20`.
 Seconds on one CPU core. PyTorch files need PyTorch (pip install 'mspd_jax[torch]').
 """
 

@@ -9,49 +9,40 @@ be adversarially trained, or nothing transfers; the labeler should be accurate.
 Interrupted, the same command goes on where it stopped.
 """
 
-from launch import _flags, _job, _main, _protected  # isort: skip (prepares JAX)
+from launch import _job, _main, _protected  # isort: skip (prepares JAX)
 
 from absl import flags
 
-from mspd_jax import data, models, preempt
+from mspd_jax import preempt
 
 FLAGS = flags.FLAGS
-_flags.define(
-    "source", "data_dir", "limit", "surrogate", "labeler", "norm", "eps", "samples",
-    "chunk", "seed", "batch_size", "out",
-    required=("source", "surrogate", "eps", "out"), labeler="coupled",
-)  # fmt: skip
+_protected.define_flags()
 flags.DEFINE_enum(
     "method", "mspd", ["mspd", "bilevel"],
     "mspd, or the slow bi-level baseline (arXiv 2112.05634) for comparison",
 )  # fmt: skip
-_protected.define_cascade_flags()
 
 
 def main(_) -> int:
-    eps = _flags.parse_eps(FLAGS.eps, FLAGS.norm)
-    surrogate = models.load_model(FLAGS.surrogate)
-    labeler, used = _protected.load_labeler(FLAGS.labeler, surrogate)
-    source = data.open_source(FLAGS.source, data_dir=FLAGS.data_dir, limit=FLAGS.limit)
-    _protected.check(source, used, truth=FLAGS.labeler == "truth")
+    given = _protected.load_inputs()
 
     def describe(folder, record, result):
         saved = _protected.save_image(
-            folder, record, result.image, eps=eps, norm=FLAGS.norm
+            folder, record, result.image, eps=given.eps, norm=FLAGS.norm
         )
         return {"used_label": int(result.label), "name": record.name, **saved}
 
     job = _job.run_job(
-        "protect", predict=models.predictor(surrogate), method=_method(labeler, eps),
-        source=source, describe=describe, used=used,
+        "protect", predict=given.surrogate, method=_method(given),
+        source=given.source, describe=describe, used=given.used,
     )  # fmt: skip
     return _job.finish(job, _protected.summarize(job.records, labeler=FLAGS.labeler))
 
 
-def _method(labeler, eps: float):
+def _method(given: _protected.Inputs):
     if FLAGS.method == "mspd":
-        return _protected.cascade_method(preempt.protect, labeler, eps=eps)
-    return _protected.bilevel_method(preempt.bilevel, labeler, eps=eps)
+        return _protected.cascade_method(preempt.protect, given.labeler, eps=given.eps)
+    return _protected.bilevel_method(preempt.bilevel, given.labeler, eps=given.eps)
 
 
 if __name__ == "__main__":

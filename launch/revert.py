@@ -8,20 +8,16 @@ given everything but the key. Three rows belong in every report: an unaware atta
 reversion with the surrogate that protected; reversion with another surrogate.
 """
 
-from launch import _flags, _job, _main, _protected  # isort: skip (prepares JAX)
+from launch import _job, _main, _protected  # isort: skip (prepares JAX)
 
 import numpy as np
 from absl import flags
 
-from mspd_jax import data, models, preempt
+from mspd_jax import data, preempt
 from mspd_jax.errors import InputError
 
 FLAGS = flags.FLAGS
-_flags.define(
-    "source", "data_dir", "limit", "surrogate", "labeler", "norm", "eps", "samples",
-    "chunk", "seed", "batch_size", "out",
-    required=("source", "surrogate", "eps", "out"), labeler="coupled",
-)  # fmt: skip
+_protected.define_flags()
 flags.DEFINE_enum(
     "method", "mspd", ["mspd", "bilevel"],
     "which protection is to be undone: the attack is its own",
@@ -30,20 +26,15 @@ flags.DEFINE_string(
     "original", None, "source of the unprotected images, to report how far from them "
     "the reverted ones are (the attacker does not see them)",
 )  # fmt: skip
-_protected.define_cascade_flags()
 
 
 def main(_) -> int:
-    eps = _flags.parse_eps(FLAGS.eps, FLAGS.norm)
-    surrogate = models.load_model(FLAGS.surrogate)
-    labeler, used = _protected.load_labeler(FLAGS.labeler, surrogate)
-    source = data.open_source(FLAGS.source, data_dir=FLAGS.data_dir, limit=FLAGS.limit)
-    _protected.check(source, used, truth=FLAGS.labeler == "truth")
-    original = _originals(source)
+    given = _protected.load_inputs()
+    original = _originals(given.source)
 
     def describe(folder, record, result):
         saved = _protected.save_image(
-            folder, record, result.image, eps=eps, norm=FLAGS.norm
+            folder, record, result.image, eps=given.eps, norm=FLAGS.norm
         )
         fields = {"used_label": int(result.label), "name": record.name, **saved}
         if original is not None:
@@ -53,8 +44,8 @@ def main(_) -> int:
         return fields
 
     job = _job.run_job(
-        "revert", predict=models.predictor(surrogate), method=_method(labeler, eps),
-        source=source, describe=describe, used=used,
+        "revert", predict=given.surrogate, method=_method(given),
+        source=given.source, describe=describe, used=given.used,
     )  # fmt: skip
     summary = _protected.summarize(job.records, labeler=FLAGS.labeler)
     if job.records and original is not None:
@@ -64,10 +55,12 @@ def main(_) -> int:
     return _job.finish(job, summary)
 
 
-def _method(labeler, eps: float):
+def _method(given: _protected.Inputs):
     if FLAGS.method == "mspd":
-        return _protected.cascade_method(preempt.revert, labeler, eps=eps)
-    return _protected.bilevel_method(preempt.bilevel_reconstruct, labeler, eps=eps)
+        return _protected.cascade_method(preempt.revert, given.labeler, eps=given.eps)
+    return _protected.bilevel_method(
+        preempt.bilevel_reconstruct, given.labeler, eps=given.eps
+    )
 
 
 def _originals(source: data.Source):

@@ -46,5 +46,5 @@ def test_commands_name_mains_and_flags_that_exist(command):
 
 
 def test_ci_runs_the_test_command_of_the_readme():
-    command = next(line for line in README.splitlines() if "-m pytest" in line)
+    command = next(line.strip() for line in README.splitlines() if "-m pytest" in line)
     assert command in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
