@@ -27,7 +27,8 @@ _HELP = {
     "seed": "seed of all randomness; results do not depend on the batch size",
     "batch_size": "images per device and step",
     "samples": "number of noise draws per smoothed gradient",
-    "chunk": "noise draws that are worked on at once: lower it to save memory",
+    "chunk": "noise draws that are worked on at once: lower it to save memory "
+    "(default: what suits the batch, the images and the device)",
     "out": "folder for the results; the same command resumes an unfinished run",
 }
 
@@ -44,7 +45,7 @@ _DEFINE = {
         name, default or 20, _HELP[name], lower_bound=1
     ),
     "chunk": lambda name, default: flags.DEFINE_integer(
-        name, default or 20, _HELP[name], lower_bound=1
+        name, default, _HELP[name], lower_bound=1
     ),
 }
 

@@ -41,7 +41,7 @@ def main(_) -> int:
 
 def _method(given: _protected.Inputs):
     if FLAGS.method == "mspd":
-        return _protected.cascade_method(preempt.protect, given.labeler, eps=given.eps)
+        return _protected.cascade_method(preempt.protect, given)
     return _protected.bilevel_method(preempt.bilevel, given.labeler, eps=given.eps)
 
 

@@ -57,7 +57,7 @@ def main(_) -> int:
 
 def _method(given: _protected.Inputs):
     if FLAGS.method == "mspd":
-        return _protected.cascade_method(preempt.revert, given.labeler, eps=given.eps)
+        return _protected.cascade_method(preempt.revert, given)
     return _protected.bilevel_method(
         preempt.bilevel_reconstruct, given.labeler, eps=given.eps
     )
