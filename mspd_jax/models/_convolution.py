@@ -1,20 +1,25 @@
-"""The convolution with a canonical input gradient, for fast attacks on CPUs.
+"""The convolution of all models: `lax.conv_general_dilated`, made fast on CPUs.
 
-XLA's own input gradient reads the kernel with its channels swapped in place. Inside
-`fori_loop`, `scan` and `lax.map` the swap survives as a memory layout (`01oi`) that
-misses the fast path of the CPU backend and costs 3x. Here the input gradient is an
-ordinary convolution with an explicitly flipped and swapped kernel (`HWIO` again).
+Attacks live on input gradients, and XLA's own input gradient is slow on CPUs: it reads
+the kernel with its channels swapped in place, and inside `fori_loop`, `scan` and
+`lax.map` this survives as a memory layout (`01oi`) that misses the fast path. Here the
+convolution and its input gradient are two operations of their own (primitives). Each is
+linear in either argument and their derivatives are each other, so derivatives of any
+order and in both modes stay fast; and each sees the whole batch under `vmap`, so that
+it can choose the best method (`_convolution_winograd.py`, `_convolution_adjoint.py`).
+Platforms other than the CPU compile to what `lax` gives them.
 """
 
 import functools
-import math
 
 import jax
 from jax import lax
 from jax import numpy as jnp
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
 
-# The only layout with a fast path on CPUs, and the one of `flax.linen.Conv`.
-_LAYOUT = ("NHWC", "HWIO", "NHWC")
+from mspd_jax.models import _convolution_winograd as winograd
+from mspd_jax.models._convolution_adjoint import LAYOUT, adjoint, adjoint_padding
 
 
 def convolution(
@@ -30,15 +35,15 @@ def convolution(
     precision=None,
     preferred_element_type=None,
 ) -> jax.Array:
-    """`lax.conv_general_dilated` with an input gradient that is fast on CPUs.
+    """`lax.conv_general_dilated` with values and input gradients that CPUs do fast.
 
     Guarantee: the values and derivatives (of any order, in both modes, in both
-    arguments) of `lax.conv_general_dilated`, up to rounding. Only the order of the
-    operations differs, and only on CPUs for dense two-dimensional float32
-    convolutions; everything else is passed on.
+    arguments) of `lax.conv_general_dilated`, up to float32 rounding. Only dense
+    two-dimensional float32 convolutions on CPUs are computed in another way;
+    dilations, groups, other layouts and other types are passed on.
 
-    lhs: [N, H, W, C]; rhs: [h, w, C, K] (other layouts are passed on); the result is
-    [N, H', W', K]. Use: `flax.linen.Conv(..., conv_general_dilated=convolution)`.
+    lhs: [N, H, W, C]; rhs: [h, w, C, K]; the result is [N, H', W', K].
+    Use: `flax.linen.Conv(..., conv_general_dilated=convolution)`.
     """
     plain = functools.partial(
         lax.conv_general_dilated,
@@ -52,71 +57,120 @@ def convolution(
         precision=precision,
         preferred_element_type=preferred_element_type,
     )
-    dilations = (*(lhs_dilation or ()), *(rhs_dilation or ()))
+    factors = (*(lhs_dilation or ()), *(rhs_dilation or ()))
     dense = (
         lhs.ndim == 4
         and lhs.dtype == rhs.dtype == jnp.float32
-        and lax.conv_dimension_numbers(lhs.shape, rhs.shape, dimension_numbers)
-        == lax.conv_dimension_numbers(lhs.shape, rhs.shape, _LAYOUT)
-        and math.prod((*dilations, feature_group_count, batch_group_count)) == 1
+        and set((*factors, feature_group_count, batch_group_count)) == {1}
         and preferred_element_type in (None, jnp.float32)
+        and lax.conv_dimension_numbers(lhs.shape, rhs.shape, dimension_numbers)
+        == lax.conv_dimension_numbers(lhs.shape, rhs.shape, LAYOUT)
     )
-    if not dense:
+    out = jax.eval_shape(plain, lhs, rhs)  # complains exactly as lax does
+    if not dense or 0 in (*lhs.shape, *rhs.shape, *out.shape):
         return plain(lhs, rhs)
-    strides = tuple(window_strides)
     if isinstance(padding, str):
-        window = rhs.shape[:2]
-        padding = lax.padtype_to_pads(lhs.shape[1:3], window, strides, padding)
-    padding = tuple((int(low), int(high)) for low, high in padding)
-    fast = functools.partial(_dense, strides, padding, precision)
-    return lax.platform_dependent(lhs, rhs, cpu=fast, default=plain)
-
-
-@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1, 2))
-def _dense(strides, padding, precision, lhs, rhs):
-    return lax.conv_general_dilated(
-        lhs, rhs, strides, padding, dimension_numbers=_LAYOUT, precision=precision
+        padding = lax.padtype_to_pads(
+            lhs.shape[1:3], rhs.shape[:2], window_strides, padding
+        )
+    return _convolve_p.bind(
+        lhs,
+        rhs,
+        strides=tuple(map(int, window_strides)),
+        padding=tuple((int(low), int(high)) for low, high in padding),
+        size=lhs.shape[1:3],
+        precision=lax.Precision(precision) if isinstance(precision, str) else precision,
     )
 
 
-@_dense.defjvp
-def _dense_jvp(strides, padding, precision, primals, tangents):
-    """Tangents whose *transpose* is fast.
-
-    Reverse mode transposes the tangent map. So the map in `lhs` is written as the
-    transpose of the input gradient that we want; transposing it gives that back.
-    Being ordinary operations, both can be differentiated again.
-    """
-    lhs, rhs = primals
-    out = _dense(strides, padding, precision, lhs, rhs)
-
-    def input_gradient(cotangent):
-        return _input_gradient(strides, padding, precision, cotangent, rhs, lhs.shape)
-
-    (along_lhs,) = jax.linear_transpose(input_gradient, out)(tangents[0])
-    along_rhs = lax.conv_general_dilated(
-        lhs, tangents[1], strides, padding, dimension_numbers=_LAYOUT,
-        precision=precision,
-    )  # fmt: skip
-    return out, along_lhs + along_rhs
+# Both operations take (lhs, rhs) and the static settings strides, padding, size (height
+# and width of the convolution's input) and precision.
+_convolve_p = Primitive("dense_convolution")
+_adjoint_p = Primitive("dense_convolution_input_gradient")
 
 
-def _input_gradient(strides, padding, precision, cotangent, rhs, shape):
-    """Gradient of the convolution in `lhs`, of `shape`, by a canonical convolution.
-
-    Entry x of the input meets kernel entry d in output y where x = y * s + d - low:
-    the cotangent, spread out by the stride s, convolved with the flipped kernel. The
-    padding is what makes the result exactly as large as the input.
-    """
-    pads = []
-    for size, window, stride, (low, _), outputs in zip(
-        shape[1:3], rhs.shape, strides, padding, cotangent.shape[1:3], strict=False
-    ):
-        before = window - 1 - low
-        spread = (outputs - 1) * stride + 1
-        pads.append((before, size + window - 1 - before - spread))
-    flipped = jnp.flip(rhs, (0, 1)).swapaxes(2, 3)
+def _convolve_plain(lhs, rhs, *, strides, padding, size, precision):
     return lax.conv_general_dilated(
-        cotangent, flipped, (1, 1), pads, lhs_dilation=strides,
-        dimension_numbers=_LAYOUT, precision=precision,
-    )  # fmt: skip
+        lhs, rhs, strides, padding, dimension_numbers=LAYOUT, precision=precision
+    )
+
+
+def _adjoint_plain(cotangent, rhs, *, size, **settings):
+    shape = (cotangent.shape[0], *size, rhs.shape[2])
+    lhs = jax.ShapeDtypeStruct(shape, cotangent.dtype)
+    convolve = functools.partial(_convolve_plain, rhs=rhs, size=size, **settings)
+    return jax.linear_transpose(convolve, lhs)(cotangent)[0]
+
+
+def _convolve_on_cpu(lhs, rhs, *, strides, padding, size, precision):
+    if strides == (1, 1) and winograd.pays_off(lhs.shape[0], size, padding, rhs):
+        return winograd.convolve(lhs, rhs, padding, precision)
+    return _convolve_plain(
+        lhs, rhs, strides=strides, padding=padding, size=size, precision=precision
+    )
+
+
+def _adjoint_on_cpu(cotangent, rhs, *, strides, padding, size, precision):
+    images, *outputs, _ = cotangent.shape
+    pads = adjoint_padding(padding, rhs.shape[:2], size, outputs)
+    if strides == (1, 1) and winograd.pays_off(images, outputs, pads, rhs):
+        return winograd.convolve_flipped(cotangent, rhs, pads, precision)
+    return adjoint(cotangent, rhs, strides, padding, size, precision)
+
+
+def _kernel_gradient(lhs, cotangent, rhs, **settings):
+    convolve = functools.partial(_convolve_plain, lhs, **settings)
+    return jax.linear_transpose(convolve, rhs.aval)(cotangent)[0]
+
+
+# The four transpositions. An `ad.UndefinedPrimal` stands for what is being solved for.
+ad.defbilinear(
+    _convolve_p,
+    lambda cotangent, lhs, rhs, **settings: _adjoint_p.bind(cotangent, rhs, **settings),
+    lambda cotangent, lhs, rhs, **settings: _kernel_gradient(
+        lhs, cotangent, rhs, **settings
+    ),
+)
+ad.defbilinear(
+    _adjoint_p,
+    lambda cotangent, lhs, rhs, **settings: _convolve_p.bind(
+        cotangent, rhs, **settings
+    ),
+    lambda cotangent, lhs, rhs, **settings: _kernel_gradient(
+        cotangent, lhs, rhs, **settings
+    ),
+)
+
+
+def _define(primitive, plain, on_cpu):
+    """What else JAX asks of an operation: shapes, `vmap`, eager mode, compilation."""
+
+    def batch(operands, axes, **settings):
+        lhs, rhs = operands
+        if axes[1] is not None:  # one kernel per example: rare
+            mapped = jax.vmap(functools.partial(plain, **settings), in_axes=axes)
+            return mapped(lhs, rhs), 0
+        lhs = jnp.moveaxis(lhs, axes[0], 0)
+        merged = jnp.reshape(lhs, (-1, *lhs.shape[2:]))
+        out = primitive.bind(merged, rhs, **settings)
+        return jnp.reshape(out, (*lhs.shape[:2], *out.shape[1:])), 0
+
+    @functools.cache
+    def compiled(**settings):
+        return jax.jit(functools.partial(primitive.bind, **settings))
+
+    def abstract(lhs, rhs, **settings):
+        shapes = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in (lhs, rhs)]
+        out = jax.eval_shape(functools.partial(plain, **settings), *shapes)
+        return lhs.update(shape=out.shape)
+
+    primitive.def_abstract_eval(abstract)
+    primitive.def_impl(lambda lhs, rhs, **settings: compiled(**settings)(lhs, rhs))
+    batching.primitive_batchers[primitive] = batch
+    lower = functools.partial(mlir.lower_fun, multiple_results=False)
+    mlir.register_lowering(primitive, lower(plain))
+    mlir.register_lowering(primitive, lower(on_cpu), platform="cpu")
+
+
+_define(_convolve_p, _convolve_plain, _convolve_on_cpu)
+_define(_adjoint_p, _adjoint_plain, _adjoint_on_cpu)

@@ -1,0 +1,221 @@
+"""MSPD against the reference algorithm in eager PyTorch: time, ratio, memory.
+
+    python -m benchmarks.mspd
+
+prints Markdown tables: seconds per image of both on the same random weights, images
+and labels (PreAct ResNet-18 with SiLU, 32x32x3, N = 20), timed warm and in turns in one
+run; time to compile, apart; peak memory of our process at N = 20 and N = 200. On a GPU
+also images per second in float32 and bfloat16 and the share of the measured peak of
+matrix products. A ratio above 1 means that ours is faster. Three minutes on two CPU
+cores.
+"""
+
+from launch import _platform  # isort: skip
+
+_platform.prepare()  # before JAX starts, as every main does
+
+import functools  # noqa: E402
+import os  # noqa: E402
+import resource  # noqa: E402
+import subprocess  # noqa: E402
+import sys  # noqa: E402
+
+import jax  # noqa: E402
+import jax.numpy as jnp  # noqa: E402
+import numpy as np  # noqa: E402
+from absl import app, flags  # noqa: E402
+
+from benchmarks import _measure  # noqa: E402
+from mspd_jax import models, preempt  # noqa: E402
+
+FLAGS = flags.FLAGS
+flags.DEFINE_list("batches", ["1", "8", "32"], "batch sizes, separated by commas")
+flags.DEFINE_integer("samples", 20, "noise draws per epoch (N)", lower_bound=1)
+flags.DEFINE_integer(
+    "pass_images", 40, "noisy images worked on at once by ours (its chunk of N)"
+)
+flags.DEFINE_float("seconds", 20.0, "time to spend on each comparison")
+flags.DEFINE_integer("seed", 0, "seed of weights, images and noise")
+flags.DEFINE_bool("torch", True, "compare with PyTorch (the extra `torch`)")
+flags.DEFINE_list("memory", ["20", "200"], "values of N to show the peak memory for")
+flags.DEFINE_integer("memory_of", 0, "internal: run batch 1 at this N, print the peak")
+
+_EPS = 8 / 255
+_PEAK_SIZE = 8192  # side of the square matrices that show the peak of a GPU
+
+
+def main(_):
+    if FLAGS.memory_of:
+        _run_once(FLAGS.memory_of)
+        return
+    print(_measure.surroundings("jax", "jaxlib", "flax", "torch") + "\n")
+    _print_times()
+    if jax.default_backend() != "cpu":
+        _print_throughput()
+    _print_memory()
+
+
+def _model():
+    mean, std = (0.4914, 0.4822, 0.4465), (0.2471, 0.2435, 0.2616)
+    spec = models.ModelSpec(
+        "preact_resnet18", {"activation": "silu"}, mean, std, 10, (32, 32, 3), {}
+    )
+    return models.create_model(jax.random.key(FLAGS.seed), spec)
+
+
+def _batch(size):
+    rng = np.random.default_rng(FLAGS.seed)
+    images = rng.uniform(size=(size, 32, 32, 3)).astype(np.float32)
+    return images, np.arange(size, dtype=np.int32) % 10
+
+
+def _ours(predict, size, num_samples):
+    """Our compiled program for a batch, its arguments, and the time to compile it."""
+    protect = functools.partial(
+        preempt.protect,
+        labeler="truth",
+        num_samples=num_samples,
+        chunk=max(1, min(num_samples, FLAGS.pass_images // size)),
+    )
+
+    @jax.jit
+    def run(key, predict, index, images, labels):  # as the driver does
+        keys = jax.vmap(functools.partial(jax.random.fold_in, key))(index)
+        call = functools.partial(protect, eps=_EPS)
+        return jax.vmap(call, in_axes=(0, None, 0, 0))(keys, predict, images, labels)
+
+    images, labels = map(jnp.asarray, _batch(size))
+    arguments = jax.random.key(FLAGS.seed), predict, jnp.arange(size), images, labels
+    compiled, seconds = _measure.compile_seconds(run, *arguments)
+    return functools.partial(_wait, compiled, *arguments), seconds
+
+
+def _wait(function, *arguments):
+    return jax.block_until_ready(function(*arguments))
+
+
+def _print_times():
+    model = _model()
+    predict = models.predictor(model)
+    theirs = _theirs(model) if FLAGS.torch else None
+    print("| batch | ours, s/image | PyTorch, s/image | ratio | pairs | compile, s |")
+    print("|---|---|---|---|---|---|")
+    for size in map(int, FLAGS.batches):
+        run, compile_time = _ours(predict, size, FLAGS.samples)
+        run()
+        if theirs is None:
+            ours = _measure.median_seconds(run, seconds=FLAGS.seconds)
+            row = f"{ours / size:.4f} | | | "
+        else:
+            reference = functools.partial(theirs, *_batch(size))
+            reference()
+            pairs = _measure.time_pairs(run, reference, seconds=FLAGS.seconds)
+            row = (
+                f"{pairs.first / size:.4f} | {pairs.second / size:.4f} | "
+                f"{pairs.ratio:.2f} | {pairs.count}"
+            )
+        print(f"| {size} | {row} | {compile_time:.1f} |", flush=True)
+    print()
+
+
+def _theirs(model):
+    """The reference program at its best number of threads, checked against ours."""
+    import torch
+
+    from benchmarks import _reference
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    network = _reference.TorchPreactResNet18(model).eval().to(device)
+
+    def tensors(images, labels):
+        images = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
+        return images.to(device), torch.from_numpy(labels).long().to(device)
+
+    def run(images, labels):
+        out = _reference.protect(
+            network, *tensors(images, labels), eps=_EPS, num_samples=FLAGS.samples
+        )
+        return out.cpu()
+
+    images, labels = _batch(4)
+    theirs = _reference.input_gradient(network, *tensors(images, labels))
+    ours = _input_gradient(models.predictor(model), images, labels)
+    theirs = theirs.permute(0, 2, 3, 1).cpu().numpy()
+    same = np.mean(np.sign(theirs) == np.sign(ours))
+    print(f"Same weights, same gradient signs: {same:.2%} of the pixels.")
+    if device == "cpu":
+        trials = {}
+        for threads in sorted({1, max(1, os.cpu_count() // 2), os.cpu_count()}):
+            torch.set_num_threads(threads)
+            run(images, labels)
+            program = functools.partial(run, images, labels)
+            trials[threads] = _measure.median_seconds(program, seconds=2)
+        best = min(trials, key=trials.get)
+        torch.set_num_threads(best)
+        print(f"PyTorch runs on {best} of {os.cpu_count()} cores, its best.")
+    print()
+    return run
+
+
+@jax.jit
+def _input_gradient(predict, images, labels):
+    def loss(image, label):
+        return -jax.nn.log_softmax(predict(image))[label]
+
+    return jax.vmap(jax.grad(loss))(images, labels)
+
+
+def _print_throughput():
+    """Images per second of the largest batch, and the share of the measured peak."""
+    model, size = _model(), max(map(int, FLAGS.batches))
+    predict, image = models.predictor(model), _batch(1)[0][0]
+    forward = jax.jit(predict).lower(image).cost_analysis()["flops"]
+    # Two epochs of N gradients; an input gradient costs as much as its forward pass.
+    per_image = 2 * FLAGS.samples * 2 * forward
+    print("| type | images/s | TFLOP/s | peak, TFLOP/s | share |")
+    print("|---|---|---|---|---|")
+    for dtype in (jnp.float32, jnp.bfloat16):
+        run, _ = _ours(models.predictor(model, dtype=dtype), size, FLAGS.samples)
+        run()
+        rate = size / _measure.median_seconds(run, seconds=FLAGS.seconds / 4)
+        peak = _matrix_peak(dtype)
+        share = rate * per_image / peak
+        print(
+            f"| {dtype.__name__} | {rate:.1f} | {rate * per_image / 1e12:.1f} | "
+            f"{peak / 1e12:.1f} | {share:.1%} |"
+        )
+    print()
+
+
+def _matrix_peak(dtype):
+    matrix = jnp.ones((_PEAK_SIZE, _PEAK_SIZE), dtype)
+    multiply, _ = _measure.compile_seconds(jax.jit(jnp.matmul), matrix, matrix)
+    program = functools.partial(_wait, multiply, matrix, matrix)
+    program()
+    return 2 * _PEAK_SIZE**3 / _measure.median_seconds(program, seconds=2)
+
+
+def _print_memory():
+    print("| N | peak memory of a fresh process, batch 1, MiB |\n|---|---|")
+    for samples in FLAGS.memory:
+        # The JAX part alone: PyTorch and earlier batches would count otherwise.
+        command = [sys.executable, "-m", "benchmarks.mspd", f"--memory_of={samples}"]
+        settings = [f"--pass_images={FLAGS.pass_images}", f"--seed={FLAGS.seed}"]
+        done = subprocess.run(
+            [*command, *settings], check=True, capture_output=True, text=True
+        )
+        print(f"| {samples} | {done.stdout.strip()} |", flush=True)
+
+
+def _run_once(num_samples):
+    run, _ = _ours(models.predictor(_model()), 1, num_samples)
+    run()
+    stats = jax.devices()[0].memory_stats()
+    if stats:  # accelerators count their own memory
+        print(round(stats["peak_bytes_in_use"] / 2**20))
+    else:  # Linux counts in KiB
+        print(round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10))
+
+
+if __name__ == "__main__":
+    app.run(main)
