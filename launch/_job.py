@@ -18,7 +18,9 @@ from mspd_jax import data, drive, models
 
 FLAGS = flags.FLAGS
 # Flags that do not decide what the results are (beyond float rounding).
-_FREE = {"out", "batch_size", "coordinator", "num_processes", "process_id", "cluster"}
+_FREE = {
+    "out", "batch_size", "chunk", "coordinator", "num_processes", "process_id", "cluster"
+}  # fmt: skip
 _PACKAGES = ("mspd_jax", "jax", "jaxlib", "flax", "numpy", "orbax-checkpoint")
 # Shuffles job streams apart: the same seed gives each job noise of its own.
 _STREAMS = {"protect": 1, "revert": 2, "evaluate": 3}
