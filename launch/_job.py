@@ -19,7 +19,8 @@ from mspd_jax import data, drive, models
 FLAGS = flags.FLAGS
 # Flags that do not decide what the results are (beyond float rounding).
 _FREE = {
-    "out", "batch_size", "chunk", "coordinator", "num_processes", "process_id", "cluster"
+    "out", "batch_size", "chunk",
+    "coordinator", "num_processes", "process_id", "cluster",
 }  # fmt: skip
 _PACKAGES = ("mspd_jax", "jax", "jaxlib", "flax", "numpy", "orbax-checkpoint")
 # Shuffles job streams apart: the same seed gives each job noise of its own.
