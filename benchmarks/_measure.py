@@ -13,15 +13,22 @@ import jax
 import numpy as np
 
 
+class Alone(NamedTuple):
+    """Seconds of a run of one program: the median and the shortest."""
+
+    median: float
+    shortest: float
+
+
 class Pairs(NamedTuple):
     """Two programs timed in turns, A B A B.
 
-    first, second: median seconds of a run of each. ratio: median over the pairs of
+    first, second: what a run of each took. ratio: median over the pairs of
     second / first, so above 1 the first is faster. count: number of pairs.
     """
 
-    first: float
-    second: float
+    first: Alone
+    second: Alone
     ratio: float
     count: int
 
@@ -43,18 +50,18 @@ def time_pairs(
     while len(times) < min_pairs or time.perf_counter() < end:
         times.append((_seconds(first), _seconds(second)))
     times = np.array(times)
-    medians = np.median(times, axis=0)
+    alone = [Alone(float(np.median(column)), column.min()) for column in times.T]
     ratio = np.median(times[:, 1] / times[:, 0])
-    return Pairs(*map(float, medians), float(ratio), len(times))
+    return Pairs(*alone, float(ratio), len(times))
 
 
-def median_seconds(program: Callable[[], object], *, seconds: float) -> float:
-    """Median time of a warm program."""
+def time_alone(program: Callable[[], object], *, seconds: float) -> Alone:
+    """Times a warm program for about `seconds`."""
     times = []
     end = time.perf_counter() + seconds
     while len(times) < 3 or time.perf_counter() < end:
         times.append(_seconds(program))
-    return float(np.median(times))
+    return Alone(float(np.median(times)), min(times))
 
 
 def compile_seconds(function, *arguments):
@@ -62,6 +69,13 @@ def compile_seconds(function, *arguments):
     start = time.perf_counter()
     compiled = function.lower(*arguments).compile()
     return compiled, time.perf_counter() - start
+
+
+def peak_bytes() -> int:
+    """Largest resident memory of this process so far (Linux)."""
+    status = pathlib.Path("/proc/self/status").read_text()
+    line = next(x for x in status.splitlines() if x.startswith("VmHWM"))
+    return int(line.split()[1]) * 1024
 
 
 def surroundings(*packages: str) -> str:
