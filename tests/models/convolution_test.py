@@ -32,11 +32,11 @@ _DIRECT = {
 }
 # Enough channels and tiles for the Winograd path.
 _WINOGRAD = {
-    "winograd": ((12, 12), (3, 3), (1, 1), [(1, 1), (1, 1)]),
-    "winograd_odd": ((11, 13), (3, 3), (1, 1), [(1, 1), (1, 1)]),
-    "winograd_valid": ((13, 14), (3, 3), (1, 1), "VALID"),
-    "winograd_lopsided": ((11, 12), (3, 3), (1, 1), [(2, 0), (0, 1)]),
-    "winograd_forward_alone": ((11, 12), (3, 3), (1, 1), [(3, 0), (1, 4)]),
+    "winograd": ((14, 14), (3, 3), (1, 1), [(1, 1), (1, 1)]),
+    "winograd_odd": ((13, 15), (3, 3), (1, 1), [(1, 1), (1, 1)]),
+    "winograd_valid": ((15, 16), (3, 3), (1, 1), "VALID"),
+    "winograd_lopsided": ((13, 14), (3, 3), (1, 1), [(2, 0), (0, 1)]),
+    "winograd_forward_alone": ((13, 14), (3, 3), (1, 1), [(3, 0), (1, 4)]),
 }
 _PASSED_ON = {
     "groups": dict(feature_group_count=3),
@@ -146,9 +146,10 @@ class ConvolutionTest(parameterized.TestCase):
             lowered = traced.lower(lowering_platforms=("cpu",)).as_text()
             return lowered.count("stablehlo.dot_general")
 
-        self.assertEqual(products((12, 12), (48, 48)), 16)
-        self.assertEqual(products((6, 6), (48, 48)), 0)
-        self.assertEqual(products((12, 12), (16, 48)), 0)
+        self.assertEqual(products((14, 14), (48, 48)), 16)
+        self.assertEqual(products((12, 12), (48, 48)), 0)
+        self.assertEqual(products((4, 4), (512, 512)), 0)
+        self.assertEqual(products((28, 28), (16, 48)), 0)
 
     @parameterized.named_parameters((n, options) for n, options in _PASSED_ON.items())
     def test_passes_other_convolutions_on(self, options):
