@@ -94,7 +94,7 @@ class SlotsTest(parameterized.TestCase):
         full = {p: (b, r) for b, r, p in self._slots(range(COUNT))}
         rest = {p: (b, r) for b, r, p in self._slots([3, 4, 9, 22])}
         self.assertEqual(set(rest), {3, 4, 9, 22})
-        for position, (batch, row) in rest.items():
+        for position, (_, row) in rest.items():
             self.assertEqual(row, full[position][1])
             self.assertEqual(position // 8, full[position][0])
 
