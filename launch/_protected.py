@@ -46,8 +46,12 @@ def define_flags() -> None:
     )  # fmt: skip
     flags.DEFINE_integer("steps", 1, "sign steps per noise draw (K)", lower_bound=1)
     flags.DEFINE_float("learning_rate", 1.0, "how far each epoch moves (r)")
-    flags.DEFINE_integer("forward_epochs", 1, "epochs that lower the loss")
-    flags.DEFINE_integer("backward_epochs", 1, "epochs that step away from an attack")
+    flags.DEFINE_integer(
+        "forward_epochs", 1, "epochs that lower the loss", lower_bound=0
+    )
+    flags.DEFINE_integer(
+        "backward_epochs", 1, "epochs that step away from an attack", lower_bound=0
+    )
     flags.DEFINE_bool(
         "antithetic", False, "draw noise in pairs u, -u: --samples=4 then does as well "
         "as 20 independent draws, at a fifth of the cost",
@@ -135,18 +139,20 @@ def bilevel_method(defend, labeler, *, eps: float) -> Partial:
     return method(labelled, labeler, traced={"eps": eps}, defend=defend)
 
 
-def save_image(
-    folder: pathlib.Path, record: data.Record, image: np.ndarray, *, eps, norm
+def describe(
+    folder: pathlib.Path, record: data.Record, result, *, eps: float, norm: str
 ) -> dict:
-    """Writes an image as PNG; returns its file and its distances as read back.
+    """Writes a result as PNG; says its label, its file, its distances as read back.
 
     The 8-bit image lies in the eps ball around the image of `record`.
     """
     file = pathlib.PurePosixPath("images", record.name)
-    pixels = data.quantize(image, record.image, eps=eps, norm=norm)
+    pixels = data.quantize(result.image, record.image, eps=eps, norm=norm)
     data.write_png(folder / file, pixels)
     change = data.read_image(folder / file).astype(np.float64) - record.image
     return {
+        "used_label": int(result.label),
+        "name": record.name,
         "file": str(file),
         "linf": round(float(np.abs(change).max()), 6),
         "l2": round(float(np.sqrt(np.square(change).sum())), 6),

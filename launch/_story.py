@@ -70,11 +70,7 @@ def written(
 ) -> dict:  # fmt: skip
     """Protects or reverts the images of a source, labels by the surrogate itself."""
     opened = data.open_source(source, limit=limit)
-
-    def describe(out, record, result):
-        saved = _protected.save_image(out, record, result.image, eps=eps, norm="linf")
-        return {"used_label": int(result.label), "name": record.name, **saved}
-
+    describe = functools.partial(_protected.describe, eps=eps, norm="linf")
     flags = {"source": source, "limit": limit, "eps": str(eps), "norm": "linf",
              "seed": _job.FLAGS.seed}  # fmt: skip
     done = _job.run_job(

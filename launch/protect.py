@@ -11,6 +11,8 @@ Interrupted, the same command goes on where it stopped.
 
 from launch import _job, _main, _protected  # isort: skip (prepares JAX)
 
+import functools
+
 from absl import flags
 
 from mspd_jax import preempt
@@ -25,13 +27,7 @@ flags.DEFINE_enum(
 
 def main(_) -> int:
     given = _protected.load_inputs()
-
-    def describe(folder, record, result):
-        saved = _protected.save_image(
-            folder, record, result.image, eps=given.eps, norm=FLAGS.norm
-        )
-        return {"used_label": int(result.label), "name": record.name, **saved}
-
+    describe = functools.partial(_protected.describe, eps=given.eps, norm=FLAGS.norm)
     job = _job.run_job(
         "protect", predict=given.surrogate, method=_method(given),
         source=given.source, describe=describe, used=given.used,

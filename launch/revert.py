@@ -33,12 +33,11 @@ def main(_) -> int:
     original = _originals(given.source)
 
     def describe(folder, record, result):
-        saved = _protected.save_image(
-            folder, record, result.image, eps=given.eps, norm=FLAGS.norm
+        fields = _protected.describe(
+            folder, record, result, eps=given.eps, norm=FLAGS.norm
         )
-        fields = {"used_label": int(result.label), "name": record.name, **saved}
         if original is not None:
-            reverted = data.read_image(folder / saved["file"])
+            reverted = data.read_image(folder / fields["file"])
             change = np.abs(reverted - original(record.index).image).max()
             fields["linf_to_original"] = round(float(change), 6)
         return fields

@@ -49,6 +49,7 @@ _CASES = {
     "unknown labeler": ({"labeler": "oracle"}, ["oracle", "coupled", "truth"]),
     "unknown flag": ({"epsilon": "1"}, ["epsilon"]),
     "not a number": ({"samples": "many"}, ["samples", "many"]),
+    "negative epochs": ({"forward_epochs": "-1"}, ["forward_epochs", "-1"]),
     "no surrogate": ({"surrogate": None}, ["surrogate"]),
 }  # fmt: skip
 
