@@ -4,29 +4,32 @@ Every attack is called `(key, predict, image, label, *, eps, norm, ...)` and ret
 `Proposal`; `mspd_jax.evaluate.judge` decides whether it is one.
 """
 
+from mspd_jax.attacks._attempts import best_attempt
 from mspd_jax.attacks._ball import (
-    NORMS,
     ascend,
     ascent_direction,
     ball_noise,
-    check_norm,
     project,
     random_start,
 )
 from mspd_jax.attacks._bim import bim
+from mspd_jax.attacks._checks import NORMS, check_norm
 from mspd_jax.attacks._fgsm import fgsm
 from mspd_jax.attacks._losses import cross_entropy, fooled, margin, objective
 from mspd_jax.attacks._pgd import pgd
 from mspd_jax.attacks._proposal import Proposal
-from mspd_jax.attacks._registry import ATTACKS, resolve_attack, resolve_attacks
+from mspd_jax.attacks._registry import ATTACKS, Attack, parse_attack
+from mspd_jax.attacks._resolve import resolve_attack, resolve_attacks
 
 __all__ = [
     "ATTACKS",
+    "Attack",
     "NORMS",
     "Proposal",
     "ascend",
     "ascent_direction",
     "ball_noise",
+    "best_attempt",
     "bim",
     "check_norm",
     "cross_entropy",
@@ -34,6 +37,7 @@ __all__ = [
     "fooled",
     "margin",
     "objective",
+    "parse_attack",
     "pgd",
     "project",
     "random_start",

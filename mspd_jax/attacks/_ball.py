@@ -1,20 +1,16 @@
 """The set an attack may reach: the eps ball around an image, cut with the box [0, 1].
 
-Two norms over all pixels and channels of an image `[H, W, C]`: "linf" (largest
-absolute change) and "l2" (Euclidean length). `eps` is in pixels and traced.
+Three norms over all pixels and channels of an image `[H, W, C]`: "linf" (largest
+absolute change), "l2" (Euclidean length) and "l1" (sum of absolute changes). `eps` is
+in pixels and traced.
 """
 
 import jax
 import jax.numpy as jnp
 import optax
 
-NORMS = ("linf", "l2")
-
-
-def check_norm(norm):
-    """Raises ValueError unless `norm` is one of `NORMS`."""
-    if norm not in NORMS:
-        raise ValueError(f"norm must be one of {', '.join(NORMS)}; got {norm!r}")
+from mspd_jax.attacks._checks import check_norm
+from mspd_jax.attacks._l1_ball import l1_noise, project_l1
 
 
 def project(x, image, *, eps, norm) -> jax.Array:
@@ -22,6 +18,7 @@ def project(x, image, *, eps, norm) -> jax.Array:
 
         linf:  clip01(clip(x, image - eps, image + eps))
         l2:    clip01(image + (x - image) * min(1, eps / |x - image|_2))
+        l1:    the nearest point of both sets (`project_l1`)
 
     Guarantee: the result is in both sets up to float rounding (1e-6), because clipping
     to a box that holds `image` never takes a pixel further away from `image`. For linf
@@ -32,6 +29,8 @@ def project(x, image, *, eps, norm) -> jax.Array:
     clips (zero where clipped).
     """
     check_norm(norm)
+    if norm == "l1":
+        return project_l1(x, image, eps=eps)
     if norm == "linf":
         x = jnp.clip(x, image - eps, image + eps)
     else:
@@ -43,7 +42,7 @@ def project(x, image, *, eps, norm) -> jax.Array:
 
 
 def ascent_direction(gradient, *, norm) -> jax.Array:
-    """The step of norm 1 along which the loss rises fastest.
+    """The step of norm 1 along which the loss rises fastest, in linf and l2.
 
         linf:  sign(g)          l2:  g / |g|_2
 
@@ -52,7 +51,7 @@ def ascent_direction(gradient, *, norm) -> jax.Array:
     c * g at any scale float32 can hold (a confident model's gradients may be 1e-30,
     whose square is not). gradient: [H, W, C]. Returns [H, W, C].
     """
-    check_norm(norm)
+    check_norm(norm, ("linf", "l2"))
     # Infinities become a number whose reciprocal float32 can still hold.
     gradient = jnp.nan_to_num(gradient, posinf=1e37, neginf=-1e37)
     if norm == "linf":
@@ -73,9 +72,11 @@ def ball_noise(key, shape, *, eps, norm) -> jax.Array:
     """A point drawn uniformly from the eps ball around zero, float32 of `shape`.
 
     linf: independent U(-eps, eps) per entry. l2: a normalized Gaussian times
-    eps * U^(1/d), d the number of entries.
+    eps * U^(1/d), d the number of entries. l1: likewise (`l1_noise`).
     """
     check_norm(norm)
+    if norm == "l1":
+        return l1_noise(key, shape, eps=eps)
     if norm == "linf":
         return eps * jax.random.uniform(key, shape, minval=-1.0, maxval=1.0)
     direction_key, radius_key = jax.random.split(key)

@@ -3,7 +3,8 @@
 import chex
 import jax
 
-from mspd_jax.attacks._ball import ascend, check_norm
+from mspd_jax.attacks._ball import ascend
+from mspd_jax.attacks._checks import check_norm
 from mspd_jax.attacks._losses import cross_entropy, objective
 from mspd_jax.attacks._proposal import Proposal
 
@@ -26,7 +27,7 @@ def fgsm(
     """
     del key
     chex.assert_rank([image, label], [3, 0])
-    check_norm(norm)
+    check_norm(norm, ("linf", "l2"))
 
     def value(x):
         return objective(predict(x), label, target=target, loss=loss)

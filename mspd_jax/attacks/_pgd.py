@@ -2,10 +2,11 @@
 
 import chex
 import jax
-import jax.numpy as jnp
 from jax import lax
 
 from mspd_jax.attacks import _ball
+from mspd_jax.attacks._attempts import best_attempt
+from mspd_jax.attacks._checks import check_count, check_norm
 from mspd_jax.attacks._losses import cross_entropy, fooled, objective
 from mspd_jax.attacks._proposal import Proposal
 
@@ -21,6 +22,7 @@ def pgd(
     step_size=None,
     steps=10,
     restarts=1,
+    first=0,
     random_start=True,
     target=None,
     loss=cross_entropy,
@@ -34,7 +36,8 @@ def pgd(
     misclassified point is never given up for one with more loss that is not.
 
     key: one PRNG key; restart r draws from fold_in(key, r), so more restarts extend
-    fewer. predict: [H, W, C] -> [K]. image: [H, W, C] in [0, 1]; label: int [].
+    fewer; they are numbered from `first`, traced.
+    predict: [H, W, C] -> [K]. image: [H, W, C] in [0, 1]; label: int [].
     eps, step_size: in pixels, traced; step_size=None means 2.5 * eps / steps (Madry's
     rule: the ball can be crossed), which at 8/255 and the default 10 steps is the
     usual 2/255. steps, restarts, random_start: static. target: int [], traced: lower
@@ -46,9 +49,9 @@ def pgd(
     reverse-mode differentiable, but nothing flows through the linf sign.
     """
     chex.assert_rank([image, label], [3, 0])
-    _ball.check_norm(norm)
-    _check_count("steps", steps)
-    _check_count("restarts", restarts)
+    check_norm(norm, ("linf", "l2"))
+    check_count("steps", steps)
+    check_count("restarts", restarts)
     if restarts > 1 and not random_start:
         raise ValueError(f"restarts must be 1 without a random start; got {restarts}")
     if step_size is None:
@@ -63,28 +66,12 @@ def pgd(
         gradient, _ = jax.grad(value, has_aux=True)(x)
         return _ball.ascend(x, gradient, image, eps=eps, step_size=step_size, norm=norm)
 
-    def restart(index, best):
+    def restart(number):
         x = image
         if random_start:
-            start_key = jax.random.fold_in(key, index)
+            start_key = jax.random.fold_in(key, number)
             x = _ball.random_start(start_key, image, eps=eps, norm=norm)
         x = lax.fori_loop(0, steps, step, x)
-        loss_x, success = value(x)
-        _, best_loss, best_success = best
-        # NaN compares as False: such an end point is never kept.
-        higher = loss_x > best_loss
-        better = jnp.where(
-            success == best_success, higher, success & ~jnp.isnan(loss_x)
-        )
-        return jax.tree.map(
-            lambda new, old: jnp.where(better, new, old), (x, loss_x, success), best
-        )
+        return x, *value(x)
 
-    nothing = (image, jnp.full_like(image, -jnp.inf, shape=()), jnp.array(False))
-    x, best_loss, _ = lax.fori_loop(0, restarts, restart, nothing)
-    return Proposal(x, best_loss)
-
-
-def _check_count(name, value):
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{name} must be an integer of at least 1; got {value!r}")
+    return best_attempt(restart, image, attempts=restarts, first=first)

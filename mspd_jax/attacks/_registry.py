@@ -1,62 +1,51 @@
-"""Attacks by the names that `--attack` takes, and their configuration.
+"""Attacks by the names that `--attack` takes.
 
-An entry of `ATTACKS` is a function (key, predict, image, label, *, eps, norm, ...) ->
-Proposal. A name may carry counts: `pgd-20` is 20 steps, `pgd-20x5` is 20 steps and 5
-restarts, for every attack that has the keywords `steps` and `restarts`. Names joined
-by commas are a list; `none` is the empty one.
+`ATTACKS` says of each name which function it is, with which options and in which
+norms. A name may carry counts: `pgd-20` is 20 steps, `pgd-20x5` is 20 steps and 5
+restarts, for every attack that has the keywords `steps` and `restarts`.
 """
 
-import functools
 import inspect
 import re
+from collections.abc import Callable
+from typing import NamedTuple
 
-import jax
-import numpy as np
-
-from mspd_jax.attacks._ball import check_norm
 from mspd_jax.attacks._bim import bim
 from mspd_jax.attacks._fgsm import fgsm
 from mspd_jax.attacks._pgd import pgd
 from mspd_jax.errors import InputError
 
-ATTACKS = {"fgsm": fgsm, "bim": bim, "pgd": pgd}
+_BOX = ("linf", "l2")  # norms in which a step of steepest ascent is worth taking
+_ALL = ("linf", "l2", "l1")
 
 
-def resolve_attack(name, *, eps, norm, **options) -> jax.tree_util.Partial:
-    """The attack `name` with its threat model and options filled in.
+class Attack(NamedTuple):
+    """What a name stands for.
 
-    The result is a pytree to be called with (key, predict, image, label). Floats and
-    arrays among eps and the options are its leaves, hence traced: sweeping them does
-    not recompile. All else (integers, flags, functions, None) is static, and equal
-    static options give the identical function object, so nothing compiles twice.
+    function: (key, predict, image, label, *, eps, norm, ...) -> Proposal. norms: those
+    it is defined in. options: keywords that the name fixes. scores_only: whether it
+    asks for predictions alone, never for a gradient (a black-box attack).
+    """
+
+    function: Callable
+    norms: tuple[str, ...]
+    options: dict = {}
+    scores_only: bool = False
+
+
+ATTACKS = {
+    "bim": Attack(bim, _BOX),
+    "fgsm": Attack(fgsm, _BOX),
+    "pgd": Attack(pgd, _BOX),
+}
+
+
+def parse_attack(name: str) -> tuple[Attack, dict]:
+    """`pgd-20x5` as its entry of `ATTACKS` and all options: the name's and the counts.
 
     Raises InputError if the name is unknown or has counts that its attack does not
-    take, ValueError if an option or the norm is not one of the attack's.
+    take.
     """
-    check_norm(norm)
-    function, counts = _parse(name)
-    settings = {"norm": norm, **counts, **options}
-    known = inspect.signature(function).parameters
-    for option in settings:
-        if option not in known:
-            raise ValueError(f"{name} has no option {option!r}: {', '.join(known)}")
-    traced = {k: v for k, v in settings.items() if _is_traced(v)}
-    static = {k: v for k, v in settings.items() if k not in traced}
-    configured = _configure(function, tuple(sorted(static.items())))
-    leaves = {k: _leaf(v) for k, v in {"eps": eps, **traced}.items()}
-    return jax.tree_util.Partial(configured, **leaves)
-
-
-def resolve_attacks(names, *, eps, norm, **options) -> dict:
-    """The attacks of a comma-separated list, by name as given, in the order given."""
-    parts = [part.strip() for part in names.split(",")]
-    if parts == ["none"]:
-        return {}
-    return {part: resolve_attack(part, eps=eps, norm=norm, **options) for part in parts}
-
-
-def _parse(name):
-    """Splits `pgd-20x5` into the function and its counts."""
     stem, steps, restarts = re.fullmatch(
         r"(.*?)(?:-(\d+)(?:x(\d+))?)?", name.strip(), flags=re.DOTALL
     ).groups()
@@ -65,27 +54,13 @@ def _parse(name):
             f"unknown attack {name!r}: choose from {', '.join(sorted(ATTACKS))}, with "
             "steps and restarts as in pgd-20 or pgd-20x5, or none"
         )
+    attack = ATTACKS[stem]
+    known = inspect.signature(attack.function).parameters
     given = {"steps": steps, "restarts": restarts}
     counts = {key: int(count) for key, count in given.items() if count is not None}
     for key, count in counts.items():
-        if key not in inspect.signature(ATTACKS[stem]).parameters:
+        if key not in known:
             raise InputError(f"attack {name!r}: {stem} takes no number of {key}")
         if count < 1:
             raise InputError(f"attack {name!r}: {key} must be at least 1")
-    return ATTACKS[stem], counts
-
-
-def _is_traced(value):
-    return isinstance(value, float | np.floating | np.ndarray | jax.Array)
-
-
-def _leaf(value):
-    # One dtype whatever the caller wrote: 0, 0.03 and float64 share a compilation.
-    if isinstance(value, int | float | np.floating):
-        return np.float32(value)
-    return value
-
-
-@functools.cache
-def _configure(function, static):
-    return functools.partial(function, **dict(static))
+    return attack, {**attack.options, **counts}

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from absl.testing import parameterized
-from scipy import stats
+from scipy import optimize, stats
 
 from mspd_jax.attacks import (
     NORMS,
@@ -17,7 +17,8 @@ from mspd_jax.attacks import (
 
 SHAPE = (4, 3, 2)
 IMAGE = np.random.default_rng(0).uniform(size=SHAPE).astype(np.float32)
-ORDER = {"linf": np.inf, "l2": 2}
+STEEP = ("linf", "l2")  # norms with a direction of steepest ascent
+ORDER = {"linf": np.inf, "l2": 2, "l1": 1}
 
 
 def distance(x, norm):
@@ -37,7 +38,7 @@ class ProjectTest(parameterized.TestCase):
     @parameterized.parameters(*NORMS)
     def test_point_inside_stays(self, norm):
         x = np.clip(IMAGE + np.float32(0.01), 0, 1)
-        np.testing.assert_allclose(project(x, IMAGE, eps=0.2, norm=norm), x, atol=1e-7)
+        np.testing.assert_allclose(project(x, IMAGE, eps=0.3, norm=norm), x, atol=1e-7)
 
     def test_l2_goes_straight_back_where_the_box_is_far(self):
         image = jnp.full(SHAPE, 0.5)
@@ -53,14 +54,34 @@ class ProjectTest(parameterized.TestCase):
         x = np.asarray(project(x, image, eps=3.0, norm="l2"), np.float64)
         self.assertAlmostEqual(np.linalg.norm(x - 0.5), 3.0, delta=1e-5)
 
-    @parameterized.parameters("l1", "Linf", None)
+    @parameterized.product(seed=(0, 1, 2), eps=(0.05, 0.7, 3.0))
+    def test_l1_is_the_nearest_point_of_both_sets(self, seed, eps):
+        # Against SciPy's constrained least squares, in the split variables p - m.
+        rng = np.random.default_rng(seed)
+        image = rng.uniform(size=(3, 2, 1)).astype(np.float32)
+        x = image + rng.normal(size=image.shape).astype(np.float32)
+        got = np.asarray(project(x, image, eps=eps, norm="l1"), np.float64)
+        center, point = image.ravel().astype(float), x.ravel().astype(float)
+        bounds = [(0, 1 - c) for c in center] + [(0, c) for c in center]
+        found = optimize.minimize(
+            lambda v: np.sum((center + v[:6] - v[6:] - point) ** 2),
+            np.zeros(12),
+            bounds=bounds,
+            constraints={"type": "ineq", "fun": lambda v: eps - np.sum(v)},
+            options={"ftol": 1e-12, "maxiter": 500},
+        )
+        want = center + found.x[:6] - found.x[6:]
+        np.testing.assert_allclose(got.ravel(), want, atol=2e-4)
+        self.assertLessEqual(np.abs(got.ravel() - center).sum(), eps + 1e-6)
+
+    @parameterized.parameters("l0", "Linf", None)
     def test_unknown_norm_names_the_known(self, norm):
-        with self.assertRaisesRegex(ValueError, "linf, l2; got"):
+        with self.assertRaisesRegex(ValueError, "linf, l2, l1; got"):
             project(IMAGE, IMAGE, eps=0.1, norm=norm)
 
 
 class DirectionTest(parameterized.TestCase):
-    @parameterized.product(norm=NORMS, scale=(1e-30, 1e-10, 1.0, 1e30))
+    @parameterized.product(norm=STEEP, scale=(1e-30, 1e-10, 1.0, 1e30))
     def test_unit_length_and_steepest_at_any_scale(self, norm, scale):
         gradient = np.random.default_rng(2).normal(size=SHAPE).astype(np.float32)
         step = ascent_direction(jnp.float32(scale) * gradient, norm=norm)
@@ -69,7 +90,7 @@ class DirectionTest(parameterized.TestCase):
         dual = np.linalg.norm(gradient.ravel(), {"linf": 1, "l2": 2}[norm])
         self.assertAlmostEqual(np.sum(step * gradient), dual, places=4)
 
-    @parameterized.parameters(*NORMS)
+    @parameterized.parameters(*STEEP)
     def test_zero_and_broken_gradients_give_finite_steps(self, norm):
         zero = ascent_direction(jnp.zeros(SHAPE), norm=norm)
         np.testing.assert_array_equal(zero, np.zeros(SHAPE))
@@ -82,7 +103,7 @@ class DirectionTest(parameterized.TestCase):
         jacobian = jax.jacobian(lambda g: ascent_direction(g, norm="l2"))
         self.assertTrue(np.all(np.isfinite(jacobian(jnp.zeros(SHAPE)))))
 
-    @parameterized.parameters(*NORMS)
+    @parameterized.parameters(*STEEP)
     def test_ascend_steps_then_projects(self, norm):
         gradient = np.random.default_rng(2).normal(size=SHAPE).astype(np.float32)
         got = ascend(IMAGE, gradient, IMAGE, eps=0.1, step_size=0.3, norm=norm)
@@ -116,6 +137,19 @@ class NoiseTest(parameterized.TestCase):
         entry = draws[:, 7] / length
         self.assertGreater(stats.kstest(entry**2, stats.beta(0.5, 11.5).cdf)[1], 1e-3)
         positive = int(np.sum(entry > 0))
+        self.assertGreater(stats.binomtest(positive, 2000).pvalue, 1e-3)
+
+    def test_l1_is_uniform_in_the_ball(self):
+        # 2,000 draws: the share s = |x|_1 / eps has s^24 uniform, and an entry's share
+        # of s is Beta(1, 23), with either sign.
+        draws = self.draws("l1", 2000)
+        length = np.abs(draws).sum(axis=1)
+        self.assertLessEqual(length.max(), 0.3 + 1e-6)
+        volume = (length / 0.3) ** 24
+        self.assertGreater(stats.kstest(volume, stats.uniform.cdf)[1], 1e-3)
+        share = np.abs(draws[:, 7]) / length
+        self.assertGreater(stats.kstest(share, stats.beta(1, 23).cdf)[1], 1e-3)
+        positive = int(np.sum(draws[:, 7] > 0))
         self.assertGreater(stats.binomtest(positive, 2000).pvalue, 1e-3)
 
     @parameterized.parameters(*NORMS)

@@ -16,10 +16,14 @@ SHAPE = (4, 4, 2)
 IMAGES = 12
 # Large enough for one gradient step to fool the model almost everywhere (measured
 # share: 1.0 for each attack), small enough that the box does not do the ball's work.
-EPS = {"linf": 0.12, "l2": 0.6}
+EPS = {"linf": 0.12, "l2": 0.6, "l1": 2.0}
 DAMAGE = 0.75
 OPTIONS = {"pgd": {"restarts": 2}}
-CASES = [(f"{name}_{norm}", name, norm) for name in sorted(ATTACKS) for norm in NORMS]
+CASES = [
+    (f"{name}_{norm}", name, norm)
+    for name, attack in sorted(ATTACKS.items())
+    for norm in attack.norms
+]
 
 
 class Batch(NamedTuple):
@@ -73,7 +77,7 @@ def check_sets(results, norm):
     proposal, _ = results
     image = np.asarray(proposal.image, np.float64)
     change = (image - np.asarray(problem()[1].image, np.float64)).reshape(IMAGES, -1)
-    order = {"linf": np.inf, "l2": 2}[norm]
+    order = {"linf": np.inf, "l2": 2, "l1": 1}[norm]
     assert np.all(np.isfinite(image))
     assert image.min() >= 0.0 and image.max() <= 1.0
     assert np.linalg.norm(change, order, axis=1).max() <= EPS[norm] + 1e-6

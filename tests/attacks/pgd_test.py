@@ -10,7 +10,7 @@ from absl.testing import parameterized
 from jax.tree_util import Partial
 from scipy import optimize, special
 
-from mspd_jax.attacks import NORMS, margin, pgd, random_start
+from mspd_jax.attacks import margin, pgd, random_start
 
 SHAPE = (2, 3, 1)
 IMAGE = np.random.default_rng(0).uniform(0.4, 0.6, SHAPE).astype(np.float32)
@@ -33,7 +33,7 @@ def loss_at(weights, x, label):
 
 
 class LinearModelTest(parameterized.TestCase):
-    @parameterized.product(norm=NORMS, label=(0, 1))
+    @parameterized.product(norm=("linf", "l2"), label=(0, 1))
     def test_two_classes_exact_worst_case(self, norm, label):
         gap = (WEIGHTS[label] - WEIGHTS[1 - label]).astype(np.float64)
         dual = np.linalg.norm(gap, {"linf": 1, "l2": 2}[norm])

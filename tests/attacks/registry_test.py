@@ -61,6 +61,8 @@ class ResolveTest(parameterized.TestCase):
         with self.assertRaisesRegex(ValueError, "no option 'step'"):
             resolve_attack("pgd", eps=0.1, norm="linf", step=3)
         with self.assertRaisesRegex(ValueError, "norm must be one of"):
+            resolve_attack("pgd", eps=0.1, norm="l0")
+        with self.assertRaisesRegex(InputError, "defined for --norm=linf and l2"):
             resolve_attack("pgd", eps=0.1, norm="l1")
 
     def test_lists(self):

@@ -1,0 +1,65 @@
+"""From the name of an attack to a configured one: a pytree that a driver can call."""
+
+import functools
+import inspect
+
+import jax
+import numpy as np
+
+from mspd_jax.attacks._checks import check_norm
+from mspd_jax.attacks._registry import parse_attack
+from mspd_jax.errors import InputError
+
+
+def resolve_attack(name, *, eps, norm, **options) -> jax.tree_util.Partial:
+    """The attack `name` with its threat model and options filled in.
+
+    The result is a pytree to be called with (key, predict, image, label). Floats and
+    arrays among eps and the options are its leaves, hence traced: sweeping them does
+    not recompile. All else (integers, flags, functions, None) is static, and equal
+    static options give the identical function object, so nothing compiles twice.
+
+    Raises InputError if the name is unknown, has counts that its attack does not take,
+    or is not defined in that norm, ValueError if an option or the norm is not known.
+    """
+    check_norm(norm)
+    attack, named = parse_attack(name)
+    if norm not in attack.norms:
+        raise InputError(
+            f"attack {name!r} is defined for --norm={' and '.join(attack.norms)}; "
+            f"got {norm}"
+        )
+    settings = {**named, "norm": norm, **options}
+    known = inspect.signature(attack.function).parameters
+    for option in settings:
+        if option not in known:
+            raise ValueError(f"{name} has no option {option!r}: {', '.join(known)}")
+    traced = {k: v for k, v in settings.items() if _is_traced(v)}
+    static = {k: v for k, v in settings.items() if k not in traced}
+    configured = _configure(attack.function, tuple(sorted(static.items())))
+    leaves = {k: _leaf(v) for k, v in {"eps": eps, **traced}.items()}
+    return jax.tree_util.Partial(configured, **leaves)
+
+
+def resolve_attacks(names, *, eps, norm, **options) -> dict:
+    """The attacks of a comma-separated list, by name as given, in the order given."""
+    parts = [part.strip() for part in names.split(",")]
+    if parts == ["none"]:
+        return {}
+    return {part: resolve_attack(part, eps=eps, norm=norm, **options) for part in parts}
+
+
+def _is_traced(value):
+    return isinstance(value, float | np.floating | np.ndarray | jax.Array)
+
+
+def _leaf(value):
+    # One dtype whatever the caller wrote: 0, 0.03 and float64 share a compilation.
+    if isinstance(value, int | float | np.floating):
+        return np.float32(value)
+    return value
+
+
+@functools.cache
+def _configure(function, static):
+    return functools.partial(function, **dict(static))
