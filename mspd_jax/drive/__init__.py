@@ -2,6 +2,7 @@
 
 from mspd_jax.drive._devices import run_on_devices
 from mspd_jax.drive._drive import Outcome, drive
+from mspd_jax.drive._log import Log, append_log, log_files, open_log, read_log
 from mspd_jax.drive._progress import with_progress
 from mspd_jax.drive._run_folder import (
     Run,
@@ -14,13 +15,18 @@ from mspd_jax.drive._run_folder import (
 from mspd_jax.drive._slots import Slots, slots
 
 __all__ = [
+    "Log",
     "Outcome",
     "Run",
     "Slots",
+    "append_log",
     "append_records",
     "drive",
+    "log_files",
     "merge_records",
+    "open_log",
     "open_run",
+    "read_log",
     "read_records",
     "run_on_devices",
     "slots",

@@ -12,18 +12,21 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from mspd_jax.data import write_file
+from mspd_jax.drive._log import Log, append_log, log_files, open_log, read_log
 from mspd_jax.errors import InputError
+
+_RECORDS = "records"
 
 
 class Run(NamedTuple):
     """An opened run folder.
 
-    path: the folder. records: the file that this process appends to.
+    path: the folder. log: where this process appends its records.
     done: data-set indices that have a record, from all processes.
     """
 
     path: pathlib.Path
-    records: pathlib.Path
+    log: Log
     done: frozenset[int]
 
 
@@ -52,31 +55,21 @@ def open_run(
         if not (path / "run.json").exists():
             write_json(path / "run.json", {**identity, **(details or {})})
     wait()
-    name = "records.jsonl"
-    if process_count > 1:
-        name = f"records-{process_index:05d}-of-{process_count:05d}.jsonl"
-    _cut_torn_line(path / name)
+    log = open_log(
+        path, _RECORDS, process_index=process_index, process_count=process_count
+    )
     wait()
-    return Run(path, path / name, frozenset(r["index"] for r in read_records(path)))
+    return Run(path, log, frozenset(r["index"] for r in read_records(path)))
 
 
 def append_records(run: Run, records: Iterable[dict]) -> None:
     """Writes the records of one batch, at once and through to the disk."""
-    text = "".join(json.dumps(record) + "\n" for record in records)
-    with open(run.records, "a", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    append_log(run.log, records)
 
 
 def read_records(path: str | os.PathLike) -> list[dict]:
     """All records in a run folder, ordered by index; torn lines are left out."""
-    records = {}
-    for part in _parts(pathlib.Path(path)):
-        for line in part.read_text(encoding="utf-8").split("\n"):
-            record = _parsed(line)
-            if record is not None:
-                records[record["index"]] = record
+    records = {r["index"]: r for r in read_log(pathlib.Path(path), _RECORDS)}
     return [records[index] for index in sorted(records)]
 
 
@@ -89,7 +82,7 @@ def merge_records(run: Run) -> list[dict]:
     records = read_records(run.path)
     text = "".join(json.dumps(record) + "\n" for record in records)
     write_file(run.path / "records.jsonl", text.encode())
-    for part in _parts(run.path):
+    for part in log_files(run.path, _RECORDS):
         if part.name != "records.jsonl":
             part.unlink()
     return records
@@ -124,25 +117,3 @@ def _difference(name: str, old, new) -> str:
         keys = sorted(k for k in old.keys() | new.keys() if old.get(k) != new.get(k))
         name, old, new = f"{name}.{keys[0]}", old.get(keys[0]), new.get(keys[0])
     return f"{name} was {old!r}, now {new!r}"
-
-
-def _parts(path: pathlib.Path) -> list[pathlib.Path]:
-    return sorted(path.glob("records*.jsonl"))
-
-
-def _parsed(line: str) -> dict | None:
-    try:
-        record = json.loads(line)
-    except ValueError:
-        return None
-    return record if isinstance(record, dict) and "index" in record else None
-
-
-def _cut_torn_line(path: pathlib.Path) -> None:
-    """Drops a last line without its end, which a kill in mid-write leaves behind."""
-    if not path.exists():
-        return
-    content = path.read_bytes()
-    whole = content[: content.rfind(b"\n") + 1]
-    if len(whole) < len(content):
-        os.truncate(path, len(whole))

@@ -32,12 +32,12 @@ class RunFolderTest(absltest.TestCase):
     def test_a_torn_line_is_cut_and_its_image_done_again(self):
         run = drive.open_run(self.path, IDENTITY)
         drive.append_records(run, [{"index": 0}, {"index": 1}])
-        with open(run.records, "a") as file:
+        with open(run.log.file, "a") as file:
             file.write('{"index": 2, "li')
         again = drive.open_run(self.path, IDENTITY)
         self.assertEqual(again.done, {0, 1})
         drive.append_records(again, [{"index": 2}])
-        self.assertEqual(run.records.read_text().count("\n"), 3)
+        self.assertEqual(run.log.file.read_text().count("\n"), 3)
         self.assertLen(drive.read_records(self.path), 3)
 
     def test_another_run_is_refused_and_left_alone(self):
@@ -67,7 +67,7 @@ class RunFolderTest(absltest.TestCase):
             )
             for i in range(2)
         ]
-        self.assertNotEqual(runs[0].records, runs[1].records)
+        self.assertNotEqual(runs[0].log, runs[1].log)
         for i in (3, 1, 5):
             drive.append_records(runs[1], [{"index": i}])
         drive.append_records(runs[0], [{"index": 0}, {"index": 4}])
