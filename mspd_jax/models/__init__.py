@@ -5,6 +5,7 @@ from mspd_jax.models._architectures import (
     default_normalization,
     parse_architecture,
 )
+from mspd_jax.models._batched import from_batched
 from mspd_jax.models._build import (
     build_module,
     create_model,
@@ -30,6 +31,7 @@ __all__ = [
     "convert_torch",
     "create_model",
     "default_normalization",
+    "from_batched",
     "load_model",
     "model_hash",
     "parse_architecture",
