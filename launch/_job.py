@@ -60,14 +60,11 @@ def run_job(
     out, batch_size: those of the flags by default. extra: what else decides results.
     """
     index, count = jax.process_index(), jax.process_count()
-    run = drive.open_run(
-        out or FLAGS.out, identity(name, used) | extra,
-        details={"num_classes": source.num_classes, **details()},
-        process_index=index, process_count=count, wait=_barrier,
-    )  # fmt: skip
-    key = jax.random.fold_in(jax.random.key(FLAGS.seed), _STREAMS[name])
+    run = open_folder(
+        out or FLAGS.out, identity(name, used) | extra, num_classes=source.num_classes
+    )
     outcomes = drive.drive(
-        key, predict, method, source, skip=run.done,
+        job_key(name), predict, method, source, skip=run.done,
         batch_size=batch_size or FLAGS.batch_size,
     )  # fmt: skip
     bar = drive.with_progress(
@@ -89,10 +86,38 @@ def run_job(
         drive.append_records(run, records)
         clock.append(time.perf_counter())
         images.append(len(batch))
-    _barrier()
-    merged = drive.merge_records(run) if index == 0 else None
     timing = _timing(clock, images) or _earlier_timing(run.path)
-    return Finished(run, merged, timing, unreadable)
+    return Finished(run, merged(run), timing, unreadable)
+
+
+def open_folder(out: str | pathlib.Path, identity: dict, **more) -> drive.Run:
+    """The run folder `out`, for this process of a cluster."""
+    return drive.open_run(
+        out, identity, details={**more, **details()}, wait=barrier,
+        process_index=jax.process_index(), process_count=jax.process_count(),
+    )  # fmt: skip
+
+
+def job_key(name: str) -> jax.Array:
+    """The key of a job: the seed gives each of them randomness of its own."""
+    return jax.random.fold_in(jax.random.key(FLAGS.seed), _STREAMS[name])
+
+
+def merged(run: drive.Run) -> list[dict] | None:
+    """All records once every process is done; None but on the first process."""
+    barrier()
+    return drive.merge_records(run) if jax.process_index() == 0 else None
+
+
+def finished_summary(run: drive.Run) -> dict | None:
+    """The summary of an evaluation that has nothing left to do, or None.
+
+    While something is left, the journal of its stages lies beside it.
+    """
+    path = run.path / "summary.json"
+    if not path.exists() or drive.log_files(run.path, "stages"):
+        return None
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def write_summary(job: Finished, summary: dict) -> dict:
@@ -111,7 +136,7 @@ def finish(job: Finished, summary: dict) -> int:
     if job.records is not None:
         summary = write_summary(job, summary)
         for field, value in summary.items():
-            if field != "warnings":
+            if field not in ("warnings", "reliability"):
                 print(f"{field}: {_shown(value)}")
         for warning in summary["warnings"]:
             print(f"warning: {warning}", file=sys.stderr)
@@ -177,7 +202,8 @@ def _earlier_timing(path: pathlib.Path) -> dict:
     return {name: found.get(name, value) for name, value in nothing.items()}
 
 
-def _barrier() -> None:
+def barrier() -> None:
+    """Waits for the other processes of a cluster."""
     if jax.process_count() > 1:
         multihost_utils.sync_global_devices("mspd_jax")
 

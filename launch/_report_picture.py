@@ -112,9 +112,9 @@ def _attack_with_images(*runs: Run | None) -> str | None:
     accuracy, saved = {}, []
     for run in runs:
         if run is not None:
-            attacks = run.records[0].get("attacks") or {}
+            told = (record.get("attacks") or {} for record in run.records)
             saved.append(
-                {name for name, verdict in attacks.items() if "file" in verdict}
+                {n for attacks in told for n in attacks if "file" in attacks[n]}
             )
             accuracy = ((run.summary or {}).get("attacks") or {}) | accuracy
     if not saved:

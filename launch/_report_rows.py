@@ -12,13 +12,15 @@ from mspd_jax.errors import InputError
 _HEAD = ("run", "job", "finished", "model", "source", "images", "eps", "norm")
 _ACCURACY = (
     "clean_accuracy", "clean_low", "clean_high",
-    "robust_accuracy", "robust_low", "robust_high",
+    "robust_accuracy", "robust_low", "robust_high", "reliable",
 )  # fmt: skip
 _TAIL = (
     "labeler", "labeler_accuracy", "linf_mean", "linf_max", "l2_mean", "l2_max",
     "linf_to_original_max", "seconds_per_image", "warnings",
 )  # fmt: skip
-_ATTACK = "attack:"
+# An attack that met every image, and one that met what those before it had left.
+_ATTACK, _AFTER = "attack:", "after:"
+_TOLD = {_ATTACK: "attack {} %", _AFTER: "after {} %"}
 
 
 class Run(NamedTuple):
@@ -62,7 +64,7 @@ def raw_rows(runs: Sequence[Run]) -> list[dict]:
 
 def raw_columns(rows: Sequence[dict]) -> list[str]:
     """The CSV columns, those of the attacks that occur among them."""
-    attacks = [key for row in rows for key in row if key.startswith(_ATTACK)]
+    attacks = [key for row in rows for key in row if key.startswith((_ATTACK, _AFTER))]
     return [*_HEAD, *_ACCURACY, *dict.fromkeys(attacks), *_TAIL]
 
 
@@ -79,15 +81,19 @@ def told_columns(rows: Sequence[dict]) -> list[str]:
     columns = list(dict.fromkeys(key for row in rows for key in row))
     first = ["run", "job", "model", "source", "images", "eps"]
     accuracies = ["clean %", "robust % (worst case)"]
-    last = [c for c in columns if c not in first + accuracies and "attack" not in c]
-    attacks = [c for c in columns if "attack" in c]
+    attacks = [c for c in columns if c.startswith(("attack ", "after "))]
+    last = [c for c in columns if c not in first + accuracies + attacks]
     order = [*first, *accuracies, *attacks, *last]
     return [c for c in order if any(row.get(c) is not None for row in rows)]
 
 
 def _run_folders(path: pathlib.Path) -> list[pathlib.Path]:
-    patterns = ("run.json", "*/run.json", "*/*/run.json")
-    return [file.parent for pattern in patterns for file in sorted(path.glob(pattern))]
+    patterns = ("run.json", "*/run.json", "*/*/run.json", "*/*/*/run.json")
+    files = [file for pattern in patterns for file in sorted(path.glob(pattern))]
+    # The folder of a sweep holds runs, it is none.
+    return [
+        f.parent for f in files if not str(_read_json(f).get("job")).endswith("sweep")
+    ]
 
 
 def _short_names(paths: Sequence[pathlib.Path]) -> list[str]:
@@ -132,25 +138,27 @@ def _raw_row(run: Run) -> dict:
         "run": run.name,
         "job": run.info.get("job"),
         "finished": run.summary is not None,
-        "model": _model_name(flags),
+        "model": model_name(flags),
         "source": judged or flags.get("source"),
         # Training counts its steps' images; accuracies are over the records.
         "images": len(run.records) or summary.get("images"),
         "eps": flags.get("eps"),
         "norm": flags.get("norm"),
         "seconds_per_image": _seconds_per_image(run),
-        "warnings": "; ".join(summary.get("warnings") or []) or None,
+        "warnings": "; ".join(_warnings(summary)) or None,
     }
     for kind in ("clean", "robust"):
         row[f"{kind}_accuracy"] = summary.get(f"{kind}_accuracy")
         low_high = summary.get(f"{kind}_interval") or (None, None)
         row[f"{kind}_low"], row[f"{kind}_high"] = low_high
+    alone = summary.get("attacks_each_alone", True)
     for name, accuracy in (summary.get("attacks") or {}).items():
-        row[_ATTACK + name] = accuracy
+        row[(_ATTACK if alone else _AFTER) + name] = accuracy
+    row["reliable"] = summary.get("reliable")
     return {key: summary.get(key) for key in _TAIL} | row
 
 
-def _model_name(flags: dict) -> str | None:
+def model_name(flags: dict) -> str | None:
     """Last part of the path of the model that the run is about; `x/model` is x."""
     roles = ("target", "surrogate", "arch", "init")
     path = next((flags[role] for role in roles if flags.get(role)), None)
@@ -171,6 +179,16 @@ def _seconds_per_image(run: Run) -> float | None:
     return summary["seconds"] / computed if computed and "seconds" in summary else None
 
 
+def _warnings(summary: dict) -> list[str]:
+    """The warnings of a run; of reliability checks, which have a section of their own,
+    only that they failed."""
+    failed = [
+        c["name"] for c in summary.get("reliability") or [] if c["passed"] is False
+    ]
+    told = [w for w in summary.get("warnings") or [] if not w.startswith("unreliable")]
+    return [*told, *([f"unreliable: {', '.join(failed)}"] if failed else [])]
+
+
 def _told_row(row: dict) -> dict:
     count = row["images"]
 
@@ -181,7 +199,9 @@ def _told_row(row: dict) -> dict:
         value, low, high = (row[f"{kind}_{end}"] for end in ("accuracy", "low", "high"))
         if value is None:
             return None
-        return evaluate.interval(value, None if low is None else (low, high), count)
+        shown = evaluate.interval(value, None if low is None else (low, high), count)
+        doubted = row["reliable"] is False
+        return f"{shown} UNRELIABLE" if doubted and kind == "robust" else shown
 
     def pair(norm, scale):
         mean, top = row[f"{norm}_mean"], row[f"{norm}_max"]
@@ -200,9 +220,10 @@ def _told_row(row: dict) -> dict:
         "clean %": accuracy("clean"),
         "robust % (worst case)": accuracy("robust"),
         **{
-            f"attack {key.removeprefix(_ATTACK)} %": share(value)
+            words.format(key.removeprefix(prefix)): share(value)
+            for prefix, words in _TOLD.items()
             for key, value in row.items()
-            if key.startswith(_ATTACK)
+            if key.startswith(prefix)
         },
         "labels right %": share(row["labeler_accuracy"]),
         "l_inf mean / max (levels of 255)": pair("linf", 255),

@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import jax
-from jax.tree_util import Partial
 
-from launch import _job, _protected, _verdicts
-from mspd_jax import attacks, data, models, train
+from launch import _job, _protected, _survey
+from mspd_jax import data, models, train
 from mspd_jax.errors import InputError
-from mspd_jax.evaluate import accuracies, evaluation, percent
+from mspd_jax.evaluate import accuracies, percent
 
 
 class Recipe(NamedTuple):
@@ -96,18 +95,17 @@ def attacked(
     attack: str,
 ) -> list[dict]:  # fmt: skip
     """Attacks a model on the images of a source, and saves what comes of it."""
-    opened = data.open_source(source)
-    chosen = attacks.resolve_attacks(attack, eps=eps, norm="linf")
-    done = _job.run_job(
-        "evaluate", predict=models.predictor(target), source=opened,
-        method=Partial(evaluation("linf"), attacks=chosen, eps=eps),
-        describe=functools.partial(_verdicts.describe, save_images=True),
-        used={"target": target}, out=folder,
-        flags={"source": source, "target": name, "attack": attack, "eps": str(eps),
-               "norm": "linf", "seed": _job.FLAGS.seed},
+    settings = _survey.Settings(
+        source=data.open_source(source), surrogate=None, attack=attack, norm="linf",
+        each_alone=False, check_images=0, clean_gate=0.0, save_images=True,
     )  # fmt: skip
-    _job.write_summary(done, accuracies(done.records))
-    return done.records
+    part = _survey.Part(name, name, target, str(eps), eps)
+    done = _survey.evaluated(
+        settings, part, folder, source=source, target=name, attack=attack,
+        eps=str(eps), norm="linf", seed=_job.FLAGS.seed,
+    )  # fmt: skip
+    _job.write_summary(done.job, done.summary)
+    return done.job.records
 
 
 def table(sets: dict, results: dict) -> list[dict]:

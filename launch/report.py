@@ -2,13 +2,16 @@
 
     python -m launch.report --runs=OUT/protect,OUT/before,OUT/after --out=OUT/report
 
-writes report.md (a table to read), report.csv (the same numbers in full) and, if there
-is a protect run among the runs, picture.png: original, protected, perturbation enlarged
-ten times and, from evaluate --save_images, attacked images. Any mix of jobs is fine; a
-folder that holds run folders counts as all of them. Takes seconds.
+writes report.md (a table to read, and what each reliability check measured), report.csv
+(the same numbers in full); curve.png, robust accuracy against eps, if evaluations at
+several eps are among the runs; and picture.png, if a protect run is: original,
+protected, perturbation enlarged ten times and, from evaluate --save_images, attacked
+images. Any mix of jobs is fine; a folder that holds run folders counts as all of them.
+Takes seconds.
 """
 
 from launch import _main, _report_picture, _report_rows  # isort: skip (prepares JAX)
+from launch import _report_checks, _report_curves  # isort: skip
 
 import pathlib
 
@@ -24,15 +27,16 @@ flags.DEFINE_list(
     "with --out, or a folder that holds several of them", required=True,
 )  # fmt: skip
 flags.DEFINE_string(
-    "out", None, "folder for report.md, report.csv and picture.png; an older report in "
-    "it is replaced", required=True,
+    "out", None, "folder for report.md, report.csv and pictures; an older report in it "
+    "is replaced", required=True,
 )  # fmt: skip
 flags.DEFINE_integer("images", 8, "rows of the picture, 0 for none", lower_bound=0)
 
 _NOTES = """
 Accuracies are cut to one decimal, never rounded up; in brackets the 95 % interval
 (Wilson) over the choice of images. Robust accuracy counts the images that survive every
-attack of the run: these attacks and no others. Distances are those of the 8-bit files.
+attack of the run: these attacks and no others. "attack" is an attack alone, "after" is
+what it and those before it leave standing. Distances are those of the 8-bit files.
 """
 
 
@@ -52,12 +56,16 @@ def main(_) -> None:
     shown = "![original, protected, perturbation, attacked](picture.png)\n\n" * bool(
         png
     )
-    text = f"# Report\n\n{table}{_NOTES}\n{shown}{line}\n"
+    curve, curve_line = _report_curves.curves(runs)
+    plot = "![robust accuracy against eps](curve.png)\n\n" * bool(curve)
+    text = f"# Report\n\n{table}{_NOTES}\n{plot}{curve_line}\n\n{shown}{line}\n"
+    text += _report_checks.checks_section(runs)
     data.write_file(out / "report.csv", _csv(rows).encode())
-    if png:
-        data.write_file(out / "picture.png", png)
-    else:
-        (out / "picture.png").unlink(missing_ok=True)
+    for name, image in (("picture.png", png), ("curve.png", curve)):
+        if image:
+            data.write_file(out / name, image)
+        else:
+            (out / name).unlink(missing_ok=True)
     data.write_file(out / "report.md", text.encode())
     print(f"{table}\nwrote {out / 'report.md'}")
 

@@ -5,29 +5,49 @@ from collections.abc import Sequence
 from mspd_jax.evaluate._interval import wilson_interval
 
 
-def accuracies(records: Sequence[dict]) -> dict:
+def accuracies(
+    records: Sequence[dict],
+    attacks: Sequence[str] | None = None,
+    *,
+    each_alone: bool = True,
+) -> dict:
     """Clean and robust accuracy over records of an evaluation.
 
     records: {"correct": bool, "attacks": {name: {"found": bool, "finite": bool}}}. An
-    image is robust to an attack if it was right before and the attack found nothing;
-    `robust_accuracy` counts the images that are robust to every attack (worst case).
-    Intervals hold with 95 % confidence over the choice of images.
+    image is robust to an attack if it was right before and the attack found nothing; an
+    attack that never met it has no entry. `robust_accuracy` counts the images that are
+    robust to every attack (worst case). attacks: their names in the order they ran; of
+    the first record if not given. With `each_alone` the accuracy of an attack is about
+    that attack only; without, about it and all before it, which is what attacks that
+    met only what was left can tell. Intervals hold with 95 % confidence over the choice
+    of images.
     """
     count = len(records)
-    names = list(records[0]["attacks"]) if records else []
+    if attacks is None:
+        attacks = list(records[0]["attacks"]) if records else []
     clean = sum(r["correct"] for r in records)
-    survived = {n: sum(_survives(r, n) for r in records) for n in names}
-    worst = sum(all(_survives(r, n) for n in names) for r in records)
+    survived = {
+        name: sum(
+            _survives(r, [name] if each_alone else attacks[: place + 1])
+            for r in records
+        )
+        for place, name in enumerate(attacks)
+    }
+    worst = sum(_survives(r, attacks) for r in records)
     broken = sum(not a["finite"] for r in records for a in r["attacks"].values())
     summary = {
         "clean_accuracy": clean / count if count else None,
         "clean_interval": _interval(clean, count) if count else None,
     }
-    if names:
+    if attacks:
         summary |= {
-            "robust_accuracy": worst / count,
-            "robust_interval": _interval(worst, count),
-            "attacks": {n: survived[n] / count for n in names},
+            "robust_accuracy": worst / count if count else None,
+            "robust_interval": _interval(worst, count) if count else None,
+            "attacks": {n: s / count for n, s in survived.items() if count},
+            "attack_intervals": {
+                n: _interval(s, count) for n, s in survived.items() if count
+            },
+            "attacks_each_alone": each_alone,
         }
     warnings = []
     if broken:
@@ -40,5 +60,7 @@ def _interval(successes: int, count: int) -> list[float]:
     return [round(float(low), 4), round(float(high), 4)]
 
 
-def _survives(record: dict, name: str) -> bool:
-    return record["correct"] and not record["attacks"][name]["found"]
+def _survives(record: dict, names: Sequence[str]) -> bool:
+    met = record["attacks"]
+    fell = any(met[name]["found"] for name in names if name in met)
+    return record["correct"] and not fell

@@ -21,6 +21,7 @@ class Verdict(NamedTuple):
         says that the attack or the model is broken: report it.
       linf: [], largest absolute change of a pixel of `image` from the original.
       l2: [], Euclidean length of that change.
+      l1: [], sum of its absolute values.
     """
 
     image: jax.Array
@@ -29,9 +30,12 @@ class Verdict(NamedTuple):
     finite: jax.Array
     linf: jax.Array
     l2: jax.Array
+    l1: jax.Array
 
 
-def judge(predict, original, image, label, *, eps, norm, target=None) -> Verdict:
+def judge(
+    predict, original, image, label, *, eps, norm, target=None, eight_bit=False
+) -> Verdict:
     """Projects a proposal into the threat model, predicts again, and decides.
 
         found = argmax predict(P(image)) != label     (== target, where one is given)
@@ -41,6 +45,10 @@ def judge(predict, original, image, label, *, eps, norm, target=None) -> Verdict
     is, as the original. A NaN among the logits counts as a misclassification, so that a
     broken model is never reported as robust.
 
+    eight_bit: static; judge what is left of the proposal in an 8-bit file, that is, at
+    the level between it and the original that is next to it. An original that is itself
+    no 8-bit image may then be left by more than eps: such a file is no success.
+
     original, image: [H, W, C]; label: int [], known (>= 0); eps: in pixels, traced.
     """
     chex.assert_equal_shape([original, image])
@@ -48,6 +56,10 @@ def judge(predict, original, image, label, *, eps, norm, target=None) -> Verdict
     usable = jnp.all(jnp.isfinite(image))
     image = jnp.where(usable, image, original)
     image = project(image, original, eps=eps, norm=norm)
+    allowed = True
+    if eight_bit:
+        image = _stored(image, original)
+        allowed = _length(image - original, norm) <= eps + 1e-6
     logits = predict(image)
     decided = ~jnp.any(jnp.isnan(logits))
     prediction = jnp.where(decided, jnp.argmax(logits), -1).astype(jnp.int32)
@@ -55,8 +67,25 @@ def judge(predict, original, image, label, *, eps, norm, target=None) -> Verdict
     return Verdict(
         image=image,
         prediction=prediction,
-        found=fooled(logits, label, target=target),
+        found=fooled(logits, label, target=target) & allowed,
         finite=usable & decided,
-        linf=jnp.max(jnp.abs(change)),
-        l2=jnp.sqrt(jnp.sum(jnp.square(change))),
+        linf=_length(change, "linf"),
+        l2=_length(change, "l2"),
+        l1=_length(change, "l1"),
     )
+
+
+def _length(change, norm):
+    if norm == "linf":
+        return jnp.max(jnp.abs(change))
+    if norm == "l2":
+        return jnp.sqrt(jnp.sum(jnp.square(change)))
+    return jnp.sum(jnp.abs(change))
+
+
+def _stored(image, original):
+    """The image in whole levels of 255, rounded towards the original."""
+    # 1e-3: a level that float32 has missed by its last digit is that level.
+    lower = jnp.floor(image * 255.0 + 1e-3)
+    upper = jnp.ceil(image * 255.0 - 1e-3)
+    return jnp.where(image > original, lower, upper) / 255.0

@@ -78,6 +78,29 @@ class JudgeTest(parameterized.TestCase):
     def test_wrong_before_any_attack_is_found(self):
         self.assertTrue(judge(predict, ORIGINAL, ORIGINAL, 2, eps=0.1, norm="l2").found)
 
+    @parameterized.parameters((0.6449, 0.15, True), (0.6449, 0.138, False))
+    def test_an_8_bit_file_rounds_towards_the_original(self, pixel, eps, found):
+        # 0.6449 is level 164.4; of an original at level 128 the file holds 164.
+        original = np.full((2, 2, 1), 128 / 255, np.float32)
+        image = original.copy()
+        image[0, 0, 0] = pixel
+        verdict = judge(
+            lambda x: predict(x + jnp.float32(0.6 - 163.5 / 255)),
+            original, image, 0, eps=eps, norm="linf", eight_bit=True,
+        )  # fmt: skip
+        self.assertEqual(bool(verdict.found), found)
+        levels = np.asarray(verdict.image) * 255
+        np.testing.assert_allclose(levels, np.rint(levels), atol=1e-4)
+        self.assertLessEqual(verdict.linf, eps + 1e-6)
+
+    def test_a_file_outside_the_ball_is_no_success(self):
+        # The original is no 8-bit image: its own file is 0.4 levels away.
+        original = np.full((2, 2, 1), 160.4 / 255, np.float32)
+        settings = {"eps": 0.1 / 255, "norm": "linf", "eight_bit": True}
+        self.assertFalse(judge(predict, original, original, 0, **settings).found)
+        wide = settings | {"eps": 0.7 / 255}
+        self.assertTrue(judge(predict, original, original, 0, **wide).found)
+
     def test_shapes_must_agree(self):
         with self.assertRaises(AssertionError):
             judge(predict, ORIGINAL, ORIGINAL[0], 0, eps=0.1, norm="linf")

@@ -1,0 +1,46 @@
+"""The section of a report that says how far its numbers can be trusted."""
+
+from collections.abc import Sequence
+
+from launch._report_rows import Run
+from mspd_jax.evaluate import markdown_table
+
+_OUTCOME = {True: "passed", False: "FAILED", None: "not measured"}
+_COLUMNS = ("check", "outcome", "measured", "threshold", "what to do")
+
+
+def checks_section(runs: Sequence[Run]) -> str:
+    """Markdown: for each evaluation what every check measured, failures first."""
+    text = ""
+    for run in runs:
+        summary = run.summary or {}
+        if run.info.get("job") != "evaluate" or "reliable" not in summary:
+            continue
+        text += f"\n### {run.name}\n\n{_verdict(summary)}\n"
+        rows = [_row(check) for check in summary["reliability"]]
+        rows.sort(key=lambda row: row["outcome"] != _OUTCOME[False])
+        text += f"\n{markdown_table(rows, _COLUMNS)}" if rows else ""
+    return f"\n## Can the numbers be trusted?\n{text}" if text else ""
+
+
+def _verdict(summary: dict) -> str:
+    checks = summary["reliability"]
+    if not checks:
+        return "No check was made (`--check_images=0`)."
+    failed = [check["name"] for check in checks if check["passed"] is False]
+    if failed:
+        return (
+            f"**Unreliable**: {', '.join(failed)} failed. The true accuracy is lower."
+        )
+    return "No check failed. That is no proof: a stronger attack may still exist."
+
+
+def _row(check: dict) -> dict:
+    passed = check["passed"]
+    return {
+        "check": check["name"],
+        "outcome": _OUTCOME[passed],
+        "measured": check["measured"],
+        "threshold": check["threshold"],
+        "what to do": None if passed else check["advice"],
+    }

@@ -1,0 +1,70 @@
+"""Attacks made of attacks: from a surrogate, the worst of several, averaged."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+from jax.tree_util import Partial
+
+from mspd_jax.attacks._eot import eot
+from mspd_jax.attacks._losses import fooled, margin
+from mspd_jax.attacks._proposal import Proposal
+
+
+def transfer(attack: Partial, surrogate: Partial) -> Partial:
+    """The attack run against another model, whoever is judged.
+
+    attack, surrogate: callable pytrees; both stay leaves of the result. The attacked
+    model is asked once, for the `loss` of the Proposal, which is its `margin`.
+    """
+    return Partial(_transferred, attack=attack, surrogate=surrogate)
+
+
+def worst_case(attacks: tuple[Partial, ...]) -> Partial:
+    """All of the attacks on one image; the proposal that hurts most is kept.
+
+        argmax over the proposals of margin(predict(x), label)
+
+    Attack i draws from fold_in(key, i). All of them run on every image: to drop the
+    fallen in between, hand the list to the evaluation instead. `loss` of the Proposal
+    is the margin, above zero where the image has fallen.
+    """
+    if not attacks:
+        raise ValueError("worst_case needs at least one attack")
+    return Partial(_worst, attacks=tuple(attacks))
+
+
+def average_draws(attack: Partial, *, draws: int) -> Partial:
+    """The attack on the average over draws of a randomised model (`eot`)."""
+    return Partial(_averaging(draws), attack=attack)
+
+
+@functools.cache
+def _averaging(draws):
+    return functools.partial(_averaged, draws=draws)
+
+
+def _transferred(key, predict, image, label, *, attack, surrogate) -> Proposal:
+    proposal = attack(key, surrogate, image, label)
+    return Proposal(proposal.image, margin(predict(proposal.image), label))
+
+
+def _worst(key, predict, image, label, *, attacks) -> Proposal:
+    best = Proposal(image, jnp.full_like(image, -jnp.inf, shape=()))
+    for number, attack in enumerate(attacks):
+        found = attack(jax.random.fold_in(key, number), predict, image, label).image
+        logits = predict(found)
+        # NaN logits decide nothing: as for the judge, no model survives them.
+        broken = fooled(logits, label) & jnp.any(jnp.isnan(logits))
+        loss = jnp.where(broken, jnp.inf, margin(logits, label))
+        better = loss > best.loss
+        best = jax.tree.map(
+            lambda new, old, better=better: jnp.where(better, new, old),
+            Proposal(found, loss),
+            best,
+        )
+    return best
+
+
+def _averaged(key, predict, image, label, *, attack, draws) -> Proposal:
+    return attack(key, eot(predict, draws=draws), image, label)

@@ -1,0 +1,100 @@
+"""A list of attack names as stages: what a driver runs, one after the other."""
+
+import functools
+import inspect
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from jax.tree_util import Partial
+
+from mspd_jax.attacks._compose import average_draws, transfer
+from mspd_jax.attacks._registry import parse_attack
+from mspd_jax.attacks._resolve import resolve_attack
+from mspd_jax.attacks._suites import SUITES
+from mspd_jax.data import Source
+from mspd_jax.errors import InputError
+
+TRANSFER = "transfer:"
+
+
+class Staged(NamedTuple):
+    """One attack, cut into attempts that a driver runs in turn.
+
+    parts: callable pytrees (key, predict, image, label) -> Proposal, all of one
+    structure, so that they compile once; together they are the attack. scores_only:
+    whether it never asks the attacked model for a gradient. transfer: whether it is
+    run against a surrogate. given: a source of images attacked elsewhere, in whose
+    place there are no parts.
+    """
+
+    parts: tuple[Partial, ...]
+    scores_only: bool
+    transfer: bool
+    given: Source | None = None
+
+
+def plan_attacks(
+    names: str,
+    *,
+    eps: float | jax.Array,
+    norm: str,
+    num_classes: int,
+    surrogate: Partial | None = None,
+) -> dict[str, Staged]:
+    """The attacks of a comma-separated list, in order, by the name that tables show.
+
+    names: attacks of the registry, suites (`autoattack`, `autoattack-plus`,
+    `autoattack-rand`), each with `transfer:` in front to run it against `surrogate`,
+    or `none`. eps: in pixels, a leaf of every part. Targeted attacks aim at no more
+    than num_classes - 1 classes.
+
+    Raises InputError for what is unknown, undefined in that norm or named twice.
+    """
+    plan: dict[str, Staged] = {}
+    listed = [part.strip() for part in names.split(",")]
+    for given in [] if listed == ["none"] else listed:
+        stem = given.removeprefix(TRANSFER)
+        moved = stem != given
+        if moved and surrogate is None:
+            raise InputError(f"attack {given!r} needs a surrogate to be run against")
+        for shown, (name, options), draws in _members(stem, norm):
+            shown = TRANSFER + shown if moved else shown
+            if shown in plan:
+                raise InputError(f"attack {shown!r} is named twice in {names!r}")
+            attack, _ = parse_attack(name)
+            parts = _parts(name, options, eps, norm, num_classes)
+            if draws > 1:
+                parts = [average_draws(part, draws=draws) for part in parts]
+            if moved:
+                parts = [transfer(part, surrogate) for part in parts]
+            plan[shown] = Staged(tuple(parts), attack.scores_only, moved)
+    return plan
+
+
+def _members(name, norm):
+    """The attacks behind a name: (shown, (registered name, options), draws)."""
+    if name in SUITES:
+        suite = SUITES[name](norm)
+        return [(shown, entry, suite.draws) for shown, entry in suite.attacks.items()]
+    return [(name, (name, {}), 1)]
+
+
+def _parts(name, options, eps, norm, num_classes):
+    """One configured attack for each attempt; the number of the attempt is a leaf."""
+    attack, named = parse_attack(name)
+    parameters = inspect.signature(attack.function).parameters
+    settings = {k: p.default for k, p in parameters.items()} | named | options
+    resolve = functools.partial(resolve_attack, name, eps=eps, norm=norm)
+    restarts = settings.get("restarts", 1)
+    if "targets" in parameters:
+        options = options | {"targets": min(settings["targets"], num_classes - 1)}
+        count, one = restarts * options["targets"], {"attempts": 1}
+    else:
+        count, one = restarts, {"restarts": 1}
+    if count == 1 or "first" not in parameters:
+        return [resolve(**options)]
+    return [
+        resolve(**options | one | {"first": np.asarray(number, np.int32)})
+        for number in range(count)
+    ]

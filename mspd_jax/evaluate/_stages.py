@@ -1,0 +1,173 @@
+"""Attacks in stages over a data set: each meets the images that still stand.
+
+The per-example attacks know nothing of each other. Here they are run attempt by attempt
+over the images that no earlier attempt has brought down, packed anew into full batches,
+so that the cost falls with the images.
+"""
+
+import functools
+import zlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.tree_util import Partial
+
+from mspd_jax import drive
+from mspd_jax.attacks import Staged, eot, is_random, reseed
+from mspd_jax.data import Record, Source, paired, select
+from mspd_jax.evaluate._journal import Journal, done_in, note, share, standing
+from mspd_jax.evaluate._judge import Verdict, judge
+
+# Draws of a randomised model that one decision averages.
+JUDGE_DRAWS = 20
+_CLEAN = "clean"
+
+
+class Threat(NamedTuple):
+    """eps: radius in pixels. norm: of the ball. eight_bit: judge attacked images as
+    8-bit files would hold them."""
+
+    eps: float
+    norm: str
+    eight_bit: bool = False
+
+
+def run_stages(
+    key: jax.Array,
+    predict: Callable,
+    source: Source,
+    attacks: dict[str, Staged],
+    journal: Journal,
+    *,
+    threat: Threat,
+    batch_size: int,
+    each_alone: bool = False,
+    keep: Callable[[str, Record, Verdict], dict] | None = None,
+    progress: bool = False,
+    devices: list[jax.Device] | None = None,
+) -> list[str]:
+    """Predicts all images, then runs the attacks; the journal holds what came of it.
+
+    attacks: by name, as `attacks.plan_attacks` gives them, or with `given` images,
+    which are judged alike. An image that the model gets wrong is not attacked. Between the attempts of one attack, and between attacks, the
+    images that have fallen are dropped; with `each_alone` every attack meets every
+    image that was right. keep: what else to note of an attacked image, by (attack,
+    record, verdict). The key of an image is fold_in(key, its index), that of an attack
+    on it depends on the attack's name: the outcome does not depend on batches,
+    devices, processes, or on what the journal already holds.
+
+    Returns what was said of each image that could not be read.
+    """
+    run = functools.partial(
+        _run_stage, key, predict, source, journal, batch_size=batch_size,
+        progress=progress, devices=devices,
+    )  # fmt: skip
+    everything = frozenset(int(index) for index in source.indices)
+    unreadable = run(_CLEAN, 0, _predicted, everything, _told_prediction)
+    share(journal)
+    for place, (name, attack) in enumerate(attacks.items()):
+        earlier = () if each_alone else list(attacks)[:place]
+        stream = np.uint32(zlib.crc32(name.encode()))
+        for number, part in enumerate(attack.parts or (None,)):
+            method = Partial(
+                _attempt(threat.norm, threat.eight_bit, keep is not None),
+                attack=part, eps=np.float32(threat.eps), stream=stream,
+            )  # fmt: skip
+            pending = standing(journal, earlier=earlier, attack=name, part=number)
+            told = functools.partial(_told_verdict, name, keep=keep)
+            missing = run(name, number, method, pending, told, given=attack.given)
+            unreadable += missing
+            share(journal)
+    return unreadable
+
+
+def _run_stage(
+    key, predict, source, journal, stage, number, method, indices, told, *,
+    batch_size, progress, devices, given=None,
+) -> list[str]:  # fmt: skip
+    """One method over the images of `indices`; returns what could not be read."""
+    done = done_in(journal, stage, number) & indices
+    if len(done) == len(indices):
+        return []
+    chosen = select(source, indices)
+    if given is not None:
+        chosen = paired(chosen, given)
+    workers = jax.process_count() * len(devices or jax.local_devices())
+    outcomes = drive.drive(
+        key, predict, method, chosen, skip=done, devices=devices,
+        batch_size=fitting_batch(-(-len(indices) // workers), batch_size),
+    )  # fmt: skip
+    bar = drive.with_progress(
+        outcomes, total=len(indices), done=len(done),
+        description=f"{stage} {number + 1}" if number else stage,
+        hidden=not progress,
+    )  # fmt: skip
+    unreadable = []
+    for batch in bar:
+        unreadable += [o.error for o in batch if o.error]
+        read = [o for o in batch if not o.error]
+        notes = [{"index": o.record.index, **told(o.record, o.result)} for o in read]
+        note(journal, stage, number, notes)
+    return unreadable
+
+
+def fitting_batch(count: int, batch_size: int) -> int:
+    """The smallest batch, in eighths of `batch_size`, that needs as few of them."""
+    step = max(1, batch_size // 8)
+    batches = max(1, -(-count // batch_size))
+    needed = -(-count // batches)
+    return min(batch_size, max(step, -(-needed // step) * step))
+
+
+def _predicted(key, predict, image, label):
+    """The class of the image as it is; -1 if the logits hold a NaN."""
+    del label
+    logits = _judged(key, predict)(image)
+    decided = ~jnp.any(jnp.isnan(logits))
+    return jnp.where(decided, jnp.argmax(logits), -1).astype(jnp.int32)
+
+
+@functools.cache
+def _attempt(norm, eight_bit, with_image) -> Callable:
+    rules = {"norm": norm, "eight_bit": eight_bit}
+    return functools.partial(_attacked, rules=rules, with_image=with_image)
+
+
+def _attacked(key, predict, image, label, *, attack, eps, stream, rules, with_image):
+    attack_key, judge_key = jax.random.split(jax.random.fold_in(key, stream))
+    attacked = reseed(predict, attack_key) if is_random(predict) else predict
+    if attack is None:  # the image and what is proposed for it
+        image, proposed = image[0], image[1]
+    else:
+        proposed = attack(attack_key, attacked, image, label).image
+    verdict = judge(
+        _judged(judge_key, predict), image, proposed, label, eps=eps, **rules
+    )
+    # Images are large: they leave the device only where somebody wants them.
+    return verdict if with_image else verdict._replace(image=jnp.zeros(()))
+
+
+def _judged(key, predict):
+    """The model that decides: a randomised one averages draws of its own."""
+    if not is_random(predict):
+        return predict
+    return eot(reseed(predict, key), draws=JUDGE_DRAWS)
+
+
+def _told_prediction(record: Record, prediction) -> dict:
+    return {"label": record.label, "prediction": int(prediction)}
+
+
+def _told_verdict(name: str, record: Record, verdict: Verdict, *, keep) -> dict:
+    return {
+        "found": bool(verdict.found),
+        "finite": bool(verdict.finite),
+        "prediction": int(verdict.prediction),
+        "linf": round(float(verdict.linf), 6),
+        "l2": round(float(verdict.l2), 6),
+        "l1": round(float(verdict.l1), 5),
+        **(keep(name, record, verdict) if keep else {}),
+    }
