@@ -6,8 +6,8 @@ the kernel with its channels swapped in place, and inside `fori_loop`, `scan` an
 convolution and its input gradient are two operations of their own (primitives). Each is
 linear in either argument and their derivatives are each other, so derivatives of any
 order and in both modes stay fast; and each sees the whole batch under `vmap`, so that
-it can choose the best method (`_convolution_winograd.py`, `_convolution_adjoint.py`).
-Platforms other than the CPU compile to what `lax` gives them.
+it can choose the best method (`_convolution_winograd.py`, `_convolution_wide.py`,
+`_convolution_adjoint.py`). Platforms other than the CPU compile to what `lax` gives.
 """
 
 import functools
@@ -18,6 +18,7 @@ from jax import numpy as jnp
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
+from mspd_jax.models import _convolution_wide as wide
 from mspd_jax.models import _convolution_winograd as winograd
 from mspd_jax.models._convolution_adjoint import LAYOUT, adjoint, adjoint_padding
 
@@ -105,9 +106,7 @@ def _adjoint_plain(cotangent, rhs, *, size, **settings):
 def _convolve_on_cpu(lhs, rhs, *, strides, padding, size, precision):
     if strides == (1, 1) and winograd.pays_off(lhs.shape[0], size, padding, rhs):
         return winograd.convolve(lhs, rhs, padding, precision)
-    return _convolve_plain(
-        lhs, rhs, strides=strides, padding=padding, size=size, precision=precision
-    )
+    return wide.convolve(lhs, rhs, strides, padding, precision)
 
 
 def _adjoint_on_cpu(cotangent, rhs, *, strides, padding, size, precision):

@@ -1,8 +1,9 @@
 """The input gradient of a convolution as ordinary, dense, fast convolutions."""
 
 import jax
-from jax import lax
 from jax import numpy as jnp
+
+from mspd_jax.models import _convolution_wide as wide
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 
@@ -48,9 +49,7 @@ def adjoint(cotangent, rhs, strides, padding, size, precision) -> jax.Array:
             count,
             cotangent.shape[1:3],
         )
-        return lax.conv_general_dilated(
-            cotangent, part, (1, 1), pads, dimension_numbers=LAYOUT, precision=precision
-        )
+        return wide.convolve(cotangent, part, (1, 1), pads, precision)
 
     if tuple(strides) == (1, 1):
         return convolve(height[0], width[0])

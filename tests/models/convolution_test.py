@@ -1,6 +1,7 @@
 """The convolution equals `lax.conv_general_dilated` in values and all derivatives."""
 
 import functools
+from unittest import mock
 
 import flax.linen as nn
 import jax
@@ -9,6 +10,7 @@ from absl.testing import parameterized
 from jax import lax
 from jax import numpy as jnp
 
+from mspd_jax.models import _convolution_wide as wide
 from mspd_jax.models._convolution import convolution
 
 _LAYOUT = ("NHWC", "HWIO", "NHWC")
@@ -38,6 +40,21 @@ _WINOGRAD = {
     "winograd_lopsided": ((13, 14), (3, 3), (1, 1), [(2, 0), (0, 1)]),
     "winograd_forward_alone": ((13, 14), (3, 3), (1, 1), [(3, 0), (1, 4)]),
 }
+# Few channels and enough pixels to compute neighbors side by side, and how many:
+# (channels, height and width, kernel, strides, padding, forward, input gradient).
+_WIDE = {
+    "stem": ((3, 16), (12, 16), (3, 3), (1, 1), [(1, 1), (1, 1)], 4, 4),
+    "thin": ((16, 16), (12, 12), (3, 3), (1, 1), [(1, 1), (1, 1)], 2, 2),
+    "to_logits": ((8, 2), (16, 16), (3, 3), (1, 1), "SAME", 4, 4),
+    "valid": ((3, 16), (18, 14), (3, 3), (1, 1), "VALID", 4, 2),
+    "lopsided": ((16, 5), (13, 12), (3, 3), (1, 1), [(2, 0), (0, 4)], 2, 4),
+    "cropped": ((3, 4), (20, 17), (3, 3), (1, 1), [(-1, 0), (1, -2)], 2, 1),
+    "even_kernel": ((2, 8), (17, 12), (2, 4), (1, 1), [(1, 0), (2, 1)], 4, 4),
+    "stride": ((3, 8), (33, 32), (5, 7), (2, 2), [(2, 2), (3, 3)], 4, 4),
+    "long_stride": ((1, 4), (17, 64), (3, 8), (1, 4), [(1, 1), (2, 2)], 4, 8),
+    "odd_width": ((3, 16), (20, 13), (3, 3), (1, 1), [(1, 1), (1, 1)], 1, 1),
+    "few_pixels": ((3, 16), (4, 8), (3, 3), (1, 1), [(1, 1), (1, 1)], 1, 1),
+}
 _PASSED_ON = {
     "groups": dict(feature_group_count=3),
     "lhs_dilation": dict(lhs_dilation=(2, 1)),
@@ -45,10 +62,10 @@ _PASSED_ON = {
 }
 
 
-def _arrays(size, kernel, strides, padding, channels=(3, 4), **options):
+def _arrays(size, kernel, strides, padding, channels=(3, 4), images=2, **options):
     keys = jax.random.split(jax.random.key(0), 4)
     groups = options.get("feature_group_count", 1)
-    lhs = jax.random.normal(keys[0], (2, *size, channels[0]))
+    lhs = jax.random.normal(keys[0], (images, *size, channels[0]))
     rhs = jax.random.normal(keys[1], (*kernel, channels[0] // groups, channels[1]))
     out = jax.eval_shape(
         lambda a, b: lax.conv_general_dilated(
@@ -120,9 +137,46 @@ class ConvolutionTest(parameterized.TestCase):
         arrays = _arrays(size, kernel, strides, padding, channels=(50, 48))
         _assert_same(_reverse, arrays, strides, padding)
 
+    @parameterized.named_parameters((name, *case) for name, case in _WIDE.items())
+    def test_equals_lax_with_few_channels(
+        self, channels, size, kernel, strides, padding, forward, backward
+    ):
+        arrays = _arrays(size, kernel, strides, padding, channels=channels)
+        seen = []
+        original = wide.neighbors
+
+        def spy(*arguments):
+            seen.append(original(*arguments))
+            return seen[-1]
+
+        with mock.patch.object(wide, "neighbors", spy):
+            _assert_same(_reverse, arrays, strides, padding)
+        self.assertEqual(seen[0], forward)
+        self.assertEqual(max(seen[1:]), backward)
+
+    def test_a_row_does_not_depend_on_its_place(self):
+        """Exactly: an attack gives an image the same result anywhere in a batch."""
+        case = ((12, 16), (3, 3), (1, 1), [(1, 1), (1, 1)])
+        lhs, rhs, cotangent, _ = _arrays(*case, channels=(3, 16), images=7)
+
+        @jax.jit
+        def run(lhs, cotangent):
+            out, pullback = jax.vjp(
+                lambda lhs: convolution(lhs, rhs, *case[2:], dimension_numbers=_LAYOUT),
+                lhs,
+            )
+            return out, pullback(cotangent)[0]
+
+        order = np.array([4, 2, 6, 0, 1, 5, 3])
+        straight = run(lhs, cotangent)
+        moved = run(lhs[order], cotangent[order])
+        for one, other in zip(straight, moved, strict=True):
+            np.testing.assert_array_equal(one[order], other)
+
     @parameterized.named_parameters(
         ("direct", *_DIRECT["odd"]),
         ("strided", *_DIRECT["stride_odd"]),
+        ("side_by_side", (12, 12), (3, 3), (1, 1), [(1, 1), (1, 1)]),
     )
     def test_second_derivatives_equal_lax(self, size, kernel, strides, padding):
         arrays = _arrays(size, kernel, strides, padding)
