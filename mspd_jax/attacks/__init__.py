@@ -14,12 +14,16 @@ from mspd_jax.attacks._ball import (
 )
 from mspd_jax.attacks._bim import bim
 from mspd_jax.attacks._checks import NORMS, check_norm
+from mspd_jax.attacks._ffgsm import ffgsm
 from mspd_jax.attacks._fgsm import fgsm
 from mspd_jax.attacks._losses import cross_entropy, fooled, margin, objective
+from mspd_jax.attacks._mim import mim
 from mspd_jax.attacks._pgd import pgd
 from mspd_jax.attacks._proposal import Proposal
 from mspd_jax.attacks._registry import ATTACKS, Attack, parse_attack
 from mspd_jax.attacks._resolve import resolve_attack, resolve_attacks
+from mspd_jax.attacks._spsa import spsa
+from mspd_jax.attacks._square import square
 
 __all__ = [
     "ATTACKS",
@@ -33,9 +37,11 @@ __all__ = [
     "bim",
     "check_norm",
     "cross_entropy",
+    "ffgsm",
     "fgsm",
     "fooled",
     "margin",
+    "mim",
     "objective",
     "parse_attack",
     "pgd",
@@ -43,4 +49,6 @@ __all__ = [
     "random_start",
     "resolve_attack",
     "resolve_attacks",
+    "spsa",
+    "square",
 ]

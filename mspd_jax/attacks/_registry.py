@@ -2,7 +2,8 @@
 
 `ATTACKS` says of each name which function it is, with which options and in which
 norms. A name may carry counts: `pgd-20` is 20 steps, `pgd-20x5` is 20 steps and 5
-restarts, for every attack that has the keywords `steps` and `restarts`.
+restarts, for every attack that has the keywords `steps` and `restarts`. The first count
+is that of `queries` instead where the attack has such: `square-5000`.
 """
 
 import inspect
@@ -11,8 +12,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from mspd_jax.attacks._bim import bim
+from mspd_jax.attacks._ffgsm import ffgsm
 from mspd_jax.attacks._fgsm import fgsm
+from mspd_jax.attacks._mim import mim
 from mspd_jax.attacks._pgd import pgd
+from mspd_jax.attacks._spsa import spsa
+from mspd_jax.attacks._square import square
 from mspd_jax.errors import InputError
 
 _BOX = ("linf", "l2")  # norms in which a step of steepest ascent is worth taking
@@ -35,8 +40,18 @@ class Attack(NamedTuple):
 
 ATTACKS = {
     "bim": Attack(bim, _BOX),
+    "di-mim": Attack(mim, _BOX, {"diversity": 0.5}),
+    "ffgsm": Attack(ffgsm, _BOX),
     "fgsm": Attack(fgsm, _BOX),
+    "mim": Attack(mim, _BOX),
+    "ni-mim": Attack(mim, _BOX, {"nesterov": True}),
     "pgd": Attack(pgd, _BOX),
+    "si-mim": Attack(mim, _BOX, {"scales": 5}),
+    "si-ni-mim": Attack(mim, _BOX, {"scales": 5, "nesterov": True}),
+    "spsa": Attack(spsa, _BOX, scores_only=True),
+    "square": Attack(square, _ALL, scores_only=True),
+    "ti-mim": Attack(mim, _BOX, {"kernel": 15}),
+    "vmi-mim": Attack(mim, _BOX, {"neighbors": 5}),
 }
 
 
@@ -56,7 +71,8 @@ def parse_attack(name: str) -> tuple[Attack, dict]:
         )
     attack = ATTACKS[stem]
     known = inspect.signature(attack.function).parameters
-    given = {"steps": steps, "restarts": restarts}
+    first = "queries" if "queries" in known else "steps"
+    given = {first: steps, "restarts": restarts}
     counts = {key: int(count) for key, count in given.items() if count is not None}
     for key, count in counts.items():
         if key not in known:

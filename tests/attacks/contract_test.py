@@ -18,7 +18,16 @@ IMAGES = 12
 # share: 1.0 for each attack), small enough that the box does not do the ball's work.
 EPS = {"linf": 0.12, "l2": 0.6, "l1": 2.0}
 DAMAGE = 0.75
-OPTIONS = {"pgd": {"restarts": 2}}
+OPTIONS = {
+    "pgd": {"restarts": 2},
+    "si-mim": {"steps": 4},
+    "si-ni-mim": {"steps": 4},
+    "spsa": {"steps": 8, "samples": 8, "learning_rate": 0.05},
+    "square": {"queries": 40},
+    # The published kernel is wider than these images, which have no smooth parts.
+    "ti-mim": {"kernel": 3},
+    "vmi-mim": {"steps": 3},
+}
 CASES = [
     (f"{name}_{norm}", name, norm)
     for name, attack in sorted(ATTACKS.items())

@@ -1,0 +1,49 @@
+"""FGSM from a random start (Wong et al. 2020, arXiv 2001.03994)."""
+
+import chex
+import jax
+
+from mspd_jax.attacks import _ball
+from mspd_jax.attacks._checks import check_norm
+from mspd_jax.attacks._losses import cross_entropy, objective
+from mspd_jax.attacks._proposal import Proposal
+
+
+def ffgsm(
+    key,
+    predict,
+    image,
+    label,
+    *,
+    eps,
+    norm="linf",
+    step_size=None,
+    target=None,
+    loss=cross_entropy,
+) -> Proposal:
+    """One long step from a random point of the ball, along the steepest ascent.
+
+        x = clip01(image + U(ball)),
+        x' = P(x + step_size * direction(grad loss(predict(x), label)))
+
+    key: one PRNG key, for the start. predict: [H, W, C] -> [K]. image: [H, W, C] in
+    [0, 1]; label: int []. eps, step_size: in pixels, traced; step_size=None means 1.25
+    * eps, which is the paper's 10/255 at 8/255. target: int [], traced: lower the loss
+    of that class instead of raising the label's. loss: static, (logits, label) -> [].
+
+    Returns a Proposal; costs one gradient and one prediction. No gradient flows through
+    the linf sign. The paper treats linf alone; l2 is the same steps in that norm.
+    """
+    chex.assert_rank([image, label], [3, 0])
+    check_norm(norm, ("linf", "l2"))
+    if step_size is None:
+        step_size = 1.25 * eps
+
+    def value(x):
+        return objective(predict(x), label, target=target, loss=loss)
+
+    x = _ball.random_start(key, image, eps=eps, norm=norm)
+    x = _ball.ascend(
+        x, jax.grad(value)(x), image, eps=eps, step_size=step_size, norm=norm
+    )
+    return Proposal(x, value(x))

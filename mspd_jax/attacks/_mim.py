@@ -1,0 +1,147 @@
+"""Momentum iterative attacks that transfer (Dong et al. 2018, arXiv 1710.06081)."""
+
+import chex
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from mspd_jax.attacks import _ball, _transforms
+from mspd_jax.attacks._checks import check_count, check_norm
+from mspd_jax.attacks._losses import cross_entropy, objective
+from mspd_jax.attacks._proposal import Proposal
+
+
+def mim(
+    key,
+    predict,
+    image,
+    label,
+    *,
+    eps,
+    norm="linf",
+    step_size=None,
+    steps=10,
+    decay=1.0,
+    target=None,
+    loss=cross_entropy,
+    nesterov=False,
+    scales=1,
+    diversity=None,
+    resize=0.9,
+    kernel=1,
+    kernel_sigma=3.0,
+    neighbors=0,
+    neighborhood=1.5,
+) -> Proposal:
+    """Steps along a decaying sum of normalized gradients, so that peaks average out.
+
+        m' = decay * m + (g + v) / mean |g + v|,   x' = P(x + step_size direction(m'))
+
+    g: the gradient of the loss at x, as the options have it (v = 0 without the last):
+
+    - nesterov (NI, 1908.06281): at x + step_size * decay * m instead, in l2 at
+      x + step_size * decay * direction(m);
+    - scales (SI, 1908.06281): mean over i < scales of grad loss(predict(x / 2^i));
+    - diversity (DI, 1803.06978): the image randomly resized and padded (`diversify`)
+      with this probability, to `resize` of its side at least; None: never;
+    - kernel (TI, 1904.02884): g + v convolved with a Gaussian of so many pixels, which
+      reaches to `kernel_sigma` standard deviations (`smooth`);
+    - neighbors (VMI, 2103.15571): v is the mean gradient at so many points drawn from
+      the ball of radius neighborhood * eps around the step before, minus g there.
+
+    key: one PRNG key, for DI and VMI. predict: [H, W, C] -> [K]. image: [H, W, C] in
+    [0, 1]; label: int []. eps, step_size: in pixels, traced; step_size=None means eps /
+    steps. decay, diversity, resize, kernel_sigma, neighborhood: traced. steps,
+    nesterov, scales, kernel (odd), neighbors: static. target: int [], traced: lower the
+    loss of that class instead of raising the label's. loss: static, (logits, label).
+
+    Returns a Proposal; costs steps * scales * (1 + neighbors) gradients, one at a time,
+    and one prediction. No gradient flows through the linf sign.
+    """
+    chex.assert_rank([image, label], [3, 0])
+    check_norm(norm, ("linf", "l2"))
+    check_count("steps", steps)
+    check_count("scales", scales)
+    check_count("kernel", kernel)
+    check_count("neighbors", neighbors, least=0)
+    if kernel % 2 == 0:
+        raise ValueError(f"kernel must be odd; got {kernel}")
+    if step_size is None:
+        step_size = eps / steps
+
+    def value(x):
+        return objective(predict(x), label, target=target, loss=loss)
+
+    def view_gradient(view_key, x, scale):
+        """One of the gradients that are averaged, at one changed copy of x."""
+
+        def seen(x):
+            if diversity is not None:
+                x = _transforms.diversify(
+                    view_key, x, probability=diversity, resize=resize
+                )
+            return value(scale * x)
+
+        return jnp.nan_to_num(jax.grad(seen)(x), posinf=1e37, neginf=-1e37)
+
+    def gradients(step_key, x):
+        """Mean gradient at x; and that at its neighbors less it, or zero."""
+        noise_key, view_key = jax.random.split(step_key)
+
+        def view(number, sums):
+            # Point 0 is x itself, the others are neighbors; each in all scales. One
+            # after the other, so that the model stands in the program once.
+            point, scale = number // scales, 0.5 ** jnp.float32(number % scales)
+            z = x
+            if neighbors:
+                noise = _ball.ball_noise(
+                    jax.random.fold_in(noise_key, point),
+                    x.shape,
+                    eps=neighborhood * eps,
+                    norm=norm,
+                )
+                z = jnp.where(point == 0, x, x + noise)
+            gradient = view_gradient(jax.random.fold_in(view_key, number), z, scale)
+            mine = jnp.where(point == 0, gradient, 0.0)
+            return sums[0] + mine, sums[1] + (gradient - mine)
+
+        views = scales * (1 + neighbors)
+        here, around = jnp.zeros_like(x), jnp.zeros_like(x)
+        if views == 1:  # no loop for the compiler to look at
+            here, around = view(0, (here, around))
+        else:
+            here, around = lax.fori_loop(0, views, view, (here, around))
+        here = here / scales
+        if neighbors:
+            around = around / (scales * neighbors) - here
+        return here, around
+
+    def step(t, state):
+        x, momentum, variance = state
+        ahead = x
+        if nesterov:
+            direction = momentum
+            if norm == "l2":
+                # The paper has no l2: a mean of 1 per pixel would not be a length.
+                direction = _ball.ascent_direction(momentum, norm=norm)
+            ahead = x + step_size * decay * direction
+        gradient, difference = gradients(jax.random.fold_in(key, t), ahead)
+        gradient = gradient + variance
+        if kernel > 1:
+            gradient = _transforms.smooth(gradient, kernel=kernel, sigmas=kernel_sigma)
+        momentum = decay * momentum + _unit_mean(gradient)
+        x = _ball.ascend(x, momentum, image, eps=eps, step_size=step_size, norm=norm)
+        return x, momentum, difference
+
+    nothing = jnp.zeros_like(image)
+    x, _, _ = lax.fori_loop(0, steps, step, (image, nothing, nothing))
+    return Proposal(x, value(x))
+
+
+def _unit_mean(gradient):
+    """Scaled to a mean absolute value of 1; zero stays zero."""
+    # By the largest entry first: the mean of huge entries would overflow, and that of
+    # a confident model's gradients is below what may be divided by.
+    largest = jnp.max(jnp.abs(gradient))
+    gradient = gradient / jnp.where(largest > 0.0, largest, 1.0)
+    return gradient / jnp.maximum(jnp.mean(jnp.abs(gradient)), 1e-30)

@@ -1,0 +1,119 @@
+"""SPSA, ascent on a guessed gradient (Uesato et al. 2018, arXiv 1802.05666)."""
+
+import chex
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from mspd_jax.attacks._attempts import best_attempt
+from mspd_jax.attacks._ball import project
+from mspd_jax.attacks._checks import check_count, check_norm
+from mspd_jax.attacks._losses import fooled, margin, objective
+from mspd_jax.attacks._proposal import Proposal
+
+
+def spsa(
+    key,
+    predict,
+    image,
+    label,
+    *,
+    eps,
+    norm="linf",
+    steps=100,
+    samples=128,
+    delta=0.01,
+    learning_rate=0.01,
+    restarts=1,
+    first=0,
+    target=None,
+    chunk=32,
+) -> Proposal:
+    """Adam on the margin, whose gradient is estimated from pairs of predictions.
+
+        g = mean over i of v_i (f(x + delta v_i) - f(x - delta v_i)) / (2 delta),
+        x' = P(x + learning_rate * adam(g)),  v_i uniform on {-1, 1}^(H, W, C)
+
+    Guarantee: for linear f the mean of g is the gradient; the model is asked exactly
+    restarts * (2 * steps * samples + 1) times, and never for a gradient.
+
+    key: one PRNG key; restart r draws from fold_in(key, r); they are numbered from
+    `first`, traced. predict: [H, W, C] -> [K]. image: [H, W, C] in [0, 1]; label: int
+    []. eps, delta, learning_rate: in pixels, traced. steps, samples (pairs), restarts,
+    chunk: static; as many pairs as divide `samples` and are at most `chunk` are
+    predicted at once. target: int [], traced: raise that class's margin instead of
+    lowering the label's.
+
+    Returns a Proposal, at the end points. Memory of 2 * chunk predictions. The points
+    asked about may lie up to `delta` outside [0, 1], as in the reference.
+    """
+    chex.assert_rank([image, label], [3, 0])
+    check_norm(norm, ("linf", "l2"))
+    for name, count in (("steps", steps), ("samples", samples), ("chunk", chunk)):
+        check_count(name, count)
+    check_count("restarts", restarts)
+
+    def value(x):
+        logits = predict(x)
+        success = fooled(logits, label, target=target)
+        return objective(logits, label, target=target, loss=margin), success
+
+    def restart(number):
+        restart_key = jax.random.fold_in(key, number)
+
+        def step(t, state):
+            x, mean, square = state
+            gradient = estimate_gradient(
+                jax.random.fold_in(restart_key, t),
+                lambda z: value(z)[0],
+                x,
+                delta=delta,
+                samples=samples,
+                chunk=chunk,
+            )
+            mean = 0.9 * mean + 0.1 * gradient
+            square = 0.999 * square + 0.001 * jnp.square(gradient)
+            update = adam_update(mean, square, t)
+            x = project(x + learning_rate * update, image, eps=eps, norm=norm)
+            return x, mean, square
+
+        nothing = jnp.zeros_like(image)
+        x, _, _ = lax.fori_loop(0, steps, step, (image, nothing, nothing))
+        return x, *value(x)
+
+    return best_attempt(restart, image, attempts=restarts, first=first)
+
+
+def adam_update(mean, square, t) -> jax.Array:
+    """Adam's step of length about 1 per pixel from its moments after step t = 0, 1, ...
+
+        (mean / (1 - .9^(t + 1))) / (sqrt(square / (1 - .999^(t + 1))) + 1e-8)
+
+    Written out: optax mixes dtypes, which the strict promotion of our tests forbids.
+    """
+    count = jnp.asarray(t, jnp.float32) + 1.0
+    mean = mean / (1.0 - 0.9**count)
+    square = square / (1.0 - 0.999**count)
+    return mean / (jnp.sqrt(square) + 1e-8)
+
+
+def estimate_gradient(key, function, x, *, delta, samples, chunk) -> jax.Array:
+    """The mean of `samples` two-sided differences along random signs, [H, W, C].
+
+    function: [H, W, C] -> []. A pair whose difference is not finite counts as zero.
+    """
+    at_once = max(n for n in range(1, min(chunk, samples) + 1) if samples % n == 0)
+
+    def add(number, total):
+        shape = (at_once, *x.shape)
+        draw_key = jax.random.fold_in(key, number)
+        sign = jax.random.rademacher(draw_key, shape, dtype=x.dtype)
+        # Both sides in one batch, so that the model stands in the program once.
+        sides = jnp.concatenate([x[None] + delta * sign, x[None] - delta * sign])
+        values = jax.vmap(function)(sides).reshape(2, at_once)
+        slope = (values[0] - values[1]) / (2.0 * delta)
+        slope = jnp.where(jnp.isfinite(slope), slope, 0.0)
+        return total + jnp.tensordot(slope, sign, axes=1)
+
+    total = lax.fori_loop(0, samples // at_once, add, jnp.zeros_like(x))
+    return total / samples
