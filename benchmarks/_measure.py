@@ -55,11 +55,13 @@ def time_pairs(
     return Pairs(*alone, float(ratio), len(times))
 
 
-def time_alone(program: Callable[[], object], *, seconds: float) -> Alone:
+def time_alone(
+    program: Callable[[], object], *, seconds: float, min_runs: int = 3
+) -> Alone:
     """Times a warm program for about `seconds`."""
     times = []
     end = time.perf_counter() + seconds
-    while len(times) < 3 or time.perf_counter() < end:
+    while len(times) < min_runs or time.perf_counter() < end:
         times.append(_seconds(program))
     return Alone(float(np.median(times)), min(times))
 

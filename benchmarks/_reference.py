@@ -20,13 +20,13 @@ class _Block(nn.Module):
 
     def __init__(self, params, stats):
         super().__init__()
-        self.norm0 = _norm(params["norm0"], stats["norm0"])
-        self.conv0 = _conv(params["first"]["conv"])
-        self.norm1 = _norm(params["first"]["norm"], stats["first"]["norm"])
-        self.conv1 = _conv(params["second"])
+        self.norm0 = norm(params["norm0"], stats["norm0"])
+        self.conv0 = conv(params["first"]["conv"])
+        self.norm1 = norm(params["first"]["norm"], stats["first"]["norm"])
+        self.conv1 = conv(params["second"])
         self.shortcut = None
         if "shortcut" in params:
-            self.shortcut = _conv(params["shortcut"])
+            self.shortcut = conv(params["shortcut"])
             self.conv0.stride = self.shortcut.stride = (2, 2)
             self.conv0.padding = self.shortcut.padding = (0, 0)
 
@@ -51,13 +51,13 @@ class TorchPreactResNet18(nn.Module):
         for name in ("mean", "std"):
             values = np.asarray(getattr(model.spec, name), np.float32)
             self.register_buffer(name, torch.from_numpy(values).view(-1, 1, 1))
-        self.stem = _conv(params["stem"])
+        self.stem = conv(params["stem"])
         blocks = sorted(name for name in params if name.startswith("stage"))
         self.blocks = nn.Sequential(*(_Block(params[b], stats[b]) for b in blocks))
-        self.norm = _norm(params["norm"], stats["norm"])
+        self.norm = norm(params["norm"], stats["norm"])
         self.head = nn.Linear(*params["head"]["kernel"].shape)
         self.head.load_state_dict(
-            _tensors(weight=params["head"]["kernel"].T, bias=params["head"]["bias"])
+            tensors(weight=params["head"]["kernel"].T, bias=params["head"]["bias"])
         )
 
     def forward(self, x):
@@ -65,21 +65,21 @@ class TorchPreactResNet18(nn.Module):
         return self.head(functional.silu(self.norm(x)).mean((2, 3)))
 
 
-def _tensors(**arrays):
+def tensors(**arrays):
     return {name: torch.from_numpy(np.array(a)) for name, a in arrays.items()}
 
 
-def _conv(params):
+def conv(params):
     kernel = params["kernel"].transpose(3, 2, 0, 1)
     layer = nn.Conv2d(kernel.shape[1], kernel.shape[0], 3, padding=1, bias=False)
-    layer.load_state_dict(_tensors(weight=kernel))
+    layer.load_state_dict(tensors(weight=kernel))
     return layer
 
 
-def _norm(params, stats):
+def norm(params, stats):
     layer = nn.BatchNorm2d(len(params["scale"]))
-    moments = _tensors(running_mean=stats["mean"], running_var=stats["var"])
-    affine = _tensors(weight=params["scale"], bias=params["bias"])
+    moments = tensors(running_mean=stats["mean"], running_var=stats["var"])
+    affine = tensors(weight=params["scale"], bias=params["bias"])
     layer.load_state_dict({**affine, **moments}, strict=False)
     return layer
 
