@@ -1,0 +1,103 @@
+"""Faults as they are met in published evaluations, planted into a sound model."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.tree_util import Partial
+
+from mspd_jax import models
+
+PAD = 2
+
+
+def quantizing(predict, image):
+    return predict(jnp.round(image * 15) / 15)
+
+
+def saturating(predict, image):
+    return jnp.tanh(100 * predict(image))
+
+
+def probabilities(predict, image):
+    return jax.nn.softmax(predict(image))
+
+
+def detached(predict, image):
+    return predict(lax.stop_gradient(image))
+
+
+def detached_main(predict, image):
+    """The main branch is detached; a weak one beside it keeps a gradient."""
+    small = jnp.tanh(jnp.sum(image) * jnp.arange(10.0) / 1000)
+    return predict(lax.stop_gradient(image)) + small
+
+
+def concealing(predict, image):
+    """arXiv 2205.10617."""
+    return predict(image + 1e-8 * jnp.sin(1e20 * image))
+
+
+def normalized(mean, std, predict, image):
+    return predict((image - mean) / std)
+
+
+def straight_rounding(predict, image):
+    """Steps in the forward pass, the identity in the backward pass."""
+    rounded = jnp.round(image * 15) / 15
+    return predict(image + lax.stop_gradient(rounded - image))
+
+
+def cropped(image, offset):
+    """A random crop of the padded image."""
+    padded = jnp.pad(image, ((PAD, PAD), (PAD, PAD), (0, 0)))
+    return lax.dynamic_slice(padded, (*offset, 0), image.shape)
+
+
+def crop_by_key(predict, key, image):
+    offset = jax.random.randint(key, (2,), 0, 2 * PAD + 1)
+    return predict(cropped(image, offset))
+
+
+def crop_by_image(predict, image):
+    bits = lax.bitcast_convert_type(lax.stop_gradient(image), jnp.uint32)
+    key = jax.random.key(jnp.sum(bits * jnp.uint32(2654435761)))
+    return crop_by_key(predict, key, image)
+
+
+_HOST = np.random.default_rng(0)
+
+
+def _drawn(image):
+    size = (*image.shape[:-3], 2)
+    return _HOST.integers(0, 2 * PAD + 1, size).astype(np.int32)
+
+
+def crop_by_host(predict, image):
+    shape = jax.ShapeDtypeStruct((2,), np.int32)
+    fixed = lax.stop_gradient(image)
+    offset = jax.pure_callback(_drawn, shape, fixed, vmap_method="broadcast_all")
+    return predict(cropped(image, offset))
+
+
+def overflowing(predict, image):
+    """Fine forwards, NaN backwards: the square root of zero."""
+    return predict(image) + 0 * jnp.sqrt(jnp.sum(jnp.square(image - image)))
+
+
+def training_mode(model):
+    """Batch normalization by the moments of the batch."""
+
+    def logits(variables, images):
+        return models.train_logits(model.spec, variables, images)[0]
+
+    return models.from_batched(logits, model.variables)
+
+
+def planted(name, predict):
+    """A fault of those above that needs nothing but a sound model."""
+    if name == "crop_by_key":
+        return Partial(crop_by_key, predict, jax.random.key(5))
+    if name == "normalized":
+        return Partial(normalized, jnp.float32(0.5), jnp.float32(0.5), predict)
+    return Partial(globals()[name], predict)
