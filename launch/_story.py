@@ -97,7 +97,8 @@ def attacked(
     """Attacks a model on the images of a source, and saves what comes of it."""
     settings = _survey.Settings(
         source=data.open_source(source), surrogate=None, attack=attack, norm="linf",
-        each_alone=False, check_images=0, clean_gate=0.0, save_images=True,
+        each_alone=False, eight_bit=False, given=None, check_images=0, clean_gate=0.0,
+        save_images=True,
     )  # fmt: skip
     part = _survey.Part(name, name, target, str(eps), eps)
     done = _survey.evaluated(

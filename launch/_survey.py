@@ -22,6 +22,8 @@ class Settings(NamedTuple):
     attack: str
     norm: str
     each_alone: bool
+    eight_bit: bool
+    given: data.Source | None
     check_images: int
     clean_gate: float
     save_images: bool
@@ -141,7 +143,8 @@ def evaluated(
         key, predict, settings.source, attack=settings.attack, eps=part.radius,
         norm=settings.norm, batch_size=FLAGS.batch_size, checks=checks, keep=keep,
         surrogate=_surrogate(settings), each_alone=settings.each_alone,
-        journal=journal, progress=index == 0,
+        eight_bit=settings.eight_bit, given=settings.given, journal=journal,
+        progress=index == 0,
     )  # fmt: skip
     if index == 0:
         new = [record for record in found.records if record["index"] not in run.done]

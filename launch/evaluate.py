@@ -34,6 +34,13 @@ flags.DEFINE_bool(
     "what the attacks before it left standing: slower, but each attack's accuracy is "
     "then its own",
 )  # fmt: skip
+flags.DEFINE_bool(
+    "eight_bit", False, "judge attacked images as 8-bit files would hold them"
+)
+flags.DEFINE_string(
+    "adversarial", None, "a source of images attacked elsewhere, by index: they are "
+    "projected into the ball and judged like any attack, under the name 'given'",
+)  # fmt: skip
 flags.DEFINE_integer(
     "check_images", 32, "images that the reliability checks look at, 0 for no checks",
     lower_bound=0,
@@ -52,11 +59,14 @@ def main(_) -> int:
     source = data.open_source(FLAGS.source, data_dir=FLAGS.data_dir, limit=FLAGS.limit)
     if not source.labelled:
         raise InputError(f"--source={FLAGS.source} has no labels to compare with")
+    given = None
+    if FLAGS.adversarial:
+        given = data.open_source(FLAGS.adversarial, data_dir=FLAGS.data_dir)
     used = {**targets, **({"surrogate": surrogate} if surrogate else {})}
     _protected.check(source, used, truth=True)
     settings = _survey.Settings(
         source, surrogate, FLAGS.attack, FLAGS.norm, FLAGS.each_alone,
-        FLAGS.check_images, FLAGS.clean_gate, FLAGS.save_images,
+        FLAGS.eight_bit, given, FLAGS.check_images, FLAGS.clean_gate, FLAGS.save_images,
     )  # fmt: skip
     return _survey.survey(settings, targets, radii)
 

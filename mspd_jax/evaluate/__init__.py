@@ -1,26 +1,60 @@
 """Evaluation: the judge, intervals, tables and pictures."""
 
 from mspd_jax.evaluate._accuracy import accuracies
+from mspd_jax.evaluate._assess import Assessment, assess, examine
+from mspd_jax.evaluate._check import Check, reliable, told
+from mspd_jax.evaluate._check_attack import check_attack
+from mspd_jax.evaluate._check_model import check_model
+from mspd_jax.evaluate._check_results import check_results, check_sweep
+from mspd_jax.evaluate._curve import Curve, accuracy_plot
 from mspd_jax.evaluate._evaluate import Evaluated, evaluate_image, evaluation
 from mspd_jax.evaluate._interval import Interval, wilson_interval
+from mspd_jax.evaluate._journal import (
+    Journal,
+    disk_journal,
+    journal_records,
+    memory_journal,
+    remove_journal,
+)
 from mspd_jax.evaluate._judge import Verdict, judge
 from mspd_jax.evaluate._picture import Tile, amplified, comparison_picture
+from mspd_jax.evaluate._stages import Threat, fitting_batch, run_stages
 from mspd_jax.evaluate._tables import csv_table, interval, markdown_table, percent
 
 __all__ = [
+    "Assessment",
+    "Check",
+    "Curve",
     "Evaluated",
     "Interval",
+    "Journal",
+    "Threat",
     "Tile",
     "Verdict",
     "accuracies",
+    "accuracy_plot",
     "amplified",
+    "assess",
+    "check_attack",
+    "check_model",
+    "check_results",
+    "check_sweep",
     "comparison_picture",
     "csv_table",
+    "disk_journal",
     "evaluate_image",
     "evaluation",
+    "examine",
+    "fitting_batch",
     "interval",
+    "journal_records",
     "judge",
     "markdown_table",
+    "memory_journal",
     "percent",
+    "reliable",
+    "remove_journal",
+    "run_stages",
+    "told",
     "wilson_interval",
 ]

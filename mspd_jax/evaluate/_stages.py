@@ -51,13 +51,14 @@ def run_stages(
 ) -> list[str]:
     """Predicts all images, then runs the attacks; the journal holds what came of it.
 
-    attacks: by name, as `attacks.plan_attacks` gives them, or with `given` images,
-    which are judged alike. An image that the model gets wrong is not attacked. Between the attempts of one attack, and between attacks, the
-    images that have fallen are dropped; with `each_alone` every attack meets every
-    image that was right. keep: what else to note of an attacked image, by (attack,
-    record, verdict). The key of an image is fold_in(key, its index), that of an attack
-    on it depends on the attack's name: the outcome does not depend on batches,
-    devices, processes, or on what the journal already holds.
+    attacks: by name, as `attacks.plan_attacks` gives them, or with `given` images, that
+    are judged alike. An image that the model gets wrong is not attacked. Between the
+    attempts of one attack, and between attacks, the images that have fallen are
+    dropped; with `each_alone` every attack meets every image that was right. keep: what
+    else to note of an attacked image, by (attack, record, verdict). The key of an image
+    is fold_in(key, its index), that of an attack on it depends on the attack's name:
+    the outcome does not depend on batches, devices, processes, or on what the journal
+    already holds.
 
     Returns what was said of each image that could not be read.
     """

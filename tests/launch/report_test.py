@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from launch import _report_picture, _report_rows
+from launch import _report_checks, _report_curves, _report_picture, _report_rows
 from mspd_jax import data
 from mspd_jax.errors import InputError
 from mspd_jax.evaluate import markdown_table
@@ -270,3 +270,56 @@ def test_the_main_refuses_a_missing_run_and_writes_nothing(tmp_path):
     assert done.returncode == 2
     assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
     assert not (tmp_path / "report").exists()
+
+
+def sweep_run(root, eps, robust, reliable=True, **flags):
+    """An evaluation in stages, as one of several radii."""
+    check = {"name": "black box", "passed": reliable, "measured": "3 of 20 images",
+             "threshold": "at most 1 %", "advice": "attack adaptively"}  # fmt: skip
+    summary = {
+        "images": 20, "clean_accuracy": 0.9, "clean_interval": [0.8, 0.95],
+        "robust_accuracy": robust, "robust_interval": [0.0, 0.9],
+        "attacks": {"apgd-ce": 0.75, "square": robust}, "attacks_each_alone": False,
+        "reliable": reliable, "reliability": [check],
+        "warnings": [] if reliable else ["unreliable: black box: 3 of 20 images; ..."],
+    }  # fmt: skip
+    flags = {"source": "digits:test", "target": "nets/a", "eps": eps, "norm": "linf",
+             "attack": "autoattack", **flags}  # fmt: skip
+    records = [{"index": i, "attacks": {}} for i in range(20)]
+    return write_run(root / f"at {eps}".replace("/", "_"), "evaluate", flags, records,
+                     summary)  # fmt: skip
+
+
+def test_a_sweep_gives_a_curve_and_its_own_folder_is_no_run(tmp_path):
+    write_run(tmp_path, "evaluate-sweep", {}, [])
+    sweep_run(tmp_path, "8/255", 0.25, reliable=False)
+    sweep_run(tmp_path, "2/255", 0.5)
+    read = _report_rows.read_runs([str(tmp_path)])
+    assert sorted(run.name for run in read) == ["at 2_255", "at 8_255"]
+    png, line = _report_curves.curves(read)
+    assert png.startswith(b"\x89PNG") and "against eps" in line
+    # Another source is another line, and a line needs two points.
+    other = sweep_run(tmp_path / "x", "8/255", 0.2, source="digits:train")
+    read += _report_rows.read_runs([str(other)])
+    assert [len(c.points) for c in _report_curves.lines(read)] == [3]
+    assert _report_curves.curves(read[:1])[0] is None
+
+
+def test_a_failed_check_marks_the_number(tmp_path):
+    sweep_run(tmp_path, "8/255", 0.25, reliable=False)
+    (told,), columns = table(_report_rows.read_runs([str(tmp_path)]))
+    assert told["robust % (worst case)"] == "25.0 (0.0 to 90.0) UNRELIABLE"
+    assert told["after apgd-ce %"] == "75.0" and "after square %" in columns
+    assert told["warnings"] == "unreliable: black box"
+    section = _report_checks.checks_section(_report_rows.read_runs([str(tmp_path)]))
+    assert "**Unreliable**: black box failed" in section
+    for word in ("FAILED", "3 of 20 images", "at most 1 %", "attack adaptively"):
+        assert word in section
+
+
+def test_a_passed_check_needs_no_advice(tmp_path):
+    sweep_run(tmp_path, "8/255", 0.25)
+    (told,), _ = table(_report_rows.read_runs([str(tmp_path)]))
+    assert "UNRELIABLE" not in told["robust % (worst case)"]
+    section = _report_checks.checks_section(_report_rows.read_runs([str(tmp_path)]))
+    assert "No check failed" in section and "attack adaptively" not in section

@@ -1,0 +1,158 @@
+"""A model on a data set under attack, and whether the number can be trusted."""
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from mspd_jax.attacks import Staged, plan_attacks
+from mspd_jax.data import Source
+from mspd_jax.errors import InputError
+from mspd_jax.evaluate._accuracy import accuracies
+from mspd_jax.evaluate._check import Check, reliable, told
+from mspd_jax.evaluate._check_attack import check_attack
+from mspd_jax.evaluate._check_model import check_model
+from mspd_jax.evaluate._check_results import check_results
+from mspd_jax.evaluate._journal import Journal, journal_records, memory_journal
+from mspd_jax.evaluate._stages import Threat, run_stages
+
+
+class Assessment(NamedTuple):
+    """What came of an evaluation.
+
+    records: one per image, ordered by index. summary: the totals, worst case first,
+    with `reliable` (None if nothing was checked) and `warnings`. checks: each
+    reliability check with what it measured. unreadable: images left out, and why.
+    """
+
+    records: list[dict]
+    summary: dict
+    checks: list[Check]
+    unreadable: list[str]
+
+
+def assess(
+    key: jax.Array,
+    predict: Callable,
+    source: Source,
+    *,
+    attack: str,
+    eps: float,
+    norm: str = "linf",
+    batch_size: int = 64,
+    surrogate: Callable | None = None,
+    each_alone: bool = False,
+    eight_bit: bool = False,
+    given: Source | None = None,
+    check_images: int = 32,
+    clean_gate: float = 0.5,
+    checks: list[Check] | None = None,
+    journal: Journal | None = None,
+    keep: Callable | None = None,
+    progress: bool = False,
+) -> Assessment:
+    """Clean and robust accuracy of `predict` on a source, and checks of the number.
+
+    predict: any function [H, W, C] in [0, 1] -> logits [K]. attack: names as in
+    `attacks.plan_attacks`, for example "autoattack"; `surrogate` is needed for those
+    that start with `transfer:`. given: images attacked elsewhere, judged first, under
+    the name "given". eps: radius in pixels. batch_size: per device. eight_bit: judge
+    what an 8-bit file keeps of an attacked image.
+    check_images: how many images the reliability checks look at, 0 for no checks.
+    clean_gate: the clean accuracy that the model is known to reach, at the least.
+    checks: results of `examine`, if it was run before. journal: where the outcomes are
+    kept, so that a killed evaluation goes on. Everything else as in `run_stages`.
+
+    A model has survived the attacks that were run, and no others.
+    """
+    start = time.perf_counter()
+    plan = plan_attacks(
+        attack, eps=eps, norm=norm, num_classes=num_classes(predict, source),
+        surrogate=surrogate,
+    )  # fmt: skip
+    if given is not None:
+        plan = {"given": Staged((), True, False, given), **plan}
+    journal = memory_journal() if journal is None else journal
+    unreadable = run_stages(
+        key, predict, source, plan, journal, threat=Threat(eps, norm, eight_bit),
+        keep=keep, batch_size=batch_size, each_alone=each_alone, progress=progress,
+    )  # fmt: skip
+    seconds = time.perf_counter() - start
+    records = journal_records(journal, plan)
+    if checks is None:
+        checks = examine(
+            key, predict, source, eps=eps, norm=norm, images=check_images,
+            clean_gate=clean_gate,
+        )  # fmt: skip
+    if checks:
+        checks = [*checks, *check_results(records)]
+    summary = accuracies(records, list(plan), each_alone=each_alone)
+    summary = {
+        "images": len(records), "seconds": round(seconds, 3), **summary,
+        "reliable": reliable(checks) if checks else None,
+        "reliability": [check._asdict() for check in checks],
+        "warnings": summary["warnings"] + told(checks),
+    }  # fmt: skip
+    return Assessment(records, summary, checks, unreadable)
+
+
+def examine(
+    key: jax.Array,
+    predict: Callable,
+    source: Source,
+    *,
+    eps: float | None,
+    norm: str,
+    images: int = 32,
+    clean_gate: float = 0.5,
+) -> list[Check]:
+    """The checks of a model, and of attacks on it, on the first readable images.
+
+    eps=None leaves out the attacks.
+    """
+    if not images:
+        return []
+    batch = _first(source, images)
+    checks = check_model(key, predict, *batch, clean_gate=clean_gate)
+    if eps:
+        checks += check_attack(key, predict, *batch, eps=eps, norm=norm)
+    return checks
+
+
+def num_classes(predict: Callable, source: Source) -> int:
+    """How many logits `predict` gives; InputError if it gives anything else."""
+    image = _first(source, 1)[0][0]
+    logits = jax.eval_shape(predict, image)
+    if getattr(logits, "ndim", None) != 1:
+        shape = getattr(logits, "shape", type(logits).__name__)
+        raise InputError(
+            f"a model maps one image [H, W, C] to logits [K]; for an image of shape "
+            f"{image.shape} it gave {shape}; wrap a model of batches in "
+            "models.from_batched"
+        )
+    if source.max_label >= logits.shape[0]:
+        raise InputError(
+            f"source {source.spec!r} has labels up to {source.max_label}, the model "
+            f"gives {logits.shape[0]} logits"
+        )
+    return logits.shape[0]
+
+
+def _first(source: Source, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Up to `count` readable images and their labels; at least one."""
+    records = []
+    for position in range(len(source.indices)):
+        try:
+            records.append(source.read(position))
+        except InputError:
+            continue
+        if len(records) == count:
+            break
+    if not records:
+        raise InputError(f"source {source.spec!r} holds no readable image")
+    return (
+        np.stack([r.image for r in records]),
+        np.asarray([r.label for r in records], np.int32),
+    )
