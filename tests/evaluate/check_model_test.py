@@ -24,6 +24,7 @@ EXACTLY = {
     "probabilities": {"logits"},
     "detached": {"gradients"},
     "detached_main": {DERIVATIVE},
+    "detached_below": {DERIVATIVE},
     "concealing": {DERIVATIVE, COHERENCE},
     "straight_rounding": {DERIVATIVE},
     "overflowing": {"gradients"},
@@ -107,6 +108,10 @@ class FaultTest(parameterized.TestCase):
     def test_batch_norm_in_training_mode(self):
         checks = checked(faulty_models.training_mode(digit_models.network()))
         self.assertEqual(failed(checks), {"batch mates"})
+
+    def test_ratio_alone_would_not_see_a_gradient_of_half_the_image(self):
+        told = measured(faulty("detached_below"), DERIVATIVE)
+        self.assertStartsWith(told, "finite difference / autodiff 1 along")
 
     def test_measured_says_which_kind_of_randomness(self):
         for name, words in (

@@ -33,6 +33,12 @@ def detached_main(predict, image):
     return predict(lax.stop_gradient(image)) + small
 
 
+def detached_below(predict, image):
+    """Right along its own gradient, which sees the upper rows alone."""
+    upper = image[:3]
+    return predict(jnp.concatenate([upper, lax.stop_gradient(image[3:])]))
+
+
 def concealing(predict, image):
     """arXiv 2205.10617."""
     return predict(image + 1e-8 * jnp.sin(1e20 * image))
