@@ -4,6 +4,7 @@ Every attack is called `(key, predict, image, label, *, eps, norm, ...)` and ret
 `Proposal`; `mspd_jax.evaluate.judge` decides whether it is one.
 """
 
+from mspd_jax.attacks._apgd import apgd, apgd_targeted
 from mspd_jax.attacks._attempts import best_attempt
 from mspd_jax.attacks._ball import (
     ascend,
@@ -16,7 +17,14 @@ from mspd_jax.attacks._bim import bim
 from mspd_jax.attacks._checks import NORMS, check_norm
 from mspd_jax.attacks._ffgsm import ffgsm
 from mspd_jax.attacks._fgsm import fgsm
-from mspd_jax.attacks._losses import cross_entropy, fooled, margin, objective
+from mspd_jax.attacks._losses import (
+    cross_entropy,
+    dlr,
+    dlr_targeted,
+    fooled,
+    margin,
+    objective,
+)
 from mspd_jax.attacks._mim import mim
 from mspd_jax.attacks._pgd import pgd
 from mspd_jax.attacks._proposal import Proposal
@@ -30,6 +38,8 @@ __all__ = [
     "Attack",
     "NORMS",
     "Proposal",
+    "apgd",
+    "apgd_targeted",
     "ascend",
     "ascent_direction",
     "ball_noise",
@@ -37,6 +47,8 @@ __all__ = [
     "bim",
     "check_norm",
     "cross_entropy",
+    "dlr",
+    "dlr_targeted",
     "ffgsm",
     "fgsm",
     "fooled",

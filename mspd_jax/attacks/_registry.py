@@ -11,9 +11,11 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from mspd_jax.attacks._apgd import apgd, apgd_targeted
 from mspd_jax.attacks._bim import bim
 from mspd_jax.attacks._ffgsm import ffgsm
 from mspd_jax.attacks._fgsm import fgsm
+from mspd_jax.attacks._losses import dlr
 from mspd_jax.attacks._mim import mim
 from mspd_jax.attacks._pgd import pgd
 from mspd_jax.attacks._spsa import spsa
@@ -39,6 +41,9 @@ class Attack(NamedTuple):
 
 
 ATTACKS = {
+    "apgd-ce": Attack(apgd, _ALL),
+    "apgd-dlr": Attack(apgd, _ALL, {"loss": dlr}),
+    "apgd-t": Attack(apgd_targeted, _ALL),
     "bim": Attack(bim, _BOX),
     "di-mim": Attack(mim, _BOX, {"diversity": 0.5}),
     "ffgsm": Attack(ffgsm, _BOX),

@@ -1,0 +1,199 @@
+"""Auto-PGD (Croce and Hein 2020, arXiv 2003.01690; in l1: 2021, arXiv 2103.01208)."""
+
+from typing import NamedTuple
+
+import chex
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from mspd_jax.attacks import _ball
+from mspd_jax.attacks._apgd_plan import make_plan
+from mspd_jax.attacks._apgd_steps import Best, border_noise, make_rules
+from mspd_jax.attacks._attempts import best_attempt
+from mspd_jax.attacks._boundary import wrong_classes
+from mspd_jax.attacks._checks import check_count, check_norm
+from mspd_jax.attacks._losses import cross_entropy, dlr_targeted, fooled, objective
+from mspd_jax.attacks._proposal import Proposal
+
+
+def apgd(
+    key,
+    predict,
+    image,
+    label,
+    *,
+    eps,
+    norm="linf",
+    steps=100,
+    restarts=1,
+    first=0,
+    shrinking=None,
+    target=None,
+    loss=cross_entropy,
+) -> Proposal:
+    """Ascent with inertia that sets its own step size and goes back to its best point.
+
+        x_0     = P(image + noise at the border of the ball)
+        y       = P(x_t + step_size direction(grad loss(predict(x_t), label)))
+        x_{t+1} = P(x_t + 3/4 (y - x_t) + 1/4 (x_t - x_{t-1})),   x_1 = y
+
+    from step_size = 2 eps. At checkpoints (22, 41, 57, 70, 80, 87, 93, 99 of 100) it is
+    halved, and the search goes on from the point with most loss, if the loss rose in at
+    most 3/4 of the steps since the last checkpoint, or if the last one did not halve
+    and nothing better was found since.
+
+    In l1 there is no inertia; a step of length eps changes a share of the pixels, those
+    with the largest gradients alike. The share is 2/3 of that which the best point has
+    changed; where this fell by 5 % since the last checkpoint, the search goes on from
+    the best point with steps of eps, otherwise they shrink by 2/3, to eps / 10 at
+    least. `shrinking` (None: in l1) spends 30 % of the steps in the ball of 3 eps, then
+    30 % in that of 2 eps; each begins at the projection of the best point before.
+
+    Kept of a run: the last misclassified point, or the point with most loss if there is
+    none. Runs are ranked by success first, then by loss.
+
+    key: one PRNG key; restart r draws from fold_in(key, r), so more restarts extend
+    fewer; they are numbered from `first`, traced. predict: [H, W, C] -> [K]. image:
+    [H, W, C] in [0, 1]; label: int []. eps: in pixels, traced. steps, restarts,
+    shrinking: static; shrinking in l1 only. target: int [], traced: lower the loss of
+    that class instead of raising the label's. loss: static, (logits, label) -> [].
+
+    Returns a Proposal; costs restarts * (steps + 1) gradients and no other prediction;
+    two more gradients per restart if shrinking. Trip counts are static, hence
+    reverse-mode differentiable, but nothing flows through the signs of linf and l1.
+
+    Deviation: the loss of the first step is compared with that of the start, as in the
+    paper; the authors' code compares it with zero. Shrinking starts at the projection
+    of image + noise; the code takes this point for a change and adds image again.
+    """
+    check_count("restarts", restarts)
+
+    def value(x):
+        logits = predict(x)
+        success = fooled(logits, label, target=target)
+        return objective(logits, label, target=target, loss=loss), success
+
+    climb = _climber(image, label, eps=eps, norm=norm, steps=steps, shrinking=shrinking)
+
+    def restart(number):
+        return climb(jax.random.fold_in(key, number), value)
+
+    return best_attempt(restart, image, attempts=restarts, first=first)
+
+
+def apgd_targeted(
+    key,
+    predict,
+    image,
+    label,
+    *,
+    eps,
+    norm="linf",
+    steps=100,
+    targets=9,
+    restarts=1,
+    attempts=None,
+    first=0,
+    shrinking=None,
+) -> Proposal:
+    """Auto-PGD towards one wrong class after the other, on the targeted DLR: APGD-T.
+
+    Attempt i, which draws from fold_in(key, i), raises `dlr_targeted` for the wrong
+    class of rank i % min(targets, K - 1) by the clean logits, highest first. Any wrong
+    class is a success. The attempts are ranked as the restarts of `apgd` are; all else
+    is as there.
+
+    targets: static, how many classes; restarts: static, how many rounds; attempts:
+    static, how many to run now, None for all of restarts * min(targets, K - 1); first:
+    the number of the first, traced. Costs one prediction and, for each attempt,
+    steps + 1 gradients (steps + 3 if shrinking).
+    """
+    check_count("targets", targets)
+    check_count("restarts", restarts)
+    climb = _climber(image, label, eps=eps, norm=norm, steps=steps, shrinking=shrinking)
+    clean = predict(image)
+    targets = min(targets, clean.shape[0] - 1)
+    if attempts is None:
+        attempts = restarts * targets
+    ranked = wrong_classes(clean, label, count=targets)
+
+    def attempt(number):
+        here = jnp.arange(targets) == number % targets
+        target = jnp.sum(jnp.where(here, ranked, 0))
+
+        def value(x):
+            logits = predict(x)
+            return dlr_targeted(logits, label, target), fooled(logits, label)
+
+        return climb(jax.random.fold_in(key, number), value)
+
+    return best_attempt(attempt, image, attempts=attempts, first=first)
+
+
+class _State(NamedTuple):
+    """x, before: this point and the last; best: of this stage; control: of the rules;
+    kept: the last misclassified point of this stage as (x, loss, whether any)."""
+
+    x: jax.Array
+    before: jax.Array
+    best: Best
+    kept: tuple
+    control: tuple
+
+
+def _climber(image, label, *, eps, norm, steps, shrinking):
+    """One run: (key, value) -> (x, loss, success), with value: x -> (loss, success)."""
+    chex.assert_rank([image, label], [3, 0])
+    check_norm(norm)
+    check_count("steps", steps)
+    if shrinking and norm != "l1":
+        raise ValueError(f"shrinking is for norm l1 only; got norm {norm!r}")
+    shrinking = norm == "l1" if shrinking is None else shrinking
+    plan = make_plan(steps, norm=norm, shrinking=shrinking)
+    rules = make_rules(norm, shrinking=shrinking)
+
+    def step(state, value, row):
+        # Evaluate, judge, move: so one gradient stands in the program, that of the
+        # start included. The last move is for nothing.
+        radius = row.scale * eps
+        (loss, success), gradient = jax.value_and_grad(value, has_aux=True)(state.x)
+        success &= ~jnp.isnan(loss)
+        better = row.begin | (loss > state.best.loss)
+        floor = jnp.where(jnp.isnan(loss), -jnp.inf, loss)
+        best = _pick(better, Best(state.x, gradient, floor), state.best)
+        kept = _pick(row.begin | success, (state.x, loss, success), state.kept)
+
+        fresh = rules.begin(state.x, loss, image, eps=radius)
+        control, back = rules.check(
+            _pick(row.begin, fresh, state.control), loss, best, image, row, eps=radius
+        )
+        here = Best(state.x, gradient, loss)
+        x, gradient, _ = _pick(back, best, here)
+        ahead = rules.move(
+            control, x, state.before, gradient, image, eps=radius, inertia=row.inertia
+        )
+        ahead = jnp.where(row.leave, best.x, ahead)
+        ahead = _ball.project(ahead, image, eps=row.next_scale * eps, norm=norm)
+        return _State(ahead, x, best, kept, control)
+
+    def climb(key, value):
+        x = border_noise(key, image, eps=float(plan.scale[0]) * eps, norm=norm)
+        zero = jnp.zeros_like(image, shape=())
+        state = _State(
+            x,
+            x,
+            Best(x, jnp.zeros_like(x), zero),
+            (x, zero, jnp.array(False)),
+            rules.begin(x, zero, image, eps=eps),
+        )
+        state, _ = lax.scan(lambda s, row: (step(s, value, row), None), state, plan)
+        wrong, wrong_loss, success = state.kept
+        x = jnp.where(success, wrong, state.best.x)
+        return x, jnp.where(success, wrong_loss, state.best.loss), success
+
+    return climb
+
+
+def _pick(flag, new, old):
+    return jax.tree.map(lambda new, old: jnp.where(flag, new, old), new, old)

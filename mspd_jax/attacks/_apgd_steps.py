@@ -1,0 +1,183 @@
+"""How Auto-PGD steps, and what it changes at a checkpoint: two sets of rules.
+
+In linf and l2 (Croce and Hein 2020, arXiv 2003.01690) steps follow the steepest
+direction with some inertia, and the step size is halved where it proves too large. In
+l1 (Croce and Hein 2021, arXiv 2103.01208) a step changes the few pixels with the
+largest gradients; how many follows from how many the best point has changed.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import lax
+
+from mspd_jax.attacks import _ball
+
+_ENOUGH_RISES = 0.75
+_SPARSITY = 0.2
+_FEWER = 1.5  # the next steps change so many times fewer pixels than the best point
+_SHRINK, _SMALLEST = 1.5, 0.1
+_SPARSER = 0.95
+
+
+class Best(NamedTuple):
+    """The point with most loss so far: x, gradient [H, W, C]; loss []."""
+
+    x: jax.Array
+    gradient: jax.Array
+    loss: jax.Array
+
+
+class Rules(NamedTuple):
+    """What differs between norms; `control` is what a rule remembers.
+
+    begin: (x, loss, image, *, eps) -> control. check: (control, loss, best, image, row,
+    *, eps) -> (control, whether to go back to the best point); row: of the `Plan`.
+    move: (control, x, before, gradient, image, *, eps, inertia) -> where to go next,
+    before the projection.
+    """
+
+    begin: Callable
+    check: Callable
+    move: Callable
+
+
+class Steep(NamedTuple):
+    """previous: loss of the last point; rises: how often it rose since the checkpoint;
+    halved, best_loss: whether the last checkpoint halved, and the most loss then."""
+
+    step_size: jax.Array
+    previous: jax.Array
+    rises: jax.Array
+    halved: jax.Array
+    best_loss: jax.Array
+
+
+class Sparse(NamedTuple):
+    """share: of the pixels, to change in a step; support: how many pixels the best
+    point had changed at the last checkpoint."""
+
+    step_size: jax.Array
+    share: jax.Array
+    support: jax.Array
+
+
+def make_rules(norm: str, *, shrinking: bool) -> Rules:
+    """The rules of a norm. shrinking: whether the search began in a wider ball."""
+    if norm == "l1":
+        return _sparse_rules(shrinking)
+    return _steep_rules(norm)
+
+
+def border_noise(key, image, *, eps, norm) -> jax.Array:
+    """A start at the border of the ball, clipped to the box; [H, W, C].
+
+    linf:  image + eps u / |u|_inf, u uniform      l2:  image + eps n / |n|_2
+    l1:    the projection of image + n             n standard normal
+    """
+    if norm == "l1":
+        x = image + jax.random.normal(key, image.shape)
+    elif norm == "linf":
+        noise = jax.random.uniform(key, image.shape, minval=-1.0, maxval=1.0)
+        x = image + eps * noise / jnp.maximum(jnp.max(jnp.abs(noise)), 1e-12)
+    else:
+        noise = jax.random.normal(key, image.shape)
+        x = image + eps * noise / optax.safe_norm(noise, 1e-12)
+    return _ball.project(x, image, eps=eps, norm=norm)
+
+
+def _steep_rules(norm):
+    def begin(x, loss, image, *, eps):
+        del x
+        zero = jnp.zeros_like(image, shape=())
+        return Steep(2.0 * eps + zero, loss, zero, jnp.array(True), loss)
+
+    def check(control, loss, best, image, row, *, eps):
+        del image, eps
+        rises = control.rises + jnp.where(loss > control.previous, 1.0, 0.0)
+        slow = rises <= _ENOUGH_RISES * row.period
+        stuck = ~control.halved & (control.best_loss >= best.loss)
+        halve = slow | stuck
+        back = row.check & halve
+        control = Steep(
+            jnp.where(back, 0.5 * control.step_size, control.step_size),
+            # Of the point just seen, also where the search goes back to the best one
+            # (the authors' code; the paper's text leaves it open).
+            loss,
+            jnp.where(row.check, 0.0, rises),
+            jnp.where(row.check, halve, control.halved),
+            jnp.where(row.check, best.loss, control.best_loss),
+        )
+        return control, back
+
+    def move(control, x, before, gradient, image, *, eps, inertia):
+        ahead = _ball.ascend(
+            x, gradient, image, eps=eps, step_size=control.step_size, norm=norm
+        )
+        return x + (1.0 - inertia) * (ahead - x) + inertia * (x - before)
+
+    return Rules(begin, check, move)
+
+
+def _sparse_rules(shrinking):
+    def begin(x, loss, image, *, eps):
+        del loss
+        size = jnp.full_like(image, image.size, shape=())
+        support = _support(x, image) if shrinking else size
+        share = support / size / _FEWER if shrinking else _SPARSITY + 0.0 * size
+        return Sparse(eps + 0.0 * size, share, support)
+
+    def check(control, loss, best, image, row, *, eps):
+        del loss
+        support = _support(best.x, image)
+        sparser = support < _SPARSER * control.support
+        smaller = jnp.maximum(control.step_size / _SHRINK, _SMALLEST * eps)
+        new = Sparse(
+            jnp.where(sparser, eps, smaller), support / image.size / _FEWER, support
+        )
+        control = jax.tree.map(
+            lambda new, old: jnp.where(row.check, new, old), new, control
+        )
+        return control, row.check & sparser
+
+    def move(control, x, before, gradient, image, *, eps, inertia):
+        del before, eps, inertia
+        count = jnp.ceil(control.share * image.size)
+        return x + control.step_size * sparse_direction(gradient, count)
+
+    return Rules(begin, check, move)
+
+
+def sparse_direction(gradient, count) -> jax.Array:
+    """Equal steps along the `count` largest entries of the gradient, of l1 norm 1.
+
+        s_i = sign(g_i) / m for the m entries with |g_i| >= the count-th largest |g|
+
+    More entries than `count` where there are ties, fewer where the others are zero, one
+    at least. A zero gradient gives a zero step; NaN entries count as zero. gradient:
+    [H, W, C]; count: [], traced. Returns [H, W, C], constant for differentiation.
+    """
+    gradient = lax.stop_gradient(jnp.nan_to_num(gradient))
+    # Floats that are not negative are ordered as their bits are, read as an integer.
+    # So the threshold is found exactly, bit by bit from the highest, without a sort
+    # (slow under `vmap`): a bit is set where that leaves enough entries.
+    size = jnp.abs(gradient).astype(jnp.float32)
+    bits = lax.bitcast_convert_type(size, jnp.int32)
+    count = jnp.maximum(jnp.asarray(count, jnp.int32), 1)
+
+    def raise_threshold(place, threshold):
+        trial = threshold | lax.shift_left(jnp.int32(1), jnp.int32(30 - place))
+        enough = jnp.sum(bits >= trial) >= count
+        return jnp.where(enough, trial, threshold)
+
+    threshold = lax.fori_loop(0, 31, raise_threshold, jnp.int32(0))
+    signs = jnp.where(bits >= threshold, jnp.sign(gradient), 0.0)
+    return signs / jnp.maximum(jnp.sum(jnp.abs(signs)), 1.0)
+
+
+def _support(x, image):
+    """How many pixels differ, as a number of the image's type."""
+    return jnp.sum(x != image, dtype=image.dtype)
