@@ -15,6 +15,9 @@ from mspd_jax.attacks._ball import (
 )
 from mspd_jax.attacks._bim import bim
 from mspd_jax.attacks._checks import NORMS, check_norm
+from mspd_jax.attacks._cw import cw
+from mspd_jax.attacks._deepfool import deepfool
+from mspd_jax.attacks._fab import fab, fab_targeted
 from mspd_jax.attacks._ffgsm import ffgsm
 from mspd_jax.attacks._fgsm import fgsm
 from mspd_jax.attacks._losses import (
@@ -47,8 +50,12 @@ __all__ = [
     "bim",
     "check_norm",
     "cross_entropy",
+    "cw",
+    "deepfool",
     "dlr",
     "dlr_targeted",
+    "fab",
+    "fab_targeted",
     "ffgsm",
     "fgsm",
     "fooled",

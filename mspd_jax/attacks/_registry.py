@@ -13,6 +13,9 @@ from typing import NamedTuple
 
 from mspd_jax.attacks._apgd import apgd, apgd_targeted
 from mspd_jax.attacks._bim import bim
+from mspd_jax.attacks._cw import cw
+from mspd_jax.attacks._deepfool import deepfool
+from mspd_jax.attacks._fab import fab, fab_targeted
 from mspd_jax.attacks._ffgsm import ffgsm
 from mspd_jax.attacks._fgsm import fgsm
 from mspd_jax.attacks._losses import dlr
@@ -45,7 +48,11 @@ ATTACKS = {
     "apgd-dlr": Attack(apgd, _ALL, {"loss": dlr}),
     "apgd-t": Attack(apgd_targeted, _ALL),
     "bim": Attack(bim, _BOX),
+    "cw": Attack(cw, _BOX),
+    "deepfool": Attack(deepfool, _BOX),
     "di-mim": Attack(mim, _BOX, {"diversity": 0.5}),
+    "fab": Attack(fab, _ALL),
+    "fab-t": Attack(fab_targeted, _ALL),
     "ffgsm": Attack(ffgsm, _BOX),
     "fgsm": Attack(fgsm, _BOX),
     "mim": Attack(mim, _BOX),
