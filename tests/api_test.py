@@ -19,7 +19,8 @@ NAMES = [str(path.relative_to(ROOT)) for path in FILES]
 
 # Imports run downward only, and rooms of one level do not know each other, except for
 # what SIDEWAYS names (one way only, so that nothing runs in a circle): protection is
-# built from the steps of attacks; training ends with an evaluation run by the driver.
+# built from the steps of attacks; an evaluation in stages is run by the driver, and
+# training ends with one.
 LEVEL = {
     "errors": 0,
     "models": 1,
@@ -34,7 +35,12 @@ LEVEL = {
     "drive": 3,
     "launch": 4,
 }
-SIDEWAYS = {("preempt", "attacks"), ("train", "drive"), ("train", "evaluate")}
+SIDEWAYS = {
+    ("preempt", "attacks"),
+    ("evaluate", "drive"),
+    ("train", "drive"),
+    ("train", "evaluate"),
+}
 # Order of the arguments that every per-example method shares.
 SHARED = ("key", "predict", "image", "label")
 # Where the user must choose: no default. None, "not at all", is one where no model is.

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from mspd_jax.attacks import Staged, plan_attacks
+from mspd_jax.attacks import SUITES, Staged, eot, plan_attacks
 from mspd_jax.data import Source
 from mspd_jax.errors import InputError
 from mspd_jax.evaluate._accuracy import accuracies
@@ -75,6 +75,7 @@ def assess(
     if given is not None:
         plan = {"given": Staged((), True, False, given), **plan}
     journal = memory_journal() if journal is None else journal
+    fresh = not journal.last  # else the time of this start is not that of the whole
     unreadable = run_stages(
         key, predict, source, plan, journal, threat=Threat(eps, norm, eight_bit),
         keep=keep, batch_size=batch_size, each_alone=each_alone, progress=progress,
@@ -82,15 +83,19 @@ def assess(
     seconds = time.perf_counter() - start
     records = journal_records(journal, plan)
     if checks is None:
+        averaged = SUITES["autoattack-rand"](norm).draws if "-rand" in attack else 1
+        looked_at = eot(predict, draws=averaged) if averaged > 1 else predict
         checks = examine(
-            key, predict, source, eps=eps, norm=norm, images=check_images,
+            key, looked_at, source, eps=eps, norm=norm, images=check_images,
             clean_gate=clean_gate,
         )  # fmt: skip
     if checks:
         checks = [*checks, *check_results(records)]
     summary = accuracies(records, list(plan), each_alone=each_alone)
     summary = {
-        "images": len(records), "seconds": round(seconds, 3), **summary,
+        "images": len(records), "seconds": round(seconds, 3),
+        "images_per_second": round(len(records) / seconds, 3) if fresh else None,
+        **summary,
         "reliable": reliable(checks) if checks else None,
         "reliability": [check._asdict() for check in checks],
         "warnings": summary["warnings"] + told(checks),
