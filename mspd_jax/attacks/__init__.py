@@ -14,9 +14,12 @@ from mspd_jax.attacks._ball import (
     random_start,
 )
 from mspd_jax.attacks._bim import bim
+from mspd_jax.attacks._bpda import bpda, straight_through
 from mspd_jax.attacks._checks import NORMS, check_norm
+from mspd_jax.attacks._compose import average_draws, transfer, worst_case
 from mspd_jax.attacks._cw import cw
 from mspd_jax.attacks._deepfool import deepfool
+from mspd_jax.attacks._eot import draws_of, eot, is_random, reseed
 from mspd_jax.attacks._fab import fab, fab_targeted
 from mspd_jax.attacks._ffgsm import ffgsm
 from mspd_jax.attacks._fgsm import fgsm
@@ -30,44 +33,59 @@ from mspd_jax.attacks._losses import (
 )
 from mspd_jax.attacks._mim import mim
 from mspd_jax.attacks._pgd import pgd
+from mspd_jax.attacks._plan import Staged, plan_attacks
 from mspd_jax.attacks._proposal import Proposal
-from mspd_jax.attacks._registry import ATTACKS, Attack, parse_attack
+from mspd_jax.attacks._registry import ATTACKS, Attack, known_attacks, parse_attack
 from mspd_jax.attacks._resolve import resolve_attack, resolve_attacks
 from mspd_jax.attacks._spsa import spsa
 from mspd_jax.attacks._square import square
+from mspd_jax.attacks._suites import SUITES
 
 __all__ = [
     "ATTACKS",
     "Attack",
     "NORMS",
     "Proposal",
+    "SUITES",
+    "Staged",
     "apgd",
     "apgd_targeted",
     "ascend",
     "ascent_direction",
+    "average_draws",
     "ball_noise",
     "best_attempt",
     "bim",
+    "bpda",
     "check_norm",
     "cross_entropy",
     "cw",
     "deepfool",
     "dlr",
     "dlr_targeted",
+    "draws_of",
+    "eot",
     "fab",
     "fab_targeted",
     "ffgsm",
     "fgsm",
     "fooled",
+    "is_random",
+    "known_attacks",
     "margin",
     "mim",
     "objective",
     "parse_attack",
     "pgd",
+    "plan_attacks",
     "project",
     "random_start",
+    "reseed",
     "resolve_attack",
     "resolve_attacks",
     "spsa",
     "square",
+    "straight_through",
+    "transfer",
+    "worst_case",
 ]

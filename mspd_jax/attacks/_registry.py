@@ -23,6 +23,7 @@ from mspd_jax.attacks._mim import mim
 from mspd_jax.attacks._pgd import pgd
 from mspd_jax.attacks._spsa import spsa
 from mspd_jax.attacks._square import square
+from mspd_jax.attacks._suites import SUITES
 from mspd_jax.errors import InputError
 
 _BOX = ("linf", "l2")  # norms in which a step of steepest ascent is worth taking
@@ -67,6 +68,11 @@ ATTACKS = {
 }
 
 
+def known_attacks() -> str:
+    """All names that a list of attacks may hold, for messages and help texts."""
+    return ", ".join([*SUITES, *sorted(ATTACKS)])
+
+
 def parse_attack(name: str) -> tuple[Attack, dict]:
     """`pgd-20x5` as its entry of `ATTACKS` and all options: the name's and the counts.
 
@@ -78,7 +84,7 @@ def parse_attack(name: str) -> tuple[Attack, dict]:
     ).groups()
     if stem not in ATTACKS:
         raise InputError(
-            f"unknown attack {name!r}: choose from {', '.join(sorted(ATTACKS))}, with "
+            f"unknown attack {name!r}: choose from {known_attacks()}, with "
             "steps and restarts as in pgd-20 or pgd-20x5, or none"
         )
     attack = ATTACKS[stem]
