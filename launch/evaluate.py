@@ -19,7 +19,7 @@ from mspd_jax.errors import InputError
 FLAGS = flags.FLAGS
 _flags.define(
     "source", "data_dir", "limit", "target", "surrogate", "norm", "eps", "seed",
-    "batch_size", "out", required=("source", "out"), batch_size=64,
+    "batch_size", "out", required=("source", "out"),
 )  # fmt: skip
 flags.DEFINE_list(
     "targets", None, "several models to judge, separated by commas, in one run"
