@@ -19,12 +19,12 @@ IMAGES = 12
 EPS = {"linf": 0.12, "l2": 0.6, "l1": 2.0}
 DAMAGE = 0.75
 OPTIONS = {
-    "deepfool": {"steps": 8},
-    "fab": {"steps": 6, "restarts": 2},
-    "fab-t": {"steps": 6},
     "apgd-ce": {"steps": 8, "restarts": 2},
     "apgd-dlr": {"steps": 8},
     "apgd-t": {"steps": 8},
+    "deepfool": {"steps": 8},
+    "fab": {"steps": 6, "restarts": 2},
+    "fab-t": {"steps": 6},
     "pgd": {"restarts": 2},
     "si-mim": {"steps": 4},
     "si-ni-mim": {"steps": 4},
