@@ -9,7 +9,7 @@ from jax import lax
 
 from mspd_jax.attacks import _ball
 from mspd_jax.attacks._apgd_plan import make_plan
-from mspd_jax.attacks._apgd_steps import Best, border_noise, make_rules
+from mspd_jax.attacks._apgd_steps import Best, border_noise, dark_start, make_rules
 from mspd_jax.attacks._attempts import best_attempt
 from mspd_jax.attacks._boundary import wrong_classes
 from mspd_jax.attacks._checks import check_count, check_norm
@@ -65,7 +65,7 @@ def apgd(
 
     Deviation: the loss of the first step is compared with that of the start, as in the
     paper; the authors' code compares it with zero. Shrinking starts at the projection
-    of image + noise; the code takes this point for a change and adds image again.
+    of image + noise; the code starts as in `apgd_targeted`, which is weaker here.
     """
     check_count("restarts", restarts)
 
@@ -74,7 +74,9 @@ def apgd(
         success = fooled(logits, label, target=target)
         return objective(logits, label, target=target, loss=loss), success
 
-    climb = _climber(image, label, eps=eps, norm=norm, steps=steps, shrinking=shrinking)
+    shrinking = norm == "l1" if shrinking is None else shrinking
+    options = {"norm": norm, "steps": steps, "shrinking": shrinking}
+    climb = _climber(image, label, eps=eps, start=border_noise, **options)
 
     def restart(number):
         return climb(jax.random.fold_in(key, number), value)
@@ -102,7 +104,10 @@ def apgd_targeted(
     Attempt i, which draws from fold_in(key, i), raises `dlr_targeted` for the wrong
     class of rank i % min(targets, K - 1) by the clean logits, highest first. Any wrong
     class is a success. The attempts are ranked as the restarts of `apgd` are; all else
-    is as there.
+    is as there, but for the start if shrinking: that of the authors' code, which takes
+    image + noise for a change and a change for an image, so that bright pixels start
+    darker (`dark_start`). On an adversarially trained ResNet-20 this fools 1.5 % more
+    of 480 runs than noise does, and on the cross-entropy 2 % less of 576.
 
     targets: static, how many classes; restarts: static, how many rounds; attempts:
     static, how many to run now, None for all of restarts * min(targets, K - 1); first:
@@ -111,7 +116,10 @@ def apgd_targeted(
     """
     check_count("targets", targets)
     check_count("restarts", restarts)
-    climb = _climber(image, label, eps=eps, norm=norm, steps=steps, shrinking=shrinking)
+    shrinking = norm == "l1" if shrinking is None else shrinking
+    start = dark_start if shrinking else border_noise
+    options = {"norm": norm, "steps": steps, "shrinking": shrinking}
+    climb = _climber(image, label, eps=eps, start=start, **options)
     clean = predict(image)
     targets = min(targets, clean.shape[0] - 1)
     if attempts is None:
@@ -142,14 +150,13 @@ class _State(NamedTuple):
     control: tuple
 
 
-def _climber(image, label, *, eps, norm, steps, shrinking):
+def _climber(image, label, *, eps, norm, steps, shrinking, start):
     """One run: (key, value) -> (x, loss, success), with value: x -> (loss, success)."""
     chex.assert_rank([image, label], [3, 0])
     check_norm(norm)
     check_count("steps", steps)
     if shrinking and norm != "l1":
         raise ValueError(f"shrinking is for norm l1 only; got norm {norm!r}")
-    shrinking = norm == "l1" if shrinking is None else shrinking
     plan = make_plan(steps, norm=norm, shrinking=shrinking)
     rules = make_rules(norm, shrinking=shrinking)
 
@@ -178,7 +185,7 @@ def _climber(image, label, *, eps, norm, steps, shrinking):
         return _State(ahead, x, best, kept, control)
 
     def climb(key, value):
-        x = border_noise(key, image, eps=float(plan.scale[0]) * eps, norm=norm)
+        x = start(key, image, eps=float(plan.scale[0]) * eps, norm=norm)
         zero = jnp.zeros_like(image, shape=())
         state = _State(
             x,

@@ -89,6 +89,18 @@ def border_noise(key, image, *, eps, norm) -> jax.Array:
     return _ball.project(x, image, eps=eps, norm=norm)
 
 
+def dark_start(key, image, *, eps, norm) -> jax.Array:
+    """An l1 start whose pixels that were brightest are darker; [H, W, C].
+
+        P(d),   d = P(2 image + n) - image,   n standard normal
+
+    The change d to an image is taken for an image: nearly all black.
+    """
+    noise = jax.random.normal(key, image.shape)
+    change = _ball.project(2.0 * image + noise, image, eps=eps, norm=norm) - image
+    return _ball.project(change, image, eps=eps, norm=norm)
+
+
 def _steep_rules(norm):
     def begin(x, loss, image, *, eps):
         del x

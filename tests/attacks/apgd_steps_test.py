@@ -5,7 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 from absl.testing import parameterized
 
-from mspd_jax.attacks._apgd_steps import border_noise, sparse_direction
+from mspd_jax.attacks._apgd_steps import (
+    border_noise,
+    dark_start,
+    sparse_direction,
+)
 
 SHAPE = (4, 3, 2)
 GRADIENT = np.random.default_rng(0).normal(size=SHAPE).astype(np.float32)
@@ -36,6 +40,26 @@ class BorderNoiseTest(parameterized.TestCase):
         draw = jax.vmap(lambda k: border_noise(k, image, eps=0.1, norm="linf"))
         size = np.sort(np.abs(np.asarray(draw(keys)) - 0.5).reshape(2000, -1), axis=1)
         self.assertAlmostEqual(np.mean(size[:, :-1]) / 0.1, 0.5, delta=0.0081)
+
+
+class DarkStartTest(parameterized.TestCase):
+    def test_darkens_bright_pixels_and_stays_in_the_ball(self):
+        image = jnp.full((8, 8, 1), 0.1).at[2:4, :, 0].set(0.9)
+        keys = jax.random.split(jax.random.key(2), 20)
+        draw = jax.vmap(lambda k: dark_start(k, image, eps=4.0, norm="l1"))
+        change = np.asarray(draw(keys), np.float64) - np.asarray(image, np.float64)
+        length = np.abs(change).sum((1, 2, 3))
+        self.assertLessEqual(length.max(), 4.0 + 1e-6)
+        self.assertGreater(length.min(), 4.0 - 1e-4)
+        # 20 draws: black would be -0.9 for a quarter, and -0.1 for the others.
+        self.assertLess(np.mean(change[:, 2:4]), -0.05)
+        self.assertGreater(np.mean(change[:, 4:]), -0.02)
+        self.assertGreater(np.std(change[:, 0, 0]), 0)
+
+    def test_no_budget_is_the_image(self):
+        image = jnp.array(np.random.default_rng(1).uniform(size=SHAPE), "float32")
+        got = dark_start(jax.random.key(0), image, eps=0.0, norm="l1")
+        np.testing.assert_array_equal(got, image)
 
 
 class SparseDirectionTest(parameterized.TestCase):
