@@ -19,7 +19,7 @@ setup(
     package_data={"mspd_jax": ["data/*.npz", "models/zoo/**/*"]},
     install_requires=(HERE / "requirements.txt").read_text(encoding="utf-8").split(),
     extras_require={
-        "test": ["pytest>=8", "ruff>=0.6"],
+        "test": ["pytest>=8", "pytest-xdist>=3.5", "ruff>=0.6"],
         # Conversion of .pt/.pth/.th files, parity tests, the speed comparison.
         "torch": ["torch>=2.6"],
         "cuda": ["jax[cuda12]"],

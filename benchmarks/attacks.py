@@ -17,6 +17,7 @@ _platform.prepare()  # before JAX starts, as every main does
 
 import functools  # noqa: E402
 import os  # noqa: E402
+import time  # noqa: E402
 from typing import NamedTuple  # noqa: E402
 
 import jax  # noqa: E402
@@ -25,12 +26,12 @@ import numpy as np  # noqa: E402
 from absl import app, flags, logging  # noqa: E402
 
 from benchmarks import _measure  # noqa: E402
-from mspd_jax import attacks, models  # noqa: E402
+from mspd_jax import attacks, drive, models  # noqa: E402
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("images", 128, "images to attack", lower_bound=1)
 flags.DEFINE_integer(
-    "batch", None, "images that ours works on at once (32 on a CPU, else all)"
+    "batch", None, "images per device that ours works on at once (32 on CPUs, else all)"
 )
 flags.DEFINE_string(
     "target", None, "a CIFAR ResNet as --target elsewhere; random weights if none"
@@ -75,7 +76,10 @@ def main(_):
     images = images.astype(np.float32)
     logits = np.asarray(jax.jit(jax.vmap(predict))(images))
     labels = np.argmax(logits, axis=-1).astype(np.int32)
-    print(f"{FLAGS.images} images, {_batch()} at once by ours.\n")
+    count = jax.local_device_count()
+    print(
+        f"{FLAGS.images} images; ours: {_batch()} at once on each of {count} devices.\n"
+    )
     if FLAGS.comparisons:
         _print_comparisons(model, predict, images, labels, logits)
     if FLAGS.attacks:
@@ -91,34 +95,38 @@ def _model():
 
 
 def _batch():
+    """Images per device."""
+    share = -(-FLAGS.images // jax.local_device_count())
     if FLAGS.batch:
-        return min(FLAGS.batch, FLAGS.images)
-    return min(32, FLAGS.images) if jax.default_backend() == "cpu" else FLAGS.images
+        return min(FLAGS.batch, share)
+    return min(32, share) if jax.default_backend() == "cpu" else share
 
 
 def _ours(name, options, predict, images, labels):
-    """Our program for all images, batch after batch, and the time to compile it."""
+    """Our program for all images, as the driver runs it, and the time to compile it."""
     attack = attacks.resolve_attack(name, eps=_EPS, norm="linf", **options)
-
-    @jax.jit
-    def run(key, predict, attack, index, images, labels):  # as the driver does
-        keys = jax.vmap(functools.partial(jax.random.fold_in, key))(index)
-        return jax.vmap(attack, in_axes=(0, None, 0, 0))(keys, predict, images, labels)
-
-    key, size = jax.random.key(FLAGS.seed), _batch()
+    devices = jax.local_devices()
+    size = _batch() * len(devices)
     # The last batch is filled up, as by the driver, and counts in full.
     rows = np.arange(-(-len(images) // size) * size) % len(images)
     batches = [
-        (jnp.asarray(part), jnp.asarray(images[part]), jnp.asarray(labels[part]))
+        (part.astype(np.uint32), images[part], labels[part])
         for part in np.split(rows, len(rows) // size)
     ]
-    compiled, seconds = _measure.compile_seconds(run, key, predict, attack, *batches[0])
+    run = functools.partial(
+        drive.run_on_devices, jax.random.key(FLAGS.seed), predict, attack
+    )
 
     def program():
-        done = [compiled(key, predict, attack, *batch) for batch in batches]
+        done = [run(*batch, devices=devices) for batch in batches]
         return jax.block_until_ready(done)
 
-    return program, seconds
+    times = []
+    for _ in range(2):
+        start = time.perf_counter()
+        jax.block_until_ready(run(*batches[0], devices=devices))
+        times.append(time.perf_counter() - start)
+    return program, times[0] - times[1]
 
 
 def _print_comparisons(model, predict, images, labels, logits):

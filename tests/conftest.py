@@ -3,8 +3,13 @@
 import os
 import pathlib
 
-import jax
-import pytest
+# Before JAX starts: mains give each core a device, tests want to know what they have.
+os.environ["XLA_FLAGS"] = (
+    os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=1"
+)
+
+import jax  # noqa: E402
+import pytest  # noqa: E402
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")

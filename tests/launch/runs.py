@@ -12,15 +12,15 @@ from mspd_jax import models
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-def environment(devices: int = 1) -> dict:
-    """The environment of a main, with virtual CPU devices."""
-    flags = f"--xla_force_host_platform_device_count={devices}" if devices > 1 else ""
+def environment(devices: int | None = None) -> dict:
+    """The environment of a main, with so many virtual CPU devices, or what it takes."""
+    flags = f"--xla_force_host_platform_device_count={devices}" if devices else ""
     return os.environ | {
         "PYTHONPATH": str(ROOT), "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"
     }  # fmt: skip
 
 
-def start(job: str, *flags: str, devices: int = 1) -> subprocess.Popen:
+def start(job: str, *flags: str, devices: int | None = None) -> subprocess.Popen:
     """Starts `python -m launch.JOB` from the checkout."""
     command = [sys.executable, "-m", f"launch.{job}", *flags]
     return subprocess.Popen(
@@ -29,7 +29,7 @@ def start(job: str, *flags: str, devices: int = 1) -> subprocess.Popen:
     )  # fmt: skip
 
 
-def run(job: str, *flags: str, devices: int = 1) -> tuple[int, str, str]:
+def run(job: str, *flags: str, devices: int | None = None) -> tuple[int, str, str]:
     """Runs a main to its end: exit code, standard output, standard error."""
     process = start(job, *flags, devices=devices)
     out, err = process.communicate(timeout=300)
