@@ -30,7 +30,7 @@ def _verdict(summary: dict) -> str:
     failed = [check["name"] for check in checks if check["passed"] is False]
     if failed:
         return (
-            f"**Unreliable**: {', '.join(failed)} failed. The true accuracy is lower."
+            f"**Unreliable**: {', '.join(failed)} failed. Do not quote the number."
         )
     return "No check failed. That is no proof: a stronger attack may still exist."
 
@@ -42,5 +42,5 @@ def _row(check: dict) -> dict:
         "outcome": _OUTCOME[passed],
         "measured": check["measured"],
         "threshold": check["threshold"],
-        "what to do": None if passed else check["advice"],
+        "what to do": check["advice"] if passed is False else None,
     }
