@@ -190,3 +190,14 @@ class SecondImplementationTest(parameterized.TestCase):
             np.testing.assert_array_equal(got.image.ravel(), points[kept])
         # The scripts have led through every branch of the rules.
         self.assertEqual(seen, kinds)
+
+    @parameterized.parameters(
+        ([np.nan, -2.0, -1.0, -3.0, np.nan], 2),  # nothing known of the start
+        ([-1.0, 2.0, 1.0, np.nan, np.nan], 2),  # the last that is a number
+    )
+    def test_points_with_broken_logits_are_not_kept(self, losses, want):
+        follow = scripted(eps=0.1, norm="l2", steps=4)
+        _, gradients = make_script(0, 5)
+        got, points = follow((np.float32(losses), gradients))
+        self.assertEqual(got.loss, losses[want])
+        np.testing.assert_array_equal(got.image, points[want])
