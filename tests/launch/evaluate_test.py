@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from mspd_jax import data, models
+from tests.evaluate import digit_models
 from tests.launch import runs
 
 _ATTACK = "--attack=pgd-5x2,apgd-ce-10,square-50"
@@ -16,17 +17,20 @@ _ATTACK = "--attack=pgd-5x2,apgd-ce-10,square-50"
 
 @pytest.fixture(scope="module")
 def ground(tmp_path_factory):
-    """Two models and the images that both get right, with those labels."""
+    """A plain model, a robust one, and digits with the labels that the first gives."""
     path = tmp_path_factory.mktemp("ground")
-    runs.save_small_model(path / "one" / "model", seed=0)
-    runs.save_small_model(path / "two" / "model", seed=1)
+    models.save_model(path / "one" / "model", digit_models.network("none"))
+    models.save_model(path / "two" / "model", digit_models.network("fgsm"))
     _save_labelled(path, count=48)
     return path
 
 
 def _save_labelled(path: pathlib.Path, count: int) -> None:
-    """Noise images with the labels that model `one` gives them."""
-    images = np.random.default_rng(0).integers(0, 256, (count, 8, 8, 1), np.uint8)
+    """Digits, again and again under noise, labelled by model `one`."""
+    digits, _ = digit_models.digits(limit=None)
+    noise = np.random.default_rng(0).normal(scale=0.05, size=(count, 8, 8, 1))
+    images = digits[np.arange(count) % len(digits)] + noise
+    images = np.rint(255 * np.clip(images, 0, 1)).astype(np.uint8)
     predict = models.predictor(models.load_model(path / "one"))
     logits = jax.vmap(predict)(images.astype(np.float32) / 255)
     labels = np.argmax(logits, axis=1)
@@ -51,12 +55,12 @@ def _records(out):
 def test_a_sweep_over_models_and_radii(ground, tmp_path):
     out = tmp_path / "out"
     flags = (f"--targets={ground}/one,{ground}/two", _ATTACK, "--check_images=4")
-    code, text, err = _evaluate(ground, out, *flags, "--eps=0.05,0.005")
+    code, text, err = _evaluate(ground, out, *flags, "--eps=0.1,0.02")
     assert code == 0, err
     summary = _summary(out)
     told = [(run["target"], run["eps"]) for run in summary["runs"]]
-    assert told == [(n, e) for n in ("one", "two") for e in ("0.005", "0.05")]
-    small, large = (_summary(out / "one" / f"eps_{e}") for e in ("0.005", "0.05"))
+    assert told == [(n, e) for n in ("one", "two") for e in ("0.02", "0.1")]
+    small, large = (_summary(out / "one" / f"eps_{e}") for e in ("0.02", "0.1"))
     assert small["clean_accuracy"] == 1.0
     assert small["robust_accuracy"] > large["robust_accuracy"]
     # What one attack brought down the next does not meet: shares fall in order.
@@ -70,7 +74,7 @@ def test_a_sweep_over_models_and_radii(ground, tmp_path):
     assert "robust_accuracy: " in text
 
     # One more radius goes on in the same folder.
-    code, _, err = _evaluate(ground, out, *flags, "--eps=0.05,0.005,0.02")
+    code, _, err = _evaluate(ground, out, *flags, "--eps=0.1,0.02,0.05")
     assert code == 0, err
     assert len(_summary(out)["runs"]) == 6
     report = tmp_path / "report"
@@ -83,7 +87,7 @@ def test_a_sweep_over_models_and_radii(ground, tmp_path):
 
 @pytest.mark.slow
 def test_transfer_each_alone_8_bit_and_given_images(ground, tmp_path):
-    base = (f"--target={ground}/one", "--eps=0.1", "--check_images=0", "--norm=l2")
+    base = (f"--target={ground}/one", "--eps=0.4", "--check_images=0", "--norm=l2")
     first = tmp_path / "first"
     code, _, err = _evaluate(
         ground, first, *base, "--attack=transfer:pgd-5,pgd-5", "--each_alone",
@@ -99,7 +103,7 @@ def test_transfer_each_alone_8_bit_and_given_images(ground, tmp_path):
     folder = tmp_path / "attacked"
     for record in records:
         told = record["attacks"]["pgd-5"]
-        assert told["l2"] <= 0.1 + 1e-5
+        assert told["l2"] <= 0.4 + 1e-5
         image = data.read_image(first / told["file"])
         name = f"{record['index']:05d}_{record['label']}.png"
         data.write_png(folder / name, np.rint(image * 255).astype(np.uint8))
@@ -116,10 +120,9 @@ def test_autoattack_on_ten_thousand_images_in_bounded_memory(ground, tmp_path):
     # A tiny model and a radius at which some images survive until the last attack.
     for name, count in (("few", 640), ("many", 10_000)):
         (tmp_path / name).mkdir()
-        for model in ("one",):
-            (tmp_path / name / model).symlink_to(ground / model)
+        (tmp_path / name / "one").symlink_to(ground / "one")
         _save_labelled(tmp_path / name, count)
-    flags = (f"--target={ground}/one", "--attack=autoattack", "--eps=0.02",
+    flags = (f"--target={ground}/one", "--attack=autoattack", "--eps=0.1",
              "--check_images=0", "--batch_size=500")  # fmt: skip
 
     def start(name, out):
