@@ -7,7 +7,7 @@ prints Markdown tables for linf, eps 8/255, 128 images of 32x32x3: first the rat
 and the same algorithm in eager PyTorch on the same weights, images and labels, warm and
 in turns in one run (above 1: ours is faster); then the time to compile and to run each
 registered attack with its default options. Of the longest only a part is run; the table
-says which, and what the whole would take. The ratios take eight minutes on two CPU cores.
+says which, and what the whole would take. The ratios take eight minutes on two cores.
 `--comparisons=` or `--attacks=` (nothing after it) leaves a table out.
 """
 

@@ -29,9 +29,7 @@ def _verdict(summary: dict) -> str:
         return "No check was made (`--check_images=0`)."
     failed = [check["name"] for check in checks if check["passed"] is False]
     if failed:
-        return (
-            f"**Unreliable**: {', '.join(failed)} failed. Do not quote the number."
-        )
+        return f"**Unreliable**: {', '.join(failed)} failed. Do not quote the number."
     return "No check failed. That is no proof: a stronger attack may still exist."
 
 

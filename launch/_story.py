@@ -77,7 +77,9 @@ def written(
         method=_protected.method(function, "coupled", traced={"eps": eps}),
         used={"surrogate": surrogate}, out=folder,
         # Two batches at least: the first one compiles and is not timed.
-        batch_size=min(_job.FLAGS.batch_size, (len(opened.indices) + 1) // 2),
+        batch_size=min(
+            _job.FLAGS.batch_size, -(-len(opened.indices) // (2 * jax.device_count()))
+        ),
         flags=flags | {"labeler": "coupled"} | settings,
     )  # fmt: skip
     return _job.write_summary(
