@@ -9,7 +9,7 @@ from collections.abc import Callable
 import jax
 from jax.tree_util import Partial
 
-from mspd_jax.attacks._callable import as_pytree
+from mspd_jax.models import as_pytree
 
 
 def bpda(predict: Callable, *, backward: Callable) -> Partial:

@@ -14,8 +14,8 @@ import numpy as np
 from jax import lax
 from jax.tree_util import Partial
 
-from mspd_jax.attacks._callable import as_pytree
 from mspd_jax.attacks._checks import check_count
+from mspd_jax.models import as_pytree
 
 
 def is_random(predict: Callable) -> bool:

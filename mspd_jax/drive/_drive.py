@@ -12,6 +12,7 @@ from mspd_jax.data import Record, Source
 from mspd_jax.drive._devices import run_on_devices
 from mspd_jax.drive._slots import Slots, slots
 from mspd_jax.errors import InputError
+from mspd_jax.models import as_pytree
 
 _READERS = 4  # threads: decoding images is the work of C libraries that let go
 
@@ -68,7 +69,7 @@ def drive(
         process_count=jax.process_count() if process_count is None else process_count,
     )
     run = functools.partial(
-        run_on_devices, key, _as_pytree(predict), _as_pytree(method), devices=devices
+        run_on_devices, key, as_pytree(predict), as_pytree(method), devices=devices
     )
     with concurrent.futures.ThreadPoolExecutor(_READERS) as pool:
         running = None
@@ -79,12 +80,6 @@ def drive(
             running = started
         if running is not None:
             yield _finish(*running)
-
-
-def _as_pytree(function: Callable) -> Callable:
-    """A plain function as a pytree without leaves, so that it passes through jit."""
-    is_leaf = jax.tree_util.all_leaves([function])
-    return jax.tree_util.Partial(function) if is_leaf else function
 
 
 def _prefetched(pool, source, work) -> Iterator[_Loaded]:

@@ -21,6 +21,7 @@ from mspd_jax.attacks import (
     resolve_attack,
 )
 from mspd_jax.evaluate._check import Check, beyond_noise, noise_allowed
+from mspd_jax.models import as_pytree
 
 STEPS = 20
 QUERIES = 300
@@ -64,8 +65,7 @@ def check_attack(
     images and `queries` predictions. Raises ValueError if the norm is not known.
     """
     check_norm(norm)
-    is_leaf = jax.tree_util.all_leaves([predict])
-    predict = jax.tree_util.Partial(predict) if is_leaf else predict
+    predict = as_pytree(predict)
     images, labels = np.asarray(images, np.float32), np.asarray(labels, np.int32)
     probe_key, search_key = jax.random.split(key)
 

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from mspd_jax.attacks import cross_entropy
+from mspd_jax.models import as_pytree
 
 
 class Subject(NamedTuple):
@@ -36,8 +37,7 @@ ROUNDING = 0.02
 
 def subject(predict, images, labels) -> Subject:
     """Asks a model twice."""
-    is_leaf = jax.tree_util.all_leaves([predict])
-    predict = jax.tree_util.Partial(predict) if is_leaf else predict
+    predict = as_pytree(predict)
     images, labels = np.asarray(images, np.float32), np.asarray(labels, np.int32)
     logits, again = logits_at(predict, images), logits_at(predict, images)
     with np.errstate(invalid="ignore"):

@@ -12,6 +12,7 @@ from mspd_jax.models._build import (
     predictor,
     train_logits,
 )
+from mspd_jax.models._callable import as_pytree
 from mspd_jax.models._checkpoint import load_model, model_hash, save_model
 from mspd_jax.models._convert import convert_torch
 from mspd_jax.models._preactivation import PreactResNet, WideResNet
@@ -27,6 +28,7 @@ __all__ = [
     "ResNet",
     "SmallCNN",
     "WideResNet",
+    "as_pytree",
     "build_module",
     "convert_torch",
     "create_model",

@@ -11,6 +11,8 @@ import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
 from jax.tree_util import Partial
 
+from mspd_jax.models._callable import as_pytree
+
 
 def from_batched(function: Callable, *args) -> Partial:
     """A network `function(*args, images [B, H, W, C]) -> [B, K]` as a `predict`.
@@ -30,9 +32,7 @@ def from_batched(function: Callable, *args) -> Partial:
     Gradient flows to the image alone; asking for that of `args` raises ValueError. In
     reverse mode only, because the backward pass is batched by hand.
     """
-    is_leaf = jax.tree_util.all_leaves([function])
-    call = Partial(function) if is_leaf else function
-    return Partial(_predict, Partial(_apply, call, *args))
+    return Partial(_predict, Partial(_apply, as_pytree(function), *args))
 
 
 def _apply(function, *args_and_images):
