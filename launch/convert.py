@@ -5,8 +5,9 @@ r"""Turns a PyTorch checkpoint into one that every job here can read.
 The file (.pt, .pth, .th or .safetensors) holds a state dict, with or without
 `state_dict`, `model` or `net` around it and `module.` before the names. Nothing in it
 is executed. Names are those of akamaster/pytorch_resnet_cifar10 (resnet*), of
-RobustBench's DM models (preact_*, wide_*), and conv0, bn0, conv1, ..., linear for a
-small_cnn. Then use it anywhere a model is asked for: `--target=models/resnet20`.
+RobustBench's DM models (preact_*, wide_*), of microsoft/denoised-smoothing (dncnn*,
+memnet: give their --sigma), and conv0, bn0, conv1, ..., linear for a small_cnn. Then
+use it anywhere a model is asked for: `--target=models/resnet20`.
 Seconds on one CPU core. PyTorch files need PyTorch (pip install 'mspd_jax[torch]').
 """
 
@@ -26,7 +27,10 @@ flags.DEFINE_string(
     "torch", None, "the file to convert: .pt, .pth, .th or .safetensors", required=True
 )
 flags.DEFINE_string(
-    "arch", None, f"architecture of the file: {models.ARCHITECTURES}", required=True
+    "arch",
+    None,
+    f"architecture of the file: {models.ARCHITECTURES}; denoisers: {models.DENOISERS}",
+    required=True,
 )
 flags.DEFINE_string("out", None, "checkpoint folder to write", required=True)
 flags.DEFINE_bool("overwrite", False, "replace the checkpoint that is at --out")
@@ -53,6 +57,11 @@ flags.DEFINE_enum(
 )
 
 
+flags.DEFINE_float(
+    "sigma", None, "noise level that a denoiser was trained on: certify checks it", 0.0
+)
+
+
 def main(_):
     model = models.convert_torch(
         FLAGS.torch,
@@ -62,16 +71,23 @@ def main(_):
         mean=_numbers("mean", float),
         std=_numbers("std", float),
         image_shape=_numbers("image_shape", int),
+        sigma=FLAGS.sigma,
     )
     models.save_model(FLAGS.out, model, overwrite=FLAGS.overwrite)
     spec = model.spec
     size = sum(leaf.size for leaf in jax.tree.leaves(model.variables["params"]))
     print(
-        f"wrote {pathlib.Path(FLAGS.out)}: {spec.architecture}, {spec.num_classes} "
-        f"classes, images {'x'.join(map(str, spec.image_shape))}, {size:,} parameters, "
+        f"wrote {pathlib.Path(FLAGS.out)}: {spec.architecture}, {_kind(spec)}, images "
+        f"{'x'.join(map(str, spec.image_shape))}, {size:,} parameters, "
         f"mean {_text(spec.mean)}, std {_text(spec.std)}, "
         f"sha256 {models.model_hash(model)[:16]}"
     )
+
+
+def _kind(spec: models.ModelSpec) -> str:
+    if not models.gives_images(spec):
+        return f"{spec.num_classes} classes"
+    return f"denoiser for sigma {spec.origin.get('sigma', 'unknown')}"
 
 
 def _numbers(name, kind):

@@ -1,7 +1,8 @@
-"""Classifiers: Flax networks by name, `predict` functions, checkpoints, conversion."""
+"""Networks, classifiers and denoisers: by name, as functions, on disk, converted."""
 
 from mspd_jax.models._architectures import (
     ARCHITECTURES,
+    DENOISERS,
     default_normalization,
     parse_architecture,
 )
@@ -9,12 +10,16 @@ from mspd_jax.models._batched import from_batched
 from mspd_jax.models._build import (
     build_module,
     create_model,
+    gives_images,
     predictor,
-    train_logits,
+    restorer,
+    train_outputs,
 )
 from mspd_jax.models._callable import as_pytree
 from mspd_jax.models._checkpoint import load_model, model_hash, save_model
 from mspd_jax.models._convert import convert_torch
+from mspd_jax.models._dncnn import DnCNN
+from mspd_jax.models._memnet import MemNet
 from mspd_jax.models._preactivation import PreactResNet, WideResNet
 from mspd_jax.models._resnet import ResNet
 from mspd_jax.models._small_cnn import SmallCNN
@@ -22,6 +27,9 @@ from mspd_jax.models._spec import Model, ModelSpec
 
 __all__ = [
     "ARCHITECTURES",
+    "DENOISERS",
+    "DnCNN",
+    "MemNet",
     "Model",
     "ModelSpec",
     "PreactResNet",
@@ -34,10 +42,12 @@ __all__ = [
     "create_model",
     "default_normalization",
     "from_batched",
+    "gives_images",
     "load_model",
     "model_hash",
     "parse_architecture",
     "predictor",
+    "restorer",
     "save_model",
-    "train_logits",
+    "train_outputs",
 ]

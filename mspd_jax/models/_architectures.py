@@ -7,7 +7,9 @@ from typing import NamedTuple
 from flax import linen as nn
 
 from mspd_jax.errors import InputError
-from mspd_jax.models._layers import ACTIVATIONS
+from mspd_jax.models import _dncnn
+from mspd_jax.models._layers import ACTIVATIONS, NORM_EPSILON
+from mspd_jax.models._memnet import MemNet
 from mspd_jax.models._preactivation import PREACT_BLOCKS, PreactResNet, WideResNet
 from mspd_jax.models._resnet import ResNet
 from mspd_jax.models._small_cnn import SmallCNN
@@ -17,6 +19,7 @@ ARCHITECTURES = (
     "preact_resnet34, wide_resnet<depth>_<width> (as in wide_resnet28_10; "
     "depth = 10, 16, 22, ...), small_cnn"
 )
+DENOISERS = "dncnn, dncnn_wide, memnet"
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 CIFAR10_MEAN, CIFAR10_STD = (0.4914, 0.4822, 0.4465), (0.2471, 0.2435, 0.2616)
@@ -31,6 +34,8 @@ class Family(NamedTuple):
       fields: names of the module's attributes that the groups set.
       options: further attributes and their defaults.
       mean, std: usual normalization for three channels; None is 0 and 1.
+      restores: whether it gives an image, of the shape it was given, not logits.
+      epsilon: of its normalizations.
     """
 
     pattern: str
@@ -39,6 +44,8 @@ class Family(NamedTuple):
     options: dict
     mean: tuple[float, ...] | None
     std: tuple[float, ...] | None
+    restores: bool = False
+    epsilon: float = NORM_EPSILON
 
 
 FAMILIES = {
@@ -74,6 +81,28 @@ FAMILIES = {
         None,
         None,
     ),
+    **{
+        name: Family(
+            name,
+            _dncnn.DnCNN,
+            (),
+            {"depth": 17, "width": width},
+            None,
+            None,
+            restores=True,
+            epsilon=_dncnn.EPSILON,
+        )
+        for name, width in (("dncnn", 64), ("dncnn_wide", 128))
+    },
+    "memnet": Family(
+        "memnet",
+        MemNet,
+        (),
+        {"blocks": 3, "recursions": 6, "width": 64},
+        None,
+        None,
+        restores=True,
+    ),
 }
 
 
@@ -108,7 +137,20 @@ def split_name(name: str) -> tuple[str, dict]:
             numbers = dict(zip(family.fields, map(int, match.groups()), strict=True))
             if key != "wide_resnet" or numbers["depth"] % 6 == 4:
                 return key, numbers
-    raise InputError(f"architecture {name!r} does not exist: use {ARCHITECTURES}")
+    raise InputError(
+        f"architecture {name!r} does not exist: use {ARCHITECTURES}; denoisers are "
+        f"{DENOISERS}"
+    )
+
+
+def restores(name: str) -> bool:
+    """Whether networks of this name give an image and not logits."""
+    return FAMILIES[split_name(name)[0]].restores
+
+
+def norm_epsilon(name: str) -> float:
+    """What the normalizations of an architecture add to the variance."""
+    return FAMILIES[split_name(name)[0]].epsilon
 
 
 def complete_options(name: str, options: dict) -> dict:
@@ -130,16 +172,20 @@ def make_network(
     name: str,
     options: dict,
     *,
-    num_classes: int,
+    outputs: int,
     axis_name: str | None = None,
     folded: bool = False,
 ) -> nn.Module:
-    """The Linen module of an architecture; raises as `complete_options` does."""
+    """The Linen module of an architecture; raises as `complete_options` does.
+
+    outputs: number of classes, for a denoiser of channels.
+    """
     key, numbers = split_name(name)
     values = complete_options(name, options)
     fields = {option: _CHECKS[option](value) for option, value in values.items()}
-    common = dict(num_classes=num_classes, axis_name=axis_name, folded=folded)
-    return FAMILIES[key].network(**numbers, **fields, **common)
+    fields["channels" if FAMILIES[key].restores else "num_classes"] = outputs
+    form = dict(axis_name=axis_name, folded=folded)
+    return FAMILIES[key].network(**numbers, **fields, **form)
 
 
 def _activation(value) -> Callable:
@@ -163,4 +209,21 @@ def _norm(value) -> bool:
     return value
 
 
-_CHECKS = {"activation": _activation, "widths": _widths, "norm": _norm}
+def _at_least(least: int, option: str) -> Callable:
+    def check(value) -> int:
+        if type(value) is not int or value < least:
+            raise ValueError(f"{option} must be {least} or more, got {value!r}")
+        return value
+
+    return check
+
+
+_CHECKS = {
+    "activation": _activation,
+    "widths": _widths,
+    "norm": _norm,
+    "depth": _at_least(2, "depth"),
+    "width": _at_least(1, "width"),
+    "blocks": _at_least(1, "blocks"),
+    "recursions": _at_least(1, "recursions"),
+}

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 
 import jax
 import jax.numpy as jnp
@@ -36,6 +37,7 @@ def convert_torch(
     mean: tuple[float, ...] | None = None,
     std: tuple[float, ...] | None = None,
     image_shape: tuple[int, int, int] = (32, 32, 3),
+    sigma: float | None = None,
 ) -> Model:
     """The model of a PyTorch checkpoint (.pt, .pth, .th or .safetensors).
 
@@ -43,8 +45,9 @@ def convert_torch(
     set, or InputError names all tensors that are missing, surplus or misshaped.
 
     What is not given comes from the file (the number of classes; the normalization,
-    from `mean` and `std` buffers; widths and normalization layers of a small_cnn) or
-    is the architecture's default. Nothing in the file is executed.
+    from `mean` and `std` buffers; sizes of a small_cnn and of a dncnn) or is the
+    architecture's default. sigma: the noise that a denoiser was trained on; no file
+    says it. Nothing in the file is executed.
     """
     _, options = parse_architecture(architecture)
     family, _ = split_name(architecture)
@@ -55,6 +58,8 @@ def convert_torch(
         options["activation"] = activation
     if family == "small_cnn":
         options |= _small_cnn_options(path, tensors)
+    if family.startswith("dncnn"):
+        options |= _dncnn_options(path, tensors)
     normalization = default_normalization(architecture, image_shape[-1])
     buffers = _buffers(tensors)
     spec = ModelSpec(
@@ -62,9 +67,9 @@ def convert_torch(
         options=options,
         mean=tuple(mean or buffers.get("mean") or normalization[0]),
         std=tuple(std or buffers.get("std") or normalization[1]),
-        num_classes=num_classes or _count_classes(path, tensors, _CLASSIFIERS[family]),
+        num_classes=_num_classes(path, family, tensors, num_classes),
         image_shape=tuple(image_shape),
-        origin={"source": pathlib.Path(path).name, "sha256": file_sha256(path)},
+        origin=_origin(path) | ({} if sigma is None else {"sigma": sigma}),
     )
     _check(spec)
     shapes = variable_shapes(build_module(spec), spec.image_shape)
@@ -118,6 +123,16 @@ def _buffers(tensors) -> dict:
     return {name: tensors.pop(name).ravel().tolist() for name in ("mean", "std")}
 
 
+def _origin(path) -> dict:
+    return {"source": pathlib.Path(path).name, "sha256": file_sha256(path)}
+
+
+def _num_classes(path, family, tensors, given) -> int:
+    if family not in _CLASSIFIERS:
+        return 0
+    return given or _count_classes(path, tensors, _CLASSIFIERS[family])
+
+
 def _count_classes(path, tensors, name):
     if name not in tensors or tensors[name].ndim != 2:
         raise InputError(
@@ -133,6 +148,17 @@ def _small_cnn_options(path, tensors):
     if not widths:
         raise InputError(f"{path} is no small_cnn: missing: conv0.weight")
     return {"widths": widths, "norm": "bn0.weight" in tensors}
+
+
+def _dncnn_options(path, tensors):
+    """Sizes from the shapes; gives the last layer, whose number they decide, a name."""
+    numbers = [int(n) for n in re.findall(r"dncnn\.(\d+)\.weight", " ".join(tensors))]
+    if len(numbers) < 2 or "dncnn.0.weight" not in tensors:
+        raise InputError(f"{path} is no dncnn: missing: dncnn.0.weight")
+    last = f"dncnn.{max(numbers)}.weight"
+    width = int(tensors["dncnn.0.weight"].shape[0])
+    tensors["last.weight"] = tensors.pop(last)
+    return {"depth": (max(numbers) - 2) // 3 + 2, "width": width}
 
 
 def _check(spec):

@@ -17,14 +17,17 @@ def initialize(key: jax.Array, module: nn.Module, image_shape: tuple) -> dict:
     """Variables of a network for images [H, W, C] of `image_shape`.
 
     Kernels are He-normal, N(0, 2 / fan_in), the classifier's N(0, 1 / fan_in);
-    normalizations are the identity, biases zero (He et al. 2015, section 2.2).
+    normalizations are the identity, biases zero (He et al. 2015, section 2.2). A
+    network marked `orthogonal` has semi-orthogonal kernels [fan_in, outputs], and zeros
+    in its layer `last`, so that it begins as the identity plus nothing.
     """
     shapes = variable_shapes(module, image_shape)
     paths, structure = jax.tree_util.tree_flatten_with_path(shapes)
     sizes = [math.prod(leaf.shape) if _is_kernel(path) else 0 for path, leaf in paths]
     pieces = jnp.split(jax.random.normal(key, (sum(sizes),)), np.cumsum(sizes)[:-1])
+    orthogonal = getattr(module, "orthogonal", False)
     leaves = [
-        _leaf(path, leaf.shape, piece)
+        _leaf(path, leaf.shape, piece, orthogonal)
         for (path, leaf), piece in zip(paths, pieces, strict=True)
     ]
     return jax.tree.unflatten(structure, leaves)
@@ -40,9 +43,24 @@ def _is_kernel(path):
     return path[-1].key == "kernel"
 
 
-def _leaf(path, shape, normal):
+def _leaf(path, shape, normal, orthogonal):
+    if _is_kernel(path) and orthogonal:
+        last = path[-2].key == "last"
+        return jnp.zeros(shape) if last else _orthogonal(normal, shape)
     if _is_kernel(path):
-        gain = 1.0 if len(shape) == 2 else 2.0
-        fan_in = math.prod(shape[:-1])
-        return normal.reshape(shape) * math.sqrt(gain / fan_in)
+        return _he_normal(normal, shape)
     return jnp.ones(shape) if path[-1].key in ("scale", "var") else jnp.zeros(shape)
+
+
+def _he_normal(normal, shape):
+    gain = 1.0 if len(shape) == 2 else 2.0
+    return normal.reshape(shape) * math.sqrt(gain / math.prod(shape[:-1]))
+
+
+def _orthogonal(normal, shape):
+    """Rows or columns, whichever are fewer, are orthonormal, uniformly so."""
+    matrix = normal.reshape(-1, shape[-1])
+    wide = matrix.shape[0] < matrix.shape[1]
+    q, r = jnp.linalg.qr(matrix.T if wide else matrix)
+    q = q * jnp.sign(jnp.diagonal(r))[None]  # makes the choice of q unique
+    return (q.T if wide else q).reshape(shape)

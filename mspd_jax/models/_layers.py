@@ -50,15 +50,18 @@ def conv(
 class Norm(nn.Module):
     """Batch normalization over all axes but the last.
 
-        y = (x - mean) * scale / sqrt(variance + 1e-5) + bias
+        y = (x - mean) * scale / sqrt(variance + epsilon) + bias
 
     In training the moments are those of the batch, over every device of `axis_name` if
-    it is given, and the running ones move by a tenth towards them (the variance towards
-    the unbiased estimate, as in PyTorch). Otherwise the running moments are used.
+    it is given, and the running ones keep `momentum` of their value and take the rest
+    from them (the variance from the unbiased estimate, as in PyTorch). Otherwise the
+    running moments are used.
     """
 
     axis_name: str | None = None
     folded: bool = False
+    epsilon: float = NORM_EPSILON
+    momentum: float = NORM_MOMENTUM
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
@@ -70,23 +73,32 @@ class Norm(nn.Module):
         mean = self.variable("batch_stats", "mean", jnp.zeros, features)
         variance = self.variable("batch_stats", "var", jnp.ones, features)
         if not train:
-            scale, bias = _affine(scale, bias, mean.value, variance.value)
+            moments = mean.value, variance.value
+            scale, bias = _affine(scale, bias, *moments, epsilon=self.epsilon)
             return x * _as_channels(scale, x) + _as_channels(bias, x)
         batch_mean = self._average(x)
         centered = x - _as_channels(batch_mean, x)
         batch_variance = self._average(centered**2)
         if not self.is_initializing():
-            mean.value = _move(mean.value, batch_mean)
+            mean.value = self._move(mean.value, batch_mean)
             unbiased = batch_variance * self._bessel(x)
-            variance.value = _move(variance.value, unbiased)
-        scale = scale * jax.lax.rsqrt(batch_variance + NORM_EPSILON)
+            variance.value = self._move(variance.value, unbiased)
+        scale = scale * jax.lax.rsqrt(batch_variance + self.epsilon)
         return centered * _as_channels(scale, x) + _as_channels(bias, x)
 
     def _average(self, x):
-        average = jnp.mean(x, axis=tuple(range(x.ndim - 1)))
+        # A product with ones: XLA sums columns on CPUs several times slower, and the
+        # gradient of that again.
+        rows = jnp.reshape(x, (-1, x.shape[-1]))
+        ones = jnp.ones((1, len(rows)), x.dtype)
+        average = jnp.matmul(ones, rows, precision="highest")[0] / len(rows)
         if self.axis_name is None or self.is_initializing():
             return average
         return jax.lax.pmean(average, self.axis_name)
+
+    def _move(self, running, batch):
+        batch = jax.lax.stop_gradient(batch)
+        return self.momentum * running + (1 - self.momentum) * batch
 
     def _bessel(self, x):
         count = x.size // x.shape[-1]
@@ -103,6 +115,8 @@ class ConvNorm(nn.Module):
     padding: tuple = SYMMETRIC_PADDING
     axis_name: str | None = None
     folded: bool = False
+    epsilon: float = NORM_EPSILON
+    momentum: float = NORM_MOMENTUM
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
@@ -115,25 +129,29 @@ class ConvNorm(nn.Module):
         )(x)
         if self.folded:
             return x
-        return Norm(self.axis_name, name="norm")(x, train)
+        norm = dict(epsilon=self.epsilon, momentum=self.momentum)
+        return Norm(self.axis_name, **norm, name="norm")(x, train)
 
 
-def fold_norms(params: Mapping, batch_stats: Mapping) -> dict:
+def fold_norms(
+    params: Mapping, batch_stats: Mapping, *, epsilon: float = NORM_EPSILON
+) -> dict:
     """Weights of the folded form, from those of the training form.
 
     conv then norm:  kernel' = kernel * a, bias' = bias - mean * a
     norm alone:      scale'  = a,          bias' = bias - mean * a
-    with a = scale / sqrt(variance + 1e-5), per output channel.
+    with a = scale / sqrt(variance + epsilon), per output channel.
     """
     if "norm" in params and "conv" in params:
-        scale, bias = _affine(**params["norm"], **batch_stats["norm"])
+        moments = batch_stats["norm"]
+        scale, bias = _affine(**params["norm"], **moments, epsilon=epsilon)
         kernel = params["conv"]["kernel"]
         return {"conv": {"kernel": kernel * _as_channels(scale, kernel), "bias": bias}}
     if "scale" in params:
-        scale, bias = _affine(**params, **batch_stats)
+        scale, bias = _affine(**params, **batch_stats, epsilon=epsilon)
         return {"scale": scale, "bias": bias}
     return {
-        name: fold_norms(value, batch_stats.get(name, {}))
+        name: fold_norms(value, batch_stats.get(name, {}), epsilon=epsilon)
         if isinstance(value, Mapping)
         else value
         for name, value in params.items()
@@ -145,14 +163,10 @@ def global_average(x: jax.Array) -> jax.Array:
     return jnp.mean(x, axis=(-3, -2))
 
 
-def _affine(scale, bias, mean, var):
-    scale = scale * jax.lax.rsqrt(var + NORM_EPSILON)
+def _affine(scale, bias, mean, var, *, epsilon):
+    scale = scale * jax.lax.rsqrt(var + epsilon)
     return scale, bias - mean * scale
 
 
 def _as_channels(vector, x):
     return jnp.reshape(vector, (1,) * (x.ndim - 1) + vector.shape)
-
-
-def _move(running, batch):
-    return NORM_MOMENTUM * running + (1 - NORM_MOMENTUM) * jax.lax.stop_gradient(batch)

@@ -4,6 +4,8 @@ import json
 import math
 from typing import NamedTuple
 
+from mspd_jax.models._architectures import restores
+
 
 class ModelSpec(NamedTuple):
     """Everything about a model but its weights; every field goes into JSON.
@@ -14,7 +16,7 @@ class ModelSpec(NamedTuple):
         "silu"}; what is missing takes its default.
       mean: per channel, subtracted from images in [0, 1].
       std: per channel, divides what remains.
-      num_classes: number of logits.
+      num_classes: number of logits; 0 for a network that gives images.
       image_shape: (height, width, channels) of the images it was made for.
       origin: where the weights come from: source file and its sha256, flags, sigma.
     """
@@ -46,8 +48,10 @@ def check_spec(spec: ModelSpec) -> None:
     shape, classes = spec.image_shape, spec.num_classes
     if len(shape) != 3 or not all(type(size) is int and size > 0 for size in shape):
         raise ValueError(f"image_shape must be (height, width, channels), got {shape}")
-    if type(classes) is not int or classes < 1:
-        raise ValueError(f"num_classes must be a positive integer, got {classes!r}")
+    images = restores(spec.architecture)
+    if type(classes) is not int or (classes != 0 if images else classes < 1):
+        wanted = "0 for a denoiser" if images else "a positive integer"
+        raise ValueError(f"num_classes must be {wanted}, got {classes!r}")
     if not len(spec.mean) == len(spec.std) == shape[-1]:
         raise ValueError(
             f"mean {spec.mean} and std {spec.std} must have one value for each of the "

@@ -6,6 +6,8 @@
 | preact_resnet | RobustBench's DMPreActResNet: conv_2d, layer_0.0.batchnorm_0, logits |
 | wide_resnet   | RobustBench's DMWideResNet: init_conv, layer.0.block.0.conv_0, logits|
 | small_cnn     | conv0, bn0, conv1, bn1, ... in order of the layers, then linear      |
+| dncnn         | microsoft/denoised-smoothing: dncnn.0, dncnn.2, dncnn.3, ...         |
+| memnet        | microsoft/denoised-smoothing: feature_extractor, dense_memory.0, ... |
 """
 
 import re
@@ -55,7 +57,24 @@ _RULES = {
         (r"^layer(\d+)/norm", r"bn\1"),
         (r"^head", "linear"),
     ),
+    "memnet": (
+        (r"^block(\d+)_gate", r"dense_memory.\1.gate_unit"),
+        (r"^block(\d+)_(\d+)_", r"dense_memory.\1.recursive_unit.\2."),
+        (r"first/", "relu_conv1/"),
+        (r"second/", "relu_conv2/"),
+        (r"^extract", "feature_extractor"),
+        (r"^reconstruct", "reconstructor"),
+        (r"/before", ".bn"),
+        (r"/conv", ".conv"),
+    ),
 }
+# In a Sequential, layers have numbers: convolution, ReLU, then three to a layer.
+_DNCNN = (
+    (r"^first", "dncnn.0"),
+    (r"^layer(\d+)/conv", lambda match: f"dncnn.{3 * int(match[1]) + 2}"),
+    (r"^layer(\d+)/norm", lambda match: f"dncnn.{3 * int(match[1]) + 3}"),
+)
+_RULES |= {"dncnn": _DNCNN, "dncnn_wide": _DNCNN}
 
 
 def torch_name(family: str, path: tuple[str, ...]) -> str:

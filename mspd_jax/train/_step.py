@@ -7,7 +7,14 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from mspd_jax.models import Model, ModelSpec, predictor, train_logits
+from mspd_jax.models import (
+    Model,
+    ModelSpec,
+    gives_images,
+    predictor,
+    restorer,
+    train_outputs,
+)
 from mspd_jax.train._objective import Objective
 
 # Clean accuracy costs a forward pass of its own where the objective makes none:
@@ -21,6 +28,7 @@ class Signal(NamedTuple):
     clean_accuracy: training-mode accuracy on the images as augmented; under "fgsm" and
         "pgd" the evaluation-mode accuracy on the first eighth of the batch.
     robust_accuracy: training-mode accuracy on the adversary's images; nan for "none".
+        Of a denoiser: the classifiers' on noisy images that it has restored.
     """
 
     loss: jax.Array
@@ -112,14 +120,15 @@ def train_step(
     signals and normalization over the devices, which hold equal shares of the batch.
     steps_per_epoch: int [], traced: when to start new totals.
     """
-    predict = predictor(Model(spec, _variables(state.params, state.batch_stats)))
+    model = Model(spec, _variables(state.params, state.batch_stats))
+    predict = restorer(model) if gives_images(spec) else predictor(model)
     images, adversarial = _examples(batch, predict, objective, augment)
 
     def loss_of(params):
         def forward(batch_stats, x):
             variables = _variables(params, batch_stats)
-            logits, updated = train_logits(spec, variables, x, axis_name=axis_name)
-            return logits, updated or {}
+            out, updated = train_outputs(spec, variables, x, axis_name=axis_name)
+            return out, updated or {}
 
         return objective.loss(
             forward, state.batch_stats, images, adversarial, batch.label
@@ -127,7 +136,7 @@ def train_step(
 
     (loss, made), gradient = jax.value_and_grad(loss_of, has_aux=True)(state.params)
     clean = made.clean
-    if clean is None:
+    if clean is None and not gives_images(spec):
         share = -(-len(batch.label) // _CLEAN_SHARE)
         clean = jax.vmap(predict)(images[:share])
     signal = Signal(
@@ -184,8 +193,13 @@ def _variables(params, batch_stats) -> dict:
 
 
 def _accuracy(logits, labels) -> jax.Array:
-    """Share of right predictions among the first len(logits) labels; nan for None."""
+    """Share of right predictions among the first len(logits) labels.
+
+    nan where there are no logits, or where the images have no labels (-1).
+    """
     if logits is None:
         return jnp.full((), jnp.nan, jnp.float32)
-    right = jnp.argmax(logits, axis=-1) == labels[: len(logits)]
-    return right.mean(dtype=jnp.float32)
+    labels = labels[: len(logits)]
+    right = jnp.argmax(logits, axis=-1) == labels
+    share = right.mean(dtype=jnp.float32)
+    return jnp.where(jnp.any(labels < 0), jnp.nan, share)

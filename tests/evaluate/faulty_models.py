@@ -95,7 +95,7 @@ def training_mode(model):
     """Batch normalization by the moments of the batch."""
 
     def logits(variables, images):
-        return models.train_logits(model.spec, variables, images)[0]
+        return models.train_outputs(model.spec, variables, images)[0]
 
     return models.from_batched(logits, model.variables)
 

@@ -170,7 +170,7 @@ class TrainLogitsTest(parameterized.TestCase):
         self.model = model
 
     def _train(self, images, **options):
-        return models.train_logits(
+        return models.train_outputs(
             self.model.spec, self.model.variables, images, **options
         )
 
@@ -213,7 +213,7 @@ class TrainLogitsTest(parameterized.TestCase):
     def test_network_without_statistics_returns_none(self):
         made = models.create_model(jax.random.key(3), spec(norm=False, widths=[3]))
         self.assertNotIn("batch_stats", made.variables)
-        logits, stats = models.train_logits(
+        logits, stats = models.train_outputs(
             made.spec, made.variables, jnp.asarray(IMAGES)
         )
         self.assertEqual((logits.shape, stats), ((7, 5), {}))

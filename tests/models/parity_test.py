@@ -55,6 +55,9 @@ def _twins():
                     3, (8, 16, 24), 7, _function(f), norm
                 ),
             )
+    yield "dncnn", "", lambda: torch_twins.DnCNN(5, 8, 3)
+    yield "dncnn_wide", "", lambda: torch_twins.DnCNN(17, 128, 3)
+    yield "memnet", "", lambda: torch_twins.MemNet(3, 6, 64, 3)
 
 
 def _images(count=4):
@@ -62,13 +65,15 @@ def _images(count=4):
 
 
 def _twin_logits(twin, name, images):
-    """Logits of a twin on NHWC images; the twins without buffers get normalized."""
+    """Logits of a twin on NHWC images (of a denoiser: NHWC images as well); the twins
+    without buffers get normalized."""
     x = torch.tensor(images).permute(0, 3, 1, 2).requires_grad_()
     inner = x
     if not hasattr(twin, "mean"):
         mean, std = models.default_normalization(name, 3)
         inner = (x - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)
-    return x, twin(inner)
+    out = twin(inner)
+    return x, out.permute(0, 2, 3, 1) if out.ndim == 4 else out
 
 
 class ParityTest(parameterized.TestCase):
@@ -94,11 +99,13 @@ class ParityTest(parameterized.TestCase):
             logits, pull = jax.vjp(jax.vmap(predict), images)
             return logits, pull(2 * logits)[0]
 
-        logits, gradient = compute(models.predictor(model), jnp.asarray(images))
+        restores = models.gives_images(model.spec)
+        function = models.restorer(model) if restores else models.predictor(model)
+        logits, gradient = compute(function, jnp.asarray(images))
         self._assert_close(logits, expected.detach().numpy())
         self._assert_close(gradient, x.grad.permute(0, 2, 3, 1).numpy())
 
-    @parameterized.parameters("resnet20", "wide_resnet10_1")
+    @parameterized.parameters("resnet20", "wide_resnet10_1", "dncnn", "memnet")
     def test_training_mode_equals_pytorch(self, name):
         makers = {name: make for name, _, make in reversed(list(_twins()))}
         torch.manual_seed(0)
@@ -107,7 +114,7 @@ class ParityTest(parameterized.TestCase):
         twin.train()
         images = _images(16)
         _, expected = _twin_logits(twin, name, images)
-        logits, stats = models.train_logits(
+        logits, stats = models.train_outputs(
             model.spec, model.variables, jnp.asarray(images)
         )
         self._assert_close(logits, expected.detach().numpy())

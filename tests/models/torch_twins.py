@@ -180,6 +180,72 @@ class SmallCNN(nn.Module):
         return self.linear(x.mean((2, 3)))
 
 
+class DnCNN(nn.Module):
+    """Denoiser: convolution, ReLU, then convolution, norm, ReLU, ..., convolution."""
+
+    def __init__(self, depth, width, channels):
+        super().__init__()
+        layers = [_conv(channels, width, bias=True), nn.ReLU()]
+        for _ in range(depth - 2):
+            norm = nn.BatchNorm2d(width, eps=1e-4, momentum=0.05)
+            layers += [_conv(width, width), norm, nn.ReLU()]
+        self.dncnn = nn.Sequential(*layers, _conv(width, channels))
+
+    def forward(self, x):
+        return x - self.dncnn(x)
+
+
+class NormConv(nn.Module):
+    """conv(relu(bn(x)))."""
+
+    def __init__(self, inputs, outputs, kernel=3):
+        super().__init__()
+        self.bn = nn.BatchNorm2d(inputs)
+        self.conv = _conv(inputs, outputs, kernel=kernel, padding=kernel // 2)
+
+    def forward(self, x):
+        return self.conv(torch.relu(self.bn(x)))
+
+
+class MemoryBlock(nn.Module):
+    """Residual blocks, and a gate over all that they and earlier blocks gave."""
+
+    def __init__(self, recursions, number, width):
+        super().__init__()
+        self.recursive_unit = nn.ModuleList()
+        for _ in range(recursions):
+            unit = nn.Module()
+            unit.relu_conv1 = NormConv(width, width)
+            unit.relu_conv2 = NormConv(width, width)
+            self.recursive_unit.append(unit)
+        self.gate_unit = NormConv((recursions + number) * width, width, kernel=1)
+
+    def forward(self, x, memories):
+        short = []
+        for unit in self.recursive_unit:
+            x = x + unit.relu_conv2(unit.relu_conv1(x))
+            short.append(x)
+        return self.gate_unit(torch.cat(short + memories, 1))
+
+
+class MemNet(nn.Module):
+    """Denoiser of memory blocks."""
+
+    def __init__(self, blocks, recursions, width, channels):
+        super().__init__()
+        self.feature_extractor = NormConv(channels, width)
+        self.dense_memory = nn.ModuleList(
+            MemoryBlock(recursions, number + 1, width) for number in range(blocks)
+        )
+        self.reconstructor = NormConv(width, channels)
+
+    def forward(self, x):
+        memories = [self.feature_extractor(x)]
+        for block in self.dense_memory:
+            memories.append(block(memories[-1], list(memories)))
+        return x + self.reconstructor(memories[-1])
+
+
 def randomize(model: nn.Module, seed: int) -> nn.Module:
     """Weights that keep the scale of activations, and statistics far from neutral."""
     generator = torch.Generator().manual_seed(seed)
