@@ -23,6 +23,7 @@ _HELP = {
     "'coupled' (the surrogate itself) or 'truth' (the label of the source)",
     "norm": "norm of the perturbation ball",
     "eps": "radius of the perturbation ball for pixels in [0, 1]: 8/255 or 0.031",
+    "sigma": "standard deviation of Gaussian noise on pixels in [0, 1], as in 0.25",
     "limit": "use the first LIMIT images only",
     "seed": "seed of all randomness; results do not depend on the batch size",
     "batch_size": "images per device and step",
@@ -35,6 +36,9 @@ _HELP = {
 _DEFINE = {
     "norm": lambda name, default: flags.DEFINE_enum(
         name, default or "linf", ["linf", "l2"], _HELP[name]
+    ),
+    "sigma": lambda name, default: flags.DEFINE_float(
+        name, default, _HELP[name], lower_bound=1e-6
     ),
     "limit": lambda name, default: flags.DEFINE_integer(name, default, _HELP[name]),
     "seed": lambda name, default: flags.DEFINE_integer(name, default or 0, _HELP[name]),

@@ -9,9 +9,9 @@ from mspd_jax.errors import InputError
 def check_compatible(source, *, image_shape, num_classes):
     """Raise InputError unless a model of that shape and class count can read `source`.
 
-    image_shape: (H, W, C) that the model accepts. Unreadable images are passed over:
-    the driver reports them. Where the source does not know its shapes every image is
-    read until one differs.
+    image_shape: (H, W, C) that the model accepts. num_classes: None for a model without
+    classes. Unreadable images are passed over: the driver reports them. Where the
+    source does not know its shapes every image is read until one differs.
     """
     image_shape = tuple(image_shape)
     for position, shape in _shapes(source):
@@ -21,6 +21,8 @@ def check_compatible(source, *, image_shape, num_classes):
                 f"but the model reads {_say(image_shape)}; give images of that size or "
                 "another model"
             )
+    if num_classes is None:
+        return
     if source.num_classes is not None and source.num_classes != num_classes:
         raise InputError(
             f"source {source.spec!r} has {source.num_classes} classes but the model "

@@ -1,4 +1,4 @@
-"""Training of classifiers: objectives, augmentation, the step, the run on disk.
+"""Training of classifiers and denoisers: objectives, the step, the run on disk.
 
 `fit` trains in memory; `run_training` wraps the same steps with checkpoints and a log.
 """
@@ -17,6 +17,9 @@ from mspd_jax.train._augment import (
     random_flip,
 )
 from mspd_jax.train._checkpoint import open_checkpoints, restore_state, save_state
+from mspd_jax.train._denoise import DENOISER_OBJECTIVES, denoiser_objective
+from mspd_jax.train._denoiser_final import denoiser_records, denoiser_summary
+from mspd_jax.train._denoiser_plan import make_denoiser_plan
 from mspd_jax.train._examples import Examples, load_examples, open_sources
 from mspd_jax.train._final import final_records, final_summary, save_trained
 from mspd_jax.train._fit import Progress, first_state, fit, steps_per_epoch, train_steps
@@ -43,6 +46,7 @@ from mspd_jax.train._step import (
 )
 
 __all__ = [
+    "DENOISER_OBJECTIVES",
     "OBJECTIVES",
     "OPTIMIZERS",
     "SCHEDULES",
@@ -60,6 +64,9 @@ __all__ = [
     "augmentation",
     "batch_positions",
     "check_start",
+    "denoiser_objective",
+    "denoiser_records",
+    "denoiser_summary",
     "epoch_order",
     "example_keys",
     "fast_adversary",
@@ -73,6 +80,7 @@ __all__ = [
     "kl_divergence",
     "learning_rate_schedule",
     "load_examples",
+    "make_denoiser_plan",
     "make_plan",
     "objective",
     "open_checkpoints",

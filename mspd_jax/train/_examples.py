@@ -12,7 +12,7 @@ from mspd_jax.errors import InputError
 class Examples(NamedTuple):
     """A labelled data set in memory.
 
-    images: uint8, or float32 in [0, 1], [n, H, W, C]; labels: int32 [n].
+    images: uint8, or float32 in [0, 1], [n, H, W, C]; labels: int32 [n], -1 unknown.
     indices: int64 [n], unique: the data-set index for a single source, the place in
     the sequence for several. num_classes: as the data say, else largest label + 1.
     """
@@ -23,16 +23,18 @@ class Examples(NamedTuple):
     num_classes: int
 
 
-def open_sources(text: str, *, data_dir=None, limit=None) -> list[Source]:
-    """The labelled sources of a comma-separated list, `limit` images of each at most.
+def open_sources(
+    text: str, *, data_dir=None, limit=None, labelled: bool = True
+) -> list[Source]:
+    """The sources of a comma-separated list, `limit` images of each at most.
 
-    Raises InputError if one cannot be opened, has no labels, or does not fit the
-    first in image shape or number of classes.
+    Raises InputError if one cannot be opened, has no labels (where they are needed:
+    `labelled`), or does not fit the first in image shape or number of classes.
     """
     specs = re.split(r",(?=\w+:)", text)
     sources = [open_source(spec, data_dir=data_dir, limit=limit) for spec in specs]
     for source in sources:
-        if not source.labelled:
+        if labelled and not source.labelled:
             raise InputError(f"source {source.spec!r} has no labels to train on")
         for field in ("image_shape", "num_classes"):
             given, first = getattr(source, field), getattr(sources[0], field)
@@ -44,8 +46,11 @@ def open_sources(text: str, *, data_dir=None, limit=None) -> list[Source]:
     return sources
 
 
-def load_examples(sources: list[Source]) -> Examples:
-    """All images of the sources; 8-bit where all are."""
+def load_examples(sources: list[Source], *, labelled: bool = True) -> Examples:
+    """All images of the sources; 8-bit where all are.
+
+    Raises InputError if one has no label and `labelled` asks for it.
+    """
     arrays = [load_arrays(source) for source in sources]
     images = [images for images, _ in arrays]
     if any(part.dtype != np.uint8 for part in images):
@@ -56,7 +61,7 @@ def load_examples(sources: list[Source]) -> Examples:
         images, indices = images[0], sources[0].indices
     else:
         images = np.concatenate(images)
-    if labels.min() < 0:
+    if labelled and labels.min() < 0:
         row = int(np.flatnonzero(labels < 0)[0])
         raise InputError(f"image {indices[row]} of the training data has no label")
     classes = sources[0].num_classes or max(2, int(labels.max()) + 1)

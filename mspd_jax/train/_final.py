@@ -88,23 +88,16 @@ def save_trained(
 
 def final_summary(folder: pathlib.Path, trained: Trained, records: list[dict]) -> dict:
     """The totals of a training: what it cost, how it ended, what the records say."""
-    log = read_log(folder / "metrics.jsonl")
-    last = {f"train_{name}": value for name, value in log[-1].items() if name in _KEPT}
-    summary = {
-        "images": trained.images,
-        "seconds": trained.seconds,
-        "images_per_second": trained.images_per_second,
-        "steps": int(trained.state.step),
-        **last,
-        "eval_images": len(records),
-    }
+    summary = training_totals(folder, trained, records)
     if not records:
         return {**summary, "warnings": []}
     summary |= accuracies(records)
     if "noisy_correct" in records[0]:
         right = sum(record["noisy_correct"] for record in records)
         summary["noisy_accuracy"] = right / len(records)
-    robust, attacked = last["train_robust_accuracy"], summary.get("robust_accuracy")
+    robust, attacked = (
+        summary.get(f"{kind}robust_accuracy") for kind in ("train_", "")
+    )
     if None not in (robust, attacked) and robust - attacked > _COLLAPSE:
         summary["warnings"] = [
             *summary["warnings"],
@@ -113,6 +106,22 @@ def final_summary(folder: pathlib.Path, trained: Trained, records: list[dict]) -
             "try --adversarial=pgd or fewer epochs",
         ]
     return summary
+
+
+def training_totals(
+    folder: pathlib.Path, trained: Trained, records: list[dict]
+) -> dict:
+    """What a training cost, and the last line of its log."""
+    log = read_log(folder / "metrics.jsonl")
+    last = {f"train_{name}": value for name, value in log[-1].items() if name in _KEPT}
+    return {
+        "images": trained.images,
+        "seconds": trained.seconds,
+        "images_per_second": trained.images_per_second,
+        "steps": int(trained.state.step),
+        **last,
+        "eval_images": len(records),
+    }
 
 
 def _examine(key, predict, image, label, *, attacks, eps, sigma, norm) -> Examined:

@@ -39,7 +39,8 @@ class Objective(NamedTuple):
 
     adversary: (key, predict, image, label) -> image, per example; None for no attack.
     loss: (forward, batch_stats, images, adversarial, labels) -> (loss [], Signals),
-        where forward: (batch_stats, images) -> (logits [B, K], batch_stats).
+        where forward: (batch_stats, images) -> (what the network gives [B, ...],
+        batch_stats).
     """
 
     adversary: Callable | None

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import optax
 
-SCHEDULES = ("constant", "cosine", "linear", "piecewise")
+SCHEDULES = ("constant", "cosine", "linear", "piecewise", "thirds")
 OPTIMIZERS = ("sgd", "adamw")
 
 
@@ -16,7 +16,8 @@ def learning_rate_schedule(
     """Learning rate as a function of the step, after a linear warm-up from 0.
 
     constant; cosine (to 0); linear (to 0); piecewise (a tenth from 50 % and a
-    hundredth from 75 % of the steps on, Madry et al. 2018).
+    hundredth from 75 % of the steps on, Madry et al. 2018); thirds (the same after one
+    and two thirds, Salman et al. 2020).
     """
     if not 0 <= warmup_steps < steps:
         raise ValueError(f"warmup_steps: expected 0 to {steps - 1}, got {warmup_steps}")
@@ -27,6 +28,9 @@ def learning_rate_schedule(
         "linear": lambda: optax.linear_schedule(peak, 0.0, rest),
         "piecewise": lambda: optax.piecewise_constant_schedule(
             peak, {int(0.5 * rest): 0.1, int(0.75 * rest): 0.1}
+        ),
+        "thirds": lambda: optax.piecewise_constant_schedule(
+            peak, {rest // 3: 0.1, 2 * rest // 3: 0.1}
         ),
     }
     if name not in after:

@@ -1,7 +1,6 @@
 """A whole training from what a user gives: checked before anything is written."""
 
 import functools
-import json
 import pathlib
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,15 +10,14 @@ import optax
 
 from mspd_jax.data import Source, check_compatible
 from mspd_jax.errors import InputError
-from mspd_jax.models import Model, ModelSpec, load_model
-from mspd_jax.train._augment import augmentation
+from mspd_jax.models import Model, ModelSpec
 from mspd_jax.train._examples import Examples
 from mspd_jax.train._fit import first_state, steps_per_epoch, train_steps
 from mspd_jax.train._objective import Objective, objective
 from mspd_jax.train._optimizer import learning_rate_schedule
 from mspd_jax.train._optimizer import optimizer as optimizer_by_name
 from mspd_jax.train._run import Trained, run_training
-from mspd_jax.train._start import check_start, fresh_spec
+from mspd_jax.train._start import augmentation_of, start_of
 
 
 class Plan(NamedTuple):
@@ -79,14 +77,13 @@ def make_plan(
             "images in [0, 1]; choose one of the two"
         )
     try:
-        per_epoch = steps_per_epoch(
-            len(examples.labels), batch_size=batch_size, devices=jax.device_count()
-        )
-        rate = learning_rate_schedule(
-            schedule,
-            peak=learning_rate,
-            steps=epochs * per_epoch,
-            warmup_steps=min(int(warmup_epochs * per_epoch), epochs * per_epoch // 2),
+        rate = rate_of(
+            examples,
+            epochs=epochs,
+            batch_size=batch_size,
+            schedule=schedule,
+            learning_rate=learning_rate,
+            warmup_epochs=warmup_epochs,
         )
         lowered = objective(
             adversarial,
@@ -99,7 +96,7 @@ def make_plan(
         )
     except ValueError as error:
         raise InputError(str(error)) from error
-    start = _start(examples, init, arch, arch_options)
+    start = start_of(examples, init=init, arch=arch, arch_options=arch_options)
     spec = start.spec if isinstance(start, Model) else start
     if judged is not None:
         check_compatible(
@@ -113,7 +110,7 @@ def make_plan(
             optimizer, learning_rate=rate, weight_decay=weight_decay, clip=clip
         ),
         schedule=rate,
-        augment=_augmentation(augment, examples, noise),
+        augment=augmentation_of(augment, examples, noise=noise),
         ema=ema,
         epochs=epochs,
         batch_size=batch_size,
@@ -154,42 +151,28 @@ def run_plan(
     )
 
 
+def rate_of(
+    examples: Examples,
+    *,
+    epochs: int,
+    batch_size: int,
+    schedule: str,
+    learning_rate: float,
+    warmup_epochs: float,
+) -> optax.Schedule:
+    """The learning rate over all steps; ValueError if the batch does not suit."""
+    per_epoch = steps_per_epoch(
+        len(examples.labels), batch_size=batch_size, devices=jax.device_count()
+    )
+    steps = epochs * per_epoch
+    return learning_rate_schedule(
+        schedule,
+        peak=learning_rate,
+        steps=steps,
+        warmup_steps=min(int(warmup_epochs * per_epoch), steps // 2),
+    )
+
+
 def plan_spec(plan: Plan) -> ModelSpec:
     """The specification of the model that the plan trains."""
     return plan.start.spec if isinstance(plan.start, Model) else plan.start
-
-
-def _start(examples, init, arch, arch_options) -> ModelSpec | Model:
-    if init:
-        model = load_model(init)
-        check_start(model, arch or None, examples)
-        return model
-    if not arch:
-        raise InputError("give --arch=NAME, or --init=CKPT to go on from a checkpoint")
-    try:
-        options = json.loads(arch_options)
-    except ValueError:
-        options = None
-    if not isinstance(options, dict):
-        raise InputError(f"--arch_options={arch_options}: expected a JSON object")
-    return fresh_spec(arch, options, examples)
-
-
-def _augmentation(text: str, examples: Examples, noise: float) -> Callable | None:
-    height, width, channels = examples.images.shape[1:]
-    chosen = set(text.split(","))
-    if text == "auto":
-        chosen = {"crop", "flip"} if channels == 3 else set()
-    if text == "none":
-        chosen = set()
-    if chosen - {"crop", "flip"}:
-        raise InputError(
-            f"--augment={text}: expected auto, none, crop, flip, crop,flip"
-        )
-    if not (chosen or noise):
-        return None
-    return augmentation(
-        pad=max(1, min(height, width) // 8) if "crop" in chosen else 0,
-        flip="flip" in chosen,
-        sigma=noise or None,
-    )

@@ -133,5 +133,6 @@ def _shown(
 
 def _told(progress: Progress) -> str:
     loss, clean, robust = (float(value) for value in progress.signal)
-    text = f"step {progress.step}/{progress.steps} loss {loss:.3f} clean {clean:.2f}"
+    text = f"step {progress.step}/{progress.steps} loss {loss:.4f}"
+    text += "" if math.isnan(clean) else f" clean {clean:.2f}"
     return text if math.isnan(robust) else f"{text} robust {robust:.2f}"

@@ -1,17 +1,70 @@
 """Where training starts: a checkpoint, or a specification that fits the data."""
 
+import json
+from collections.abc import Callable
+
 import numpy as np
 
 from mspd_jax.errors import InputError
-from mspd_jax.models import Model, ModelSpec, build_module, parse_architecture
+from mspd_jax.models import (
+    Model,
+    ModelSpec,
+    build_module,
+    gives_images,
+    load_model,
+    parse_architecture,
+)
+from mspd_jax.train._augment import augmentation
 from mspd_jax.train._examples import Examples
+
+
+def start_of(
+    examples: Examples, *, init: str | None, arch: str | None, arch_options: str
+) -> ModelSpec | Model:
+    """Where training starts, by the flags: a checkpoint, or a new network."""
+    if init:
+        model = load_model(init)
+        check_start(model, arch or None, examples)
+        return model
+    if not arch:
+        raise InputError("give --arch=NAME, or --init=CKPT to go on from a checkpoint")
+    try:
+        options = json.loads(arch_options)
+    except ValueError:
+        options = None
+    if not isinstance(options, dict):
+        raise InputError(f"--arch_options={arch_options}: expected a JSON object")
+    return fresh_spec(arch, options, examples)
+
+
+def augmentation_of(
+    text: str, examples: Examples, *, noise: float = 0.0
+) -> Callable | None:
+    """What --augment asks for: auto, none, or some of crop and flip."""
+    height, width, channels = examples.images.shape[1:]
+    chosen = set(text.split(","))
+    if text == "auto":
+        chosen = {"crop", "flip"} if channels == 3 else set()
+    if text == "none":
+        chosen = set()
+    if chosen - {"crop", "flip"}:
+        raise InputError(
+            f"--augment={text}: expected auto, none, crop, flip, crop,flip"
+        )
+    if not (chosen or noise):
+        return None
+    return augmentation(
+        pad=max(1, min(height, width) // 8) if "crop" in chosen else 0,
+        flip="flip" in chosen,
+        sigma=noise or None,
+    )
 
 
 def fresh_spec(architecture: str, options: dict, examples: Examples) -> ModelSpec:
     """A specification for the data, normalized by their own mean and deviation.
 
-    options: architecture options that differ from the defaults. Raises InputError for
-    a name or an option that does not exist.
+    A denoiser gets the images as they are. options: architecture options that differ
+    from the defaults. Raises InputError for a name or an option that does not exist.
     """
     name, defaults = parse_architecture(architecture)
     mean, std = _moments(examples.images)
@@ -24,6 +77,10 @@ def fresh_spec(architecture: str, options: dict, examples: Examples) -> ModelSpe
         image_shape=tuple(examples.images.shape[1:]),
         origin={},
     )
+    if gives_images(spec):
+        channels = len(mean)
+        mean, std = (0.0,) * channels, (1.0,) * channels
+        spec = spec._replace(mean=mean, std=std, num_classes=0)
     try:
         build_module(spec)
     except InputError:
@@ -40,7 +97,7 @@ def check_start(model: Model, architecture: str | None, examples: Examples) -> N
         raise InputError(
             f"--init is a {spec.architecture}, --arch={architecture}: leave --arch out"
         )
-    if spec.num_classes != examples.num_classes:
+    if not gives_images(spec) and spec.num_classes != examples.num_classes:
         raise InputError(
             f"--init has {spec.num_classes} classes, the training data have "
             f"{examples.num_classes}: give a model or data that fit"

@@ -1,0 +1,90 @@
+"""What training of a denoiser lowers: mse, stab and clf (Salman et al. 2020).
+
+For denoised smoothing (arXiv 2003.01908): the denoiser D sees image + noise, and a
+fixed classifier f in evaluation mode sees what D gives.
+"""
+
+from collections.abc import Callable, Sequence
+
+import jax
+import jax.numpy as jnp
+from jax.tree_util import Partial
+
+from mspd_jax.train._augment import add_noise
+from mspd_jax.train._objective import Objective, Signals
+
+DENOISER_OBJECTIVES = ("mse", "stab", "clf")
+
+
+def denoiser_objective(
+    name: str, *, sigma: float | None = None, classifiers: Sequence[Callable] = ()
+) -> Objective:
+    """Builds an objective for denoisers by name.
+
+    name: "mse", |D(x + noise) - x|^2 averaged over the pixels; "stab", cross-entropy
+        between f(D(x + noise)) and the class that f gives x itself, so that no labels
+        are needed; "clf", the same with true labels.
+    sigma: standard deviation of the noise in pixels, which is not clipped.
+    classifiers: `predict` functions; "stab" and "clf" need one at least. Of a batch,
+        example r meets classifier r mod len(classifiers): several of them stand in for
+        one that cannot be looked into (query access). Deviation: the reference takes
+        turns batch by batch, which moves D towards one classifier at a time.
+    """
+    if name not in DENOISER_OBJECTIVES:
+        known = list(DENOISER_OBJECTIVES)
+        raise ValueError(f"objective {name!r}: expected one of {known}")
+    if sigma is None or not sigma > 0:
+        raise ValueError(f"sigma: expected a positive number, got {sigma}")
+    if bool(classifiers) != (name != "mse"):
+        wanted = "no classifier" if name == "mse" else "at least one classifier"
+        raise ValueError(f"objective {name!r} takes {wanted}, got {len(classifiers)}")
+    corrupt = Partial(_corrupted, sigma=jnp.asarray(sigma, jnp.float32))
+    if name == "mse":
+        return Objective(corrupt, Partial(mse_loss))
+    loss = stability_loss if name == "stab" else classification_loss
+    return Objective(corrupt, Partial(loss, classifiers=tuple(classifiers)))
+
+
+def mse_loss(forward, batch_stats, images, adversarial, labels):
+    """Mean squared error of the restored images."""
+    del labels
+    restored, batch_stats = forward(batch_stats, adversarial)
+    return jnp.mean((restored - images) ** 2), Signals(batch_stats, None, None)
+
+
+def stability_loss(forward, batch_stats, images, adversarial, labels, *, classifiers):
+    """Mean CE(f(D(x + noise)), argmax f(x)); no gradient flows through the target."""
+    del labels
+    targets = jnp.argmax(jax.lax.stop_gradient(_logits(classifiers, images)), axis=-1)
+    return classification_loss(
+        forward, batch_stats, images, adversarial, targets, classifiers=classifiers
+    )
+
+
+def classification_loss(
+    forward, batch_stats, images, adversarial, labels, *, classifiers
+):
+    """Mean CE(f(D(x + noise)), label)."""
+    del images
+    restored, batch_stats = forward(batch_stats, adversarial)
+    logits = _logits(classifiers, restored)
+    log_p = jax.nn.log_softmax(logits)
+    chosen = jnp.take_along_axis(log_p, labels[:, None], axis=-1)
+    return -jnp.mean(chosen), Signals(batch_stats, None, logits)
+
+
+def _corrupted(key, predict, image, label, *, sigma):
+    del predict, label
+    return add_noise(key, image, sigma=sigma)
+
+
+def _logits(classifiers, images) -> jax.Array:
+    """[B, K]: row r of classifier r mod len(classifiers)."""
+    count = len(classifiers)
+    parts = [jax.vmap(f)(images[n::count]) for n, f in enumerate(classifiers)]
+    if count == 1:
+        return parts[0]
+    logits = jnp.zeros((len(images), parts[0].shape[-1]))
+    for n, part in enumerate(parts):
+        logits = logits.at[n::count].set(part)
+    return logits
