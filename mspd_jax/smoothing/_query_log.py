@@ -1,0 +1,159 @@
+"""The answers of a classifier, kept so that no sample is paid for twice.
+
+Two kinds of entries, plain JSON, both with the image's `index` in the data set: a head
+says what was asked (image, noise, classifier), answers are runs of labels under its
+digest. Answers to other noise or another image have another digest and are not found,
+so that one log may hold runs of many settings, and entries that are no answers, or are
+cut off, are passed over.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+# Between the known labels: nobody has asked yet.
+MISSING = -2
+_BLOCK = 1024
+
+
+class QueryLog(NamedTuple):
+    """The answers known so far; made by `open_query_log` or `memory_query_log`.
+
+    Attributes:
+      blocks: labels int32 [1024] by (digest, stage, sample number // 1024).
+      heads: by index and digest, what was asked.
+      write: puts entries where they survive.
+    """
+
+    blocks: dict[tuple[str, str, int], np.ndarray]
+    heads: dict[int, dict[str, dict]]
+    write: Callable[[list[dict]], None]
+
+
+def open_query_log(
+    append: Callable[[list[dict]], None], entries: Callable[[], Iterable[dict]]
+) -> QueryLog:
+    """The log behind two functions, read once.
+
+    append: writes entries, JSON types, through to the disk before it returns.
+    entries: all that were ever written, from every process, in any order, and perhaps
+    others. Of two answers to the same sample the first one counts.
+    """
+    log = QueryLog({}, {}, append)
+    for entry in entries():
+        _enter(log, entry)
+    return log
+
+
+def memory_query_log() -> QueryLog:
+    """A log that ends with the program."""
+    return QueryLog({}, {}, lambda entries: None)
+
+
+def digest_of(head: dict) -> str:
+    """32 hexadecimal digits for everything that an answer depends on."""
+    text = json.dumps(head, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def known_labels(log: QueryLog, digest: str, stage: str, numbers) -> np.ndarray:
+    """Labels int32 of the samples `numbers`, MISSING where none was answered."""
+    numbers = np.asarray(numbers, np.int64)
+    labels = np.full(len(numbers), MISSING, np.int32)
+    for block in np.unique(numbers // _BLOCK):
+        here = log.blocks.get((digest, stage, int(block)))
+        if here is not None:
+            inside = numbers // _BLOCK == block
+            labels[inside] = here[numbers[inside] % _BLOCK]
+    return labels
+
+
+def note_labels(
+    log: QueryLog, index: int, head: dict, stage: str, numbers, labels
+) -> None:
+    """Adds answers; they are on the disk when this returns.
+
+    numbers, labels: sample numbers, in order, and what was answered to each.
+    """
+    digest = digest_of(head)
+    numbers, labels = np.asarray(numbers), np.asarray(labels)
+    notes = []
+    if digest not in log.heads.get(index, {}):
+        notes.append({"index": index, "head": digest, "of": head})
+    gaps = np.flatnonzero(np.diff(numbers) != 1) + 1
+    for run, values in zip(
+        np.split(numbers, gaps), np.split(labels, gaps), strict=True
+    ):
+        notes.append(
+            {
+                "index": index,
+                "head": digest,
+                "stage": stage,
+                "first": int(run[0]),
+                "labels": values.tolist(),
+            }
+        )
+    log.write(notes)
+    for entry in notes:
+        _enter(log, entry)
+
+
+def what_differs(log: QueryLog, index: int, head: dict) -> str:
+    """In words, what else was asked about an image: why answers cannot be used."""
+    others = log.heads.get(index, {})
+    if digest_of(head) in others:
+        return "it holds others of the same setting"
+    if not others:
+        return f"it holds none for image {index}"
+    fields = {
+        field
+        for other in others.values()
+        for field in head
+        if other.get(field) != head[field]
+    }
+    return f"it holds answers with another {', '.join(sorted(fields))}"
+
+
+def fingerprint(tree) -> str:
+    """sha256 of the arrays of a pytree, their places, types and shapes; a name for it.
+
+    Says nothing about functions in it: two that hold the same weights look alike.
+    """
+    total = hashlib.sha256()
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        value = np.ascontiguousarray(leaf)
+        place = f"{jax.tree_util.keystr(path)} {value.dtype} {list(np.shape(leaf))};"
+        total.update(place.encode())
+        total.update(value.tobytes())
+    return total.hexdigest()
+
+
+def _enter(log, entry):
+    index, digest = entry.get("index"), entry.get("head")
+    if type(index) is not int or not isinstance(digest, str):
+        return
+    if isinstance(entry.get("of"), dict):
+        if digest_of(entry["of"]) == digest:
+            log.heads.setdefault(index, {})[digest] = entry["of"]
+        return
+    stage, first, labels = (entry.get(name) for name in ("stage", "first", "labels"))
+    if not isinstance(stage, str) or type(first) is not int or first < 0:
+        return
+    if not isinstance(labels, list) or not all(
+        type(label) is int and -1 <= label < 2**31 for label in labels
+    ):
+        return
+    start = 0
+    while start < len(labels):
+        block, offset = divmod(first + start, _BLOCK)
+        place = log.blocks.setdefault(
+            (digest, stage, block), np.full(_BLOCK, MISSING, np.int32)
+        )
+        part = np.asarray(labels[start : start + _BLOCK - offset], np.int32)
+        here = place[offset : offset + len(part)]
+        here[here == MISSING] = part[here == MISSING]
+        start += len(part)

@@ -1,0 +1,170 @@
+"""Votes of a classifier that can only be asked: noise here, answers from there."""
+
+import hashlib
+from collections.abc import Callable
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from mspd_jax.errors import InputError
+from mspd_jax.models import as_pytree
+from mspd_jax.smoothing._checks import check_count, check_sigma
+from mspd_jax.smoothing._noise import ESTIMATION, SELECTION, noise_at
+from mspd_jax.smoothing._query_access import Access, answer_batches
+from mspd_jax.smoothing._query_log import (
+    MISSING,
+    QueryLog,
+    digest_of,
+    known_labels,
+    note_labels,
+    what_differs,
+)
+from mspd_jax.smoothing._stopping import Plan
+from mspd_jax.smoothing._votes import Votes
+
+_STAGES = {SELECTION: "selection", ESTIMATION: "estimation"}
+# Samples looked up in the log at once: bounds memory whatever the plan.
+_LOOKED_UP = 2**16
+
+
+def query_votes(
+    key: jax.Array,
+    access: Access,
+    image: jax.Array,
+    label: jax.Array,
+    *,
+    index: int,
+    sigma: float,
+    plan: Plan,
+    log: QueryLog,
+    denoiser: Callable | None = None,
+    denoiser_hash: str | None = None,
+    chunk: int | None = None,
+    offline: bool = False,
+) -> Votes:
+    """The votes of `smoothed_votes`, from a classifier behind `access`, on the host.
+
+    Sample i of a stage is image + sigma noise_at(fold_in(key, stage), i), denoised if
+    there is a denoiser, on the device; its label is what the classifier answers. Rounds
+    and rules of `plan` are the same, so the votes of a classifier that is also a
+    `predict` are those of `smoothed_votes`, up to rounding of its input.
+    Labels that are no class count in `drawn` alone: votes against.
+
+    Answers are looked up in `log` and otherwise asked for and noted query by query, so
+    that after a kill no sample is asked again, nor for another alpha, a smaller plan or
+    other rules of stopping. The noise of a sample does not depend on them: certificates
+    of one log under several settings share their samples, and hold each on its own.
+    Answers are used for the same classifier (`name`, classes), key, sigma, image, 8-bit
+    rounding and denoiser only.
+
+    image: float [H, W, C]. label: int [], read only if the plan says so. index: of the
+    image in its data set, for the log. denoiser: [H, W, C] -> [H, W, C], and
+    denoiser_hash: what tells it from others, such as `fingerprint` of its variables.
+    Build it once: each new function compiles. chunk: samples that are drawn and
+    denoised together; memory grows with it alone. A multiple of the batch size, which
+    is the default, makes full queries.
+    offline: asks nothing; InputError if an answer is missing from the log.
+    Returns Votes of NumPy arrays.
+    """
+    chex.assert_rank([image, label], [3, 0])
+    check_sigma(sigma)
+    chunk = check_count("chunk", access.batch_size if chunk is None else chunk)
+    if (denoiser is None) != (denoiser_hash is None):
+        raise ValueError(
+            "denoiser and denoiser_hash must be given together; got "
+            f"{denoiser!r} and {denoiser_hash!r}"
+        )
+    image = np.asarray(image, np.float32)
+    head = _head(key, access, image, sigma, denoiser_hash)
+    denoiser = None if denoiser is None else as_pytree(denoiser)
+    offline = offline or access.ask is None
+
+    def ask(stage, numbers):
+        """Asks for samples and notes the answers."""
+        if offline:
+            raise InputError(_missing(log, index, head, stage, numbers))
+        place = _STAGES[stage]
+        stage_key = jax.random.fold_in(key, stage)
+        for start in range(0, len(numbers), chunk):
+            some = numbers[start : start + chunk]
+            # Always whole chunks: one program. Repeated samples are not asked for.
+            padded = np.pad(some, (0, chunk - len(some)), mode="edge")
+            images = _noisy_images(
+                stage_key, denoiser, image, np.float32(sigma), jnp.asarray(padded)
+            )
+            done = 0
+            for labels in answer_batches(access, np.asarray(images)[: len(some)]):
+                part = some[done : done + len(labels)]
+                note_labels(log, index, head, place, part, labels)
+                done += len(labels)
+
+    def count(stage, start, stop):
+        return _count(ask, log, digest_of(head), access.num_classes, stage, start, stop)
+
+    selection = count(SELECTION, 0, int(plan.selection))
+    chosen = int(np.argmax(selection))
+    votes, drawn = np.zeros_like(selection), 0
+    if not (plan.known_label and chosen != int(label)):
+        for end, futile in zip(plan.ends.tolist(), plan.futile.tolist(), strict=True):
+            votes = votes + count(ESTIMATION, drawn, end)
+            drawn = end
+            if votes[chosen] <= futile or votes[chosen] >= plan.enough:
+                break
+    return Votes(selection, votes, np.int32(drawn))
+
+
+def _count(ask, log, digest, num_classes, stage, start, stop):
+    """Votes of the samples start ... stop - 1, asked for where the log lacks them."""
+    votes = np.zeros(num_classes, np.int32)
+    for first in range(start, stop, _LOOKED_UP):
+        numbers = np.arange(first, min(first + _LOOKED_UP, stop), dtype=np.int32)
+        labels = known_labels(log, digest, _STAGES[stage], numbers)
+        if np.any(labels == MISSING):
+            ask(stage, numbers[labels == MISSING])
+            labels = known_labels(log, digest, _STAGES[stage], numbers)
+        # A file may hold labels of more classes than there are: no class.
+        named = labels[(labels >= 0) & (labels < num_classes)]
+        votes += np.bincount(named, minlength=num_classes).astype(np.int32)
+    return votes
+
+
+@jax.jit
+def _noisy_images(key, denoiser, image, sigma, numbers):
+    images = image[None] + sigma * noise_at(key, numbers, image.shape)
+    return images if denoiser is None else jax.vmap(denoiser)(images)
+
+
+def _head(key, access, image, sigma, denoiser_hash):
+    """Everything that an answer depends on, as JSON types."""
+    first = jax.random.fold_in(jax.random.fold_in(key, SELECTION), 0)
+    return {
+        "classifier": access.name,
+        "classes": list(access.class_names or ()) or access.num_classes,
+        "eight_bit": access.eight_bit,
+        "sigma": float(np.float32(sigma)),
+        "denoiser": denoiser_hash,
+        "image": _image_hash(image),
+        "key": jax.random.key_data(key).ravel().tolist(),
+        # Settings of JAX make other noise of the same key; its bits show that.
+        "noise": np.asarray(_bits(first)).tolist(),
+    }
+
+
+@jax.jit
+def _bits(key):
+    return jax.random.bits(key, (2, 2)).ravel()
+
+
+def _image_hash(image):
+    data = f"{list(image.shape)};".encode() + np.ascontiguousarray(image).tobytes()
+    return hashlib.sha256(data).hexdigest()
+
+
+def _missing(log, index, head, stage, numbers):
+    return (
+        f"offline, and the log lacks {len(numbers)} answers of the {_STAGES[stage]} "
+        f"samples {numbers[0]}..{numbers[-1]} of image {index}: "
+        f"{what_differs(log, index, head)}"
+    )
