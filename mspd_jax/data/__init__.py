@@ -8,7 +8,7 @@ from mspd_jax.data._image import read_image
 from mspd_jax.data._open import open_source
 from mspd_jax.data._quantize import quantize
 from mspd_jax.data._record import Record, Source
-from mspd_jax.data._select import from_arrays, paired, select
+from mspd_jax.data._select import every, from_arrays, paired, select
 from mspd_jax.data._write import encode_png, write_file, write_png
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Source",
     "check_compatible",
     "encode_png",
+    "every",
     "from_arrays",
     "load_arrays",
     "open_source",

@@ -21,6 +21,11 @@ def select(source: Source, indices: Collection[int]) -> Source:
     )
 
 
+def every(source: Source, step: int) -> Source:
+    """Every `step`-th image of a source, the first included."""
+    return select(source, source.indices[::step])
+
+
 def paired(source: Source, other: Source) -> Source:
     """The images of a source, each with that of the same index of another below it.
 

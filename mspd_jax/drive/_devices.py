@@ -9,14 +9,23 @@ import jax
 import numpy as np
 
 
-def run_on_devices(key, predict, method, index, image, label, *, devices):
+def run_on_devices(
+    key, predict, method, index, image, label, *, devices, axis_name=None
+):
     """Applies a per-example method to a batch; results keep their row.
 
     method: (key, predict, image, label) -> pytree, per example, a callable pytree.
     index, label: int [B]; image: [B, H, W, C]; B is a multiple of the device count.
     The key of each example is fold_in(key, index). The results are device arrays
     [B, ...] that may still be being computed.
+
+    axis_name: all devices work on all rows, for a method that shares out the work of an
+    example itself, over the devices of this axis, and returns the same on each.
     """
+    if axis_name is not None:
+        run = _on_all_devices(tuple(devices), axis_name)
+        places = np.arange(len(devices))  # pmap asks for something to split
+        return run(places, key, predict, method, index, image, label)
     if len(devices) == 1:
         return _on_one_device()(key, predict, method, index, image, label)
     split = functools.partial(_split, parts=len(devices))
@@ -41,6 +50,14 @@ def _on_each_device(devices):
     return jax.pmap(
         _examples, in_axes=(None, None, None, 0, 0, 0), devices=list(devices)
     )
+
+
+@functools.cache
+def _on_all_devices(devices, axis_name):
+    return jax.pmap(
+        lambda place, *rest: _examples(*rest), axis_name=axis_name,
+        in_axes=(0, *[None] * 6), out_axes=None, devices=list(devices),
+    )  # fmt: skip
 
 
 def _split(x: np.ndarray, *, parts: int) -> np.ndarray:

@@ -48,6 +48,7 @@ def drive(
     devices: list[jax.Device] | None = None,
     process_index: int | None = None,
     process_count: int | None = None,
+    axis_name: str | None = None,
 ) -> Iterator[list[Outcome]]:
     """Runs `method(key, predict, image, label)` on every image, batch by batch.
 
@@ -57,6 +58,8 @@ def drive(
     are already done. While the devices work on one batch, the next is read and the
     last is handed out. Processes of a cluster take turns batch by batch, without
     waiting for each other.
+    axis_name: the devices of this process share the work of each image, by a method
+    that knows this axis of theirs; `batch_size` images are then worked on at once.
     """
     devices = jax.local_devices() if devices is None else devices
     work = slots(
@@ -64,13 +67,14 @@ def drive(
             ~np.isin(source.indices, np.fromiter(skip, np.int64, len(skip)))
         ),
         len(source.indices),
-        batch=batch_size * len(devices),
+        batch=batch_size * (1 if axis_name else len(devices)),
         process_index=jax.process_index() if process_index is None else process_index,
         process_count=jax.process_count() if process_count is None else process_count,
     )
     run = functools.partial(
-        run_on_devices, key, as_pytree(predict), as_pytree(method), devices=devices
-    )
+        run_on_devices, key, as_pytree(predict), as_pytree(method), devices=devices,
+        axis_name=axis_name,
+    )  # fmt: skip
     with concurrent.futures.ThreadPoolExecutor(_READERS) as pool:
         running = None
         for loaded in _prefetched(pool, source, work):

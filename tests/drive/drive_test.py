@@ -56,6 +56,19 @@ class DriveTest(parameterized.TestCase):
     def test_batch_size_does_not_matter(self, batch_size):
         self._assert_same(_run(), _run(batch_size=batch_size))
 
+    def test_a_method_may_share_an_image_over_the_devices(self):
+        def shared(key, predict, image, label):
+            return jax.lax.psum(_method(key, predict, image, label)["image"], "parts")
+
+        batches = drive.drive(
+            jax.random.key(3), jax.tree_util.Partial(jnp.square), shared, _source(),
+            batch_size=4, devices=jax.devices()[:1], axis_name="parts",
+        )  # fmt: skip
+        found = {o.position: o.result for batch in batches for o in batch}
+        self.assertEqual(list(found), list(range(COUNT)))
+        for position, outcome in _run().items():
+            np.testing.assert_array_equal(found[position], outcome.result["image"])
+
     def test_processes_share_the_work(self):
         parts = [_run(process_index=i, process_count=3) for i in range(3)]
         self.assertEqual([len(p) for p in parts], [8, 8, 7])
