@@ -7,7 +7,7 @@ import pathlib
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import jax
@@ -19,12 +19,13 @@ from mspd_jax import data, drive, models
 FLAGS = flags.FLAGS
 # Flags that do not decide what the results are (beyond float rounding).
 _FREE = {
-    "out", "batch_size", "chunk",
+    "out", "batch_size", "chunk", "split", "offline", "query_log", "query_batch",
+    "query_retries", "query_timeout", "query_rate", "token_variable",
     "coordinator", "num_processes", "process_id", "cluster",
 }  # fmt: skip
 _PACKAGES = ("mspd_jax", "jax", "jaxlib", "flax", "numpy", "orbax-checkpoint")
 # Shuffles job streams apart: the same seed gives each job noise of its own.
-_STREAMS = {"protect": 1, "revert": 2, "evaluate": 3}
+_STREAMS = {"protect": 1, "revert": 2, "evaluate": 3, "certify": 4}
 
 
 class Finished(NamedTuple):
@@ -51,27 +52,44 @@ def run_job(
     used: dict[str, models.Model],
     out: str | pathlib.Path | None = None,
     batch_size: int | None = None,
+    axis_name: str | None = None,
     **extra,
 ) -> Finished:
     """Drives `method` over `source` and appends what `describe` says of each result.
 
     describe: (run folder, record, result) -> fields of the image's record; it may
     write files below the folder. used: the models by role, whose hashes go to run.json.
-    out, batch_size: those of the flags by default. extra: what else decides results.
+    out, batch_size: those of the flags by default. axis_name: see `drive.drive`.
+    extra: what else decides results.
     """
-    index, count = jax.process_index(), jax.process_count()
     run = open_folder(
         out or FLAGS.out, identity(name, used) | extra, num_classes=source.num_classes
     )
     outcomes = drive.drive(
-        job_key(name), predict, method, source, skip=run.done,
+        job_key(name), predict, method, source, skip=run.done, axis_name=axis_name,
         batch_size=batch_size or FLAGS.batch_size,
     )  # fmt: skip
+    return record_outcomes(name, run, outcomes, describe, images=len(source.indices))
+
+
+def record_outcomes(
+    name: str,
+    run: drive.Run,
+    outcomes: Iterable[list[drive.Outcome]],
+    describe: Callable[[pathlib.Path, data.Record, object], dict],
+    *,
+    images: int,
+) -> Finished:
+    """Appends a record for each outcome, batch by batch, and shows the progress.
+
+    images: how many there are in all, those with a record already included.
+    """
+    index, count = jax.process_index(), jax.process_count()
     bar = drive.with_progress(
-        outcomes, total=math.ceil(len(source.indices) / count),
+        outcomes, total=math.ceil(images / count),
         done=len(run.done) // count, description=name, hidden=index > 0,
     )  # fmt: skip
-    clock, unreadable, images = [time.perf_counter()], [], []
+    clock, unreadable, sizes = [time.perf_counter()], [], []
     for batch in bar:
         unreadable += [o.error for o in batch if o.error]
         records = [
@@ -85,8 +103,8 @@ def run_job(
         ]
         drive.append_records(run, records)
         clock.append(time.perf_counter())
-        images.append(len(batch))
-    timing = _timing(clock, images) or _earlier_timing(run.path)
+        sizes.append(len(batch))
+    timing = _timing(clock, sizes) or _earlier_timing(run.path)
     return Finished(run, merged(run), timing, unreadable)
 
 

@@ -84,12 +84,16 @@ def _load_labeler(name: str, surrogate: models.Model):
 
 def check(source: data.Source, used: dict[str, models.Model], *, truth: bool) -> None:
     """Refuses data that one of the models cannot read, before anything is written."""
-    for model in used.values():
-        spec = model.spec
+    judges = {
+        role: model.spec
+        for role, model in used.items()
+        if not models.gives_images(model.spec)
+    }
+    for spec in judges.values():
         data.check_compatible(
             source, image_shape=spec.image_shape, num_classes=spec.num_classes
         )
-    classes = {role: model.spec.num_classes for role, model in used.items()}
+    classes = {role: spec.num_classes for role, spec in judges.items()}
     if len(set(classes.values())) > 1:
         raise InputError(f"the models disagree on the number of classes: {classes}")
     if truth and not source.labelled:

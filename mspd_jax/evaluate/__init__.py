@@ -2,6 +2,13 @@
 
 from mspd_jax.evaluate._accuracy import accuracies
 from mspd_jax.evaluate._assess import Assessment, assess, examine
+from mspd_jax.evaluate._certified import (
+    RADII,
+    certified_accuracy,
+    certified_curve,
+    certified_plot,
+    certified_totals,
+)
 from mspd_jax.evaluate._check import Check, reliable, told
 from mspd_jax.evaluate._check_attack import check_attack
 from mspd_jax.evaluate._check_model import check_model
@@ -28,6 +35,7 @@ __all__ = [
     "Evaluated",
     "Interval",
     "Journal",
+    "RADII",
     "Threat",
     "Tile",
     "Verdict",
@@ -35,6 +43,10 @@ __all__ = [
     "accuracy_plot",
     "amplified",
     "assess",
+    "certified_accuracy",
+    "certified_curve",
+    "certified_plot",
+    "certified_totals",
     "check_attack",
     "check_model",
     "check_results",

@@ -4,8 +4,8 @@ import io
 from collections.abc import Sequence
 from typing import NamedTuple
 
-# Colours that differ in lightness too, for readers who do not see all hues.
-_COLORS = ("#1b6ca8", "#c8553d", "#3b7d4f", "#7b4f9d", "#b8860b", "#444444")
+# Colors that differ in lightness too, for readers who do not see all hues.
+COLORS = ("#1b6ca8", "#c8553d", "#3b7d4f", "#7b4f9d", "#b8860b", "#444444")
 _MARKERS = "osD^vP"
 
 
@@ -28,6 +28,34 @@ def accuracy_plot(curves: Sequence[Curve], *, label: str, dpi: int = 120) -> byt
 
     Lines join measured points and are no claim about what lies between.
     """
+    lines = []
+    for place, curve in enumerate(curves):
+        style = {
+            "label": curve.name + (" (unreliable)" if curve.doubted else ""),
+            "color": COLORS[place % len(COLORS)],
+            "linestyle": "--" if curve.doubted else "-",
+            "marker": _MARKERS[place % len(_MARKERS)],
+            "markersize": 4,
+        }
+        lines.append((curve.points, style))
+    return draw(
+        lines, labels=(label, "accuracy, worst case over the attacks, %"), dpi=dpi
+    )
+
+
+def draw(
+    lines: Sequence[tuple[Sequence, dict]],
+    *,
+    labels: tuple[str, str],
+    step: str | None = None,
+    end: float | None = None,
+    dpi: int,
+) -> bytes:
+    """PNG bytes: lines of shares in percent over x, their intervals shaded.
+
+    lines: (points as of a `Curve`, style). labels: of x and y. step: None joins points,
+    "pre" holds a point's value back to the x of the point before. end: largest x.
+    """
     # Imported here because a run without pictures should not pay for it.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -35,24 +63,19 @@ def accuracy_plot(curves: Sequence[Curve], *, label: str, dpi: int = 120) -> byt
     figure = Figure(figsize=(6.4, 4.2), dpi=dpi, layout="constrained")
     canvas = FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    for place, curve in enumerate(curves):
-        x, share, low, high = zip(*sorted(curve.points), strict=True)
-        color = _COLORS[place % len(_COLORS)]
+    for points, style in lines:
+        x, share, low, high = zip(*sorted(points), strict=True)
         axes.fill_between(
-            x, _percent(low), _percent(high), color=color, alpha=0.12, linewidth=0
-        )
-        axes.plot(
-            x,
-            _percent(share),
-            color=color,
-            marker=_MARKERS[place % len(_MARKERS)],
-            markersize=4,
-            linestyle="--" if curve.doubted else "-",
-            label=curve.name + (" (unreliable)" if curve.doubted else ""),
-        )
-    axes.set_xlabel(label)
-    axes.set_ylabel("accuracy, worst case over the attacks, %")
+            x, _percent(low), _percent(high), step=step, color=style["color"],
+            alpha=0.12, linewidth=0,
+        )  # fmt: skip
+        drawstyle = f"steps-{step}" if step else "default"
+        axes.plot(x, _percent(share), drawstyle=drawstyle, **style)
+    axes.set_xlabel(labels[0])
+    axes.set_ylabel(labels[1])
     axes.set_ylim(-2, 102)
+    if end is not None:
+        axes.set_xlim(0, end)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize="small")

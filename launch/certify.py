@@ -1,0 +1,76 @@
+r"""Certifies a classifier under Gaussian noise: no change within a radius can fool it.
+
+    python -m launch.certify --source=tfds:cifar10:test --every=20 --target=CKPT \
+        --method=denoised --denoiser=DENOISER --sigma=0.25 --out=OUT
+    python -m launch.certify ... --query=https://host/path --num_classes=10 --out=OUT
+
+Each image gets a class and an l2 radius, wrong with probability at most --alpha, or an
+abstention; records.jsonl holds its votes, summary.json the share certified at radii .25
+to 1.5. With --query the classifier is asked over a network, as a program or as a Python
+function; OUT/queries.jsonl then holds its answers, and --offline certifies from them
+without asking. Interrupted, the same command goes on, and asks nothing twice.
+"""
+
+from launch import _flags, _job, _main, _protected, _smoothing  # isort: skip
+
+from absl import flags
+
+from mspd_jax import data, models
+from mspd_jax.errors import InputError
+
+FLAGS = flags.FLAGS
+_flags.define(
+    "source", "data_dir", "limit", "target", "sigma", "seed", "batch_size", "chunk",
+    "out", required=("source", "sigma", "out"), batch_size=1,
+)  # fmt: skip
+flags.DEFINE_enum(
+    "method", "smoothing", ["smoothing", "denoised"],
+    "smoothing: the classifier as it is; denoised: behind --denoiser",
+)  # fmt: skip
+flags.DEFINE_string("denoiser", None, "checkpoint of train_denoiser, for denoised")
+flags.DEFINE_bool(
+    "force_sigma", False, "use a denoiser that was trained on noise of another sigma"
+)
+flags.DEFINE_integer("every", 1, "certify every EVERY-th image only", lower_bound=1)
+_smoothing.define_flags()
+
+
+def main(_) -> int:
+    settings = _smoothing.settings()
+    denoiser = _denoiser()
+    source = data.every(
+        data.open_source(FLAGS.source, data_dir=FLAGS.data_dir, limit=FLAGS.limit),
+        FLAGS.every,
+    )
+    if (FLAGS.target is None) == (FLAGS.query is None):
+        raise InputError("name the classifier with --target, or with --query")
+    if FLAGS.query is not None:
+        job = _smoothing.certify_by_queries(settings, source, denoiser)
+    else:
+        target = models.load_model(FLAGS.target)
+        used = {"target": target} | ({"denoiser": denoiser} if denoiser else {})
+        _protected.check(source, used, truth=False)
+        job = _smoothing.certify_on_devices(settings, source, used)
+    return _job.finish(job, _smoothing.summarize(settings, job.records))
+
+
+def _denoiser() -> models.Model | None:
+    """The denoiser, which must have been trained on this noise."""
+    if (FLAGS.method == "denoised") != (FLAGS.denoiser is not None):
+        raise InputError("--method=denoised and --denoiser=CKPT go together")
+    if FLAGS.denoiser is None:
+        return None
+    model = models.load_model(FLAGS.denoiser)
+    models.restorer(model)  # refuses what is no denoiser
+    trained = model.spec.origin.get("sigma")
+    if trained != FLAGS.sigma and not FLAGS.force_sigma:
+        noise = "unknown noise" if trained is None else f"noise of sigma {trained}"
+        raise InputError(
+            f"--denoiser={FLAGS.denoiser} was trained on {noise}, --sigma="
+            f"{FLAGS.sigma}: give the same, or --force_sigma"
+        )
+    return model
+
+
+if __name__ == "__main__":
+    _main.run(main)
