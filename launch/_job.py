@@ -204,7 +204,7 @@ def _timing(clock: list[float], images: list[int]) -> dict:
     return {
         "seconds": round(clock[-1] - clock[0], 3),
         "images_computed": sum(images),
-        "images_per_second": round(later / (clock[-1] - clock[1]), 3)
+        "images_per_second": round(later / (clock[-1] - clock[1]), 6)
         if later
         else None,
     }
