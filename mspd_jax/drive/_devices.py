@@ -32,7 +32,7 @@ def run_on_devices(
     results = _on_each_device(tuple(devices))(
         key, predict, method, split(index), split(image), split(label)
     )
-    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), results)
+    return jax.tree.map(_joined, results)
 
 
 def _examples(key, predict, method, index, image, label):
@@ -62,3 +62,8 @@ def _on_all_devices(devices, axis_name):
 
 def _split(x: np.ndarray, *, parts: int) -> np.ndarray:
     return x.reshape(parts, x.shape[0] // parts, *x.shape[1:])
+
+
+def _joined(x: jax.Array) -> jax.Array:
+    """[devices, B, ...] -> [devices * B, ...], also where the rest holds nothing."""
+    return x.reshape(x.shape[0] * x.shape[1], *x.shape[2:])

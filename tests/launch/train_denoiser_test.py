@@ -18,8 +18,8 @@ FLAGS = (
 SMALL = ("--arch=dncnn", '--arch_options={"depth": 3, "width": 4}')
 
 
-def train(out, *flags):
-    return runs.run("train_denoiser", *FLAGS, *flags, f"--out={out}", devices=1)
+def train(out, *flags, devices=1):
+    return runs.run("train_denoiser", *FLAGS, *flags, f"--out={out}", devices=devices)
 
 
 def summary(out):
@@ -32,7 +32,7 @@ def ground(tmp_path_factory):
     for name, seed in (("a", 1), ("b", 2)):
         runs.save_small_model(path / name, seed=seed)
     runs.save_small_model(path / "seven", classes=7)
-    code, _, err = train(path / "mse", *SMALL, "--epochs=3")
+    code, _, err = train(path / "mse", *SMALL, "--epochs=3", devices=2)
     assert code == 0, err
     return path
 
