@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import urllib.parse
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -21,6 +22,10 @@ _TAIL = (
 # An attack that met every image, and one that met what those before it had left.
 _ATTACK, _AFTER = "attack:", "after:"
 _TOLD = {_ATTACK: "attack {} %", _AFTER: "after {} %"}
+# What a certification adds: of its flags, of its summary, and a share for each radius.
+_NOISE = ("method", "denoiser", "sigma", "samples", "alpha")
+_CLAIMS = ("certified_accuracy", "abstained", "mean_radius", "samples_drawn")
+CERTIFIED = "certified:"
 
 
 class Run(NamedTuple):
@@ -63,9 +68,18 @@ def raw_rows(runs: Sequence[Run]) -> list[dict]:
 
 
 def raw_columns(rows: Sequence[dict]) -> list[str]:
-    """The CSV columns, those of the attacks that occur among them."""
-    attacks = [key for row in rows for key in row if key.startswith((_ATTACK, _AFTER))]
-    return [*_HEAD, *_ACCURACY, *dict.fromkeys(attacks), *_TAIL]
+    """The CSV columns, those of attacks and certificates that occur among them."""
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    attacks = [key for key in keys if key.startswith((_ATTACK, _AFTER))]
+    claims = [key for key in (*_NOISE, *_CLAIMS) if key in keys]
+    shares = [CERTIFIED + radius for radius in certified_radii(rows)]
+    return [*_HEAD, *_ACCURACY, *attacks, *claims, *shares, *_TAIL]
+
+
+def certified_radii(rows: Sequence[dict]) -> list[str]:
+    """The radii at which the rows hold certified accuracies, the smallest first."""
+    keys = {key for row in rows for key in row if key.startswith(CERTIFIED)}
+    return sorted((key.removeprefix(CERTIFIED) for key in keys), key=float)
 
 
 def told_rows(rows: Sequence[dict]) -> list[dict]:
@@ -80,7 +94,7 @@ def told_columns(rows: Sequence[dict]) -> list[str]:
     """
     columns = list(dict.fromkeys(key for row in rows for key in row))
     first = ["run", "job", "model", "source", "images", "eps"]
-    accuracies = ["clean %", "robust % (worst case)"]
+    accuracies = ["clean %", "robust % (worst case)", "certified %"]
     attacks = [c for c in columns if c.startswith(("attack ", "after "))]
     last = [c for c in columns if c not in first + accuracies + attacks]
     order = [*first, *accuracies, *attacks, *last]
@@ -155,17 +169,40 @@ def _raw_row(run: Run) -> dict:
     for name, accuracy in (summary.get("attacks") or {}).items():
         row[(_ATTACK if alone else _AFTER) + name] = accuracy
     row["reliable"] = summary.get("reliable")
+    if row["job"] == "certify":
+        row |= {key: flags.get(key) for key in _NOISE}
+        row["denoiser"] = _path_name(flags.get("denoiser"))
+        row |= {key: summary.get(key) for key in _CLAIMS}
+        for radius, accuracy in (summary.get("certified") or {}).items():
+            row[CERTIFIED + radius] = accuracy
     return {key: summary.get(key) for key in _TAIL} | row
 
 
 def model_name(flags: dict) -> str | None:
-    """Last part of the path of the model that the run is about; `x/model` is x."""
+    """The model that the run is about: the name of its checkpoint, or where it is
+    asked."""
     roles = ("target", "surrogate", "arch", "init")
     path = next((flags[role] for role in roles if flags.get(role)), None)
+    return _asked_name(flags["query"]) if flags.get("query") else _path_name(path)
+
+
+def _path_name(path: str | None) -> str | None:
+    """Last part of the path of a checkpoint; `x/model` is x."""
     parts = [] if path is None else pathlib.PurePath(str(path)).parts
     if len(parts) > 1 and parts[-1] == "model":
         parts = parts[:-1]
     return parts[-1] if parts else None
+
+
+def _asked_name(query: str) -> str:
+    """What is asked, without parts that may be secret: reports are passed on."""
+    kind, _, rest = query.partition(":")
+    if kind in ("http", "https"):
+        return urllib.parse.urlsplit(query).hostname or kind
+    if kind == "command":
+        words = rest.split()
+        return pathlib.PurePath(words[0]).name if words else kind
+    return rest
 
 
 def _seconds_per_image(run: Run) -> float | None:
@@ -219,6 +256,7 @@ def _told_row(row: dict) -> dict:
         "eps": row["eps"] and f"{row['eps']} {row['norm'] or ''}".strip(),
         "clean %": accuracy("clean"),
         "robust % (worst case)": accuracy("robust"),
+        "certified %": share(row.get("certified_accuracy")),
         **{
             words.format(key.removeprefix(prefix)): share(value)
             for prefix, words in _TOLD.items()

@@ -4,14 +4,15 @@
 
 writes report.md (a table to read, and what each reliability check measured), report.csv
 (the same numbers in full); curve.png, robust accuracy against eps, if evaluations at
-several eps are among the runs; and picture.png, if a protect run is: original,
-protected, perturbation enlarged ten times and, from evaluate --save_images, attacked
-images. Any mix of jobs is fine; a folder that holds run folders counts as all of them.
+several eps are among the runs; certified.png, certified accuracy against the l2 radius,
+if certifications are; and picture.png, if a protect run is: original, protected,
+perturbation enlarged ten times and, from evaluate --save_images, attacked images. Any
+mix of jobs is fine; a folder that holds run folders counts as all of them.
 Takes seconds.
 """
 
 from launch import _main, _report_picture, _report_rows  # isort: skip (prepares JAX)
-from launch import _report_checks, _report_curves  # isort: skip
+from launch import _report_certified, _report_checks, _report_curves  # isort: skip
 
 import pathlib
 
@@ -59,9 +60,11 @@ def main(_) -> None:
     curve, curve_line = _report_curves.curves(runs)
     plot = "![robust accuracy against eps](curve.png)\n\n" * bool(curve)
     text = f"# Report\n\n{table}{_NOTES}\n{plot}{curve_line}\n\n{shown}{line}\n"
-    text += _report_checks.checks_section(runs)
+    section, certified = _report_certified.certified_section(runs, rows)
+    text += section + _report_checks.checks_section(runs)
     data.write_file(out / "report.csv", _csv(rows).encode())
-    for name, image in (("picture.png", png), ("curve.png", curve)):
+    images = {"picture.png": png, "curve.png": curve, "certified.png": certified}
+    for name, image in images.items():
         if image:
             data.write_file(out / name, image)
         else:

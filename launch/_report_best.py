@@ -1,0 +1,93 @@
+"""The best over sigma: certifications that differ in their noise alone, taken together.
+
+Papers quote it. It is a choice made after the results were seen.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from launch._report_rows import CERTIFIED, Run
+
+# Roles whose checkpoint may belong to one sigma, as in nets/mse_0.25.
+_ROLES = ("target", "denoiser")
+
+
+class Best(NamedTuple):
+    """row: a raw row with the largest share at each radius. members: the raw rows of
+    the runs that it is chosen from."""
+
+    row: dict
+    members: list[dict]
+
+
+def best_over_sigma(found: Sequence[tuple[Run, dict]]) -> list[Best]:
+    """A `Best` for each group of runs, (run, raw row), that differ in sigma alone.
+
+    Checkpoints may differ as well where the sigma of the run stands in their path: a
+    denoiser belongs to one sigma.
+    """
+    groups: list[list[tuple[Run, dict]]] = []
+    for run, row in found:
+        group = next((g for g in groups if _alike(g[0], (run, row))), None)
+        if group is None:
+            groups.append([(run, row)])
+        else:
+            group.append((run, row))
+    members = [[row for _, row in group] for group in groups]
+    return [Best(_best(m), m) for m in members if len({row["sigma"] for row in m}) > 1]
+
+
+def _alike(one: tuple[Run, dict], other: tuple[Run, dict]) -> bool:
+    """Whether two runs differ in nothing but sigma and checkpoints named after it."""
+    (run, row), (run2, row2) = one, other
+    if row["images"] != row2["images"]:
+        return False
+    apart = {"sigma", *_ROLES}
+    names = (run.flags.keys() | run2.flags.keys()) - apart
+    if any(run.flags.get(name) != run2.flags.get(name) for name in names):
+        return False
+    return all(_same_model(role, run, run2) for role in _ROLES)
+
+
+def _same_model(role: str, run: Run, other: Run) -> bool:
+    paths = [r.flags.get(role) for r in (run, other)]
+    if paths[0] == paths[1]:
+        hashes = [(r.info.get("models") or {}).get(role) for r in (run, other)]
+        return hashes[0] == hashes[1]
+    one, two = (
+        _without_sigma(str(path), r.flags["sigma"])
+        for path, r in zip(paths, (run, other), strict=True)
+    )
+    return not one.isdisjoint(two)
+
+
+def _without_sigma(path: str, sigma: float) -> set[str]:
+    """The path with its sigma (.25 as 0.25, .25, 025 or 25) taken out, where it is."""
+    short, hundredths = f"{sigma:g}", f"{100 * sigma:g}"
+    spellings = {short, str(float(sigma)), f"{sigma:.2f}", short.removeprefix("0")}
+    spellings |= {hundredths, hundredths.zfill(3)}
+    # Not within a longer number: 0.25 does not stand in 0.255 or 10.25.
+    changed = {
+        re.sub(rf"(?<![\d.]){re.escape(s)}(?!\.?\d)", "SIGMA", path) for s in spellings
+    }
+    return changed - {path}
+
+
+def _best(rows: Sequence[dict]) -> dict:
+    """A raw row of maxima, with what the members share."""
+    first = rows[0]
+    shares = [k for k in first if k == "certified_accuracy" or k.startswith(CERTIFIED)]
+    row = {
+        **first,
+        "run": "best over sigma, chosen afterwards",
+        "sigma": " / ".join(f"{s:g}" for s in sorted({r["sigma"] for r in rows})),
+        "abstained": None,
+        "samples_drawn": None,
+        "seconds_per_image": None,
+        **{key: max(r.get(key, 0.0) for r in rows) for key in shares},
+    }
+    for role in ("model", "denoiser"):
+        if len({r[role] for r in rows}) > 1:
+            row[role] = "one per sigma"
+    return row
