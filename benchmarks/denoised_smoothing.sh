@@ -38,7 +38,8 @@ train=("${data[@]}" --source="$source" --eval_source="$test" --batch_size="$batc
 job train_denoiser mse "${train[@]}" --objective=mse --arch=dncnn \
   --arch_options="$arch" --epochs="${EPOCHS_MSE:-30}" --learning_rate="$rate"
 job train_denoiser stab "${train[@]}" --objective=stab --init="$out/mse" \
-  --classifier="$out/resnet32" --epochs="${EPOCHS_STAB:-20}" --learning_rate=1e-3
+  --classifier="$out/resnet32" --epochs="${EPOCHS_STAB:-15}" --learning_rate=1e-4 \
+  --clip=1 --warmup_epochs=0.5
 
 certify=("${data[@]}" --source="$test" --limit=512 --every="$every"
   --samples="$samples" --early_stop=fast --target="$out/resnet32")
