@@ -32,6 +32,7 @@ from mspd_jax.attacks._losses import (
     objective,
 )
 from mspd_jax.attacks._mim import mim
+from mspd_jax.attacks._nearest import distance
 from mspd_jax.attacks._pgd import pgd
 from mspd_jax.attacks._plan import Staged, plan_attacks
 from mspd_jax.attacks._proposal import Proposal
@@ -61,6 +62,7 @@ __all__ = [
     "cross_entropy",
     "cw",
     "deepfool",
+    "distance",
     "dlr",
     "dlr_targeted",
     "draws_of",

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 
-from mspd_jax.evaluate._judge import Verdict, judge
+from mspd_jax.evaluate._judge import Verdict, decision, judge
 
 
 class Evaluated(NamedTuple):
@@ -44,7 +43,7 @@ def evaluate_image(
         verdicts[name] = judge(
             predict, image, proposal.image, label, eps=eps, norm=norm
         )
-    return Evaluated(jnp.argmax(predict(image)).astype(jnp.int32), verdicts)
+    return Evaluated(decision(predict(image)), verdicts)
 
 
 @functools.cache

@@ -6,7 +6,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from mspd_jax.attacks import fooled, project
+from mspd_jax.attacks import distance, fooled, project
 
 
 class Verdict(NamedTuple):
@@ -59,28 +59,24 @@ def judge(
     allowed = True
     if eight_bit:
         image = _stored(image, original)
-        allowed = _length(image - original, norm) <= eps + 1e-6
+        allowed = distance(image, original, norm=norm) <= eps + 1e-6
     logits = predict(image)
-    decided = ~jnp.any(jnp.isnan(logits))
-    prediction = jnp.where(decided, jnp.argmax(logits), -1).astype(jnp.int32)
-    change = image - original
+    prediction = decision(logits)
     return Verdict(
         image=image,
         prediction=prediction,
         found=fooled(logits, label, target=target) & allowed,
-        finite=usable & decided,
-        linf=_length(change, "linf"),
-        l2=_length(change, "l2"),
-        l1=_length(change, "l1"),
+        finite=usable & (prediction >= 0),
+        linf=distance(image, original, norm="linf"),
+        l2=distance(image, original, norm="l2"),
+        l1=distance(image, original, norm="l1"),
     )
 
 
-def _length(change, norm):
-    if norm == "linf":
-        return jnp.max(jnp.abs(change))
-    if norm == "l2":
-        return jnp.sqrt(jnp.sum(jnp.square(change)))
-    return jnp.sum(jnp.abs(change))
+def decision(logits: jax.Array) -> jax.Array:
+    """The class that logits [K] name, int32 []; -1 if one of them is NaN."""
+    decided = ~jnp.any(jnp.isnan(logits))
+    return jnp.where(decided, jnp.argmax(logits), -1).astype(jnp.int32)
 
 
 def _stored(image, original):

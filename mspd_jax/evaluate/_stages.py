@@ -19,7 +19,7 @@ from mspd_jax import drive
 from mspd_jax.attacks import Staged, eot, is_random, reseed
 from mspd_jax.data import Record, Source, paired, select
 from mspd_jax.evaluate._journal import Journal, done_in, note, share, standing
-from mspd_jax.evaluate._judge import Verdict, judge
+from mspd_jax.evaluate._judge import Verdict, decision, judge
 
 # Draws of a randomised model that one decision averages.
 JUDGE_DRAWS = 20
@@ -126,9 +126,7 @@ def fitting_batch(count: int, batch_size: int) -> int:
 def _predicted(key, predict, image, label):
     """The class of the image as it is; -1 if the logits hold a NaN."""
     del label
-    logits = _judged(key, predict)(image)
-    decided = ~jnp.any(jnp.isnan(logits))
-    return jnp.where(decided, jnp.argmax(logits), -1).astype(jnp.int32)
+    return decision(_judged(key, predict)(image))
 
 
 @functools.cache

@@ -20,7 +20,7 @@ from jax.interpreters import ad, batching, mlir
 
 from mspd_jax.models import _convolution_wide as wide
 from mspd_jax.models import _convolution_winograd as winograd
-from mspd_jax.models._convolution_adjoint import LAYOUT, adjoint, adjoint_padding
+from mspd_jax.models._convolution_adjoint import adjoint, adjoint_padding
 
 
 def convolution(
@@ -65,7 +65,7 @@ def convolution(
         and set((*factors, feature_group_count, batch_group_count)) == {1}
         and preferred_element_type in (None, jnp.float32)
         and lax.conv_dimension_numbers(lhs.shape, rhs.shape, dimension_numbers)
-        == lax.conv_dimension_numbers(lhs.shape, rhs.shape, LAYOUT)
+        == lax.conv_dimension_numbers(lhs.shape, rhs.shape, wide.LAYOUT)
     )
     out = jax.eval_shape(plain, lhs, rhs)  # complains exactly as lax does
     if not dense or 0 in (*lhs.shape, *rhs.shape, *out.shape):
@@ -92,7 +92,7 @@ _adjoint_p = Primitive("dense_convolution_input_gradient")
 
 def _convolve_plain(lhs, rhs, *, strides, padding, size, precision):
     return lax.conv_general_dilated(
-        lhs, rhs, strides, padding, dimension_numbers=LAYOUT, precision=precision
+        lhs, rhs, strides, padding, dimension_numbers=wide.LAYOUT, precision=precision
     )
 
 

@@ -5,8 +5,6 @@ from jax import numpy as jnp
 
 from mspd_jax.models import _convolution_wide as wide
 
-LAYOUT = ("NHWC", "HWIO", "NHWC")
-
 
 def adjoint_padding(padding, window, size, outputs):
     """Padding of the cotangent, at stride 1, that makes the result as large as `size`.

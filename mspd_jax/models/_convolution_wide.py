@@ -19,7 +19,7 @@ import jax
 from jax import lax
 from jax import numpy as jnp
 
-_LAYOUT = ("NHWC", "HWIO", "NHWC")
+LAYOUT = ("NHWC", "HWIO", "NHWC")
 # To fetch an input costs as much as this number of multiplications with it; more where
 # the channels do not fill a vector register. Measured.
 _FETCH, _FETCH_THIN = 40, 160
@@ -65,7 +65,7 @@ def convolve(lhs, rhs, strides, padding, precision) -> jax.Array:
         _side_by_side(rhs, p, right),
         (down, p * right),
         padding,
-        dimension_numbers=_LAYOUT,
+        dimension_numbers=LAYOUT,
         precision=precision,
     )
     return jnp.reshape(out, (lhs.shape[0], *outputs, rhs.shape[3]))

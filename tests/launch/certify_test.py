@@ -4,7 +4,10 @@ import base64
 import http.server
 import io
 import json
+import os
+import signal
 import threading
+import time
 
 import jax
 import numpy as np
@@ -101,17 +104,24 @@ def test_exact_stopping_changes_no_claim(ground, whole, tmp_path):
     assert claims[0] == claims[1]
 
 
-def test_a_killed_run_goes_on_and_ends_with_the_same_records(ground, whole, tmp_path):
-    target = f"--target={ground}/model"
-    code, _, err = certify(ground, tmp_path, target, "--early_stop=none")
+def test_a_killed_run_goes_on_and_ends_with_the_same_records(ground, tmp_path):
+    flags = (*FLAGS[:1], "--every=10", *FLAGS[2:], f"--target={ground}/model")
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    code, _, err = runs.run("certify", *flags, f"--out={whole}", devices=1)
     assert code == 0, err
-    log = tmp_path / "records.jsonl"
-    lines = log.read_text().splitlines(keepends=True)
-    log.write_text("".join(lines[:2]) + lines[2][:10])  # torn in mid-write
-    (tmp_path / "summary.json").unlink()
-    code, _, err = certify(ground, tmp_path, target, "--early_stop=none")
+    process = runs.start("certify", *flags, f"--out={killed}", devices=1)
+    log = killed / "records.jsonl"
+    while not (log.exists() and log.read_text().count("\n") >= 3):
+        assert process.poll() is None, process.communicate()[1][-2000:]
+        time.sleep(0.002)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert not (killed / "summary.json").exists()
+    with log.open("a") as file:
+        file.write(log.read_text().splitlines()[0][:30])  # torn in mid-write
+    code, _, err = runs.run("certify", *flags, f"--out={killed}", devices=1)
     assert code == 0, err
-    assert records(tmp_path) == records(whole)
+    assert log.read_bytes() == (whole / "records.jsonl").read_bytes()
 
 
 def test_a_denoiser_of_another_sigma_is_refused_unless_forced(ground, tmp_path):
