@@ -16,7 +16,12 @@ from mspd_jax.models._build import (
     train_outputs,
 )
 from mspd_jax.models._callable import as_pytree
-from mspd_jax.models._checkpoint import load_model, model_hash, save_model
+from mspd_jax.models._checkpoint import (
+    function_hash,
+    load_model,
+    model_hash,
+    save_model,
+)
 from mspd_jax.models._convert import convert_torch
 from mspd_jax.models._dncnn import DnCNN
 from mspd_jax.models._memnet import MemNet
@@ -42,6 +47,7 @@ __all__ = [
     "create_model",
     "default_normalization",
     "from_batched",
+    "function_hash",
     "gives_images",
     "load_model",
     "model_hash",

@@ -8,6 +8,7 @@ when it is complete.
 """
 
 import hashlib
+import json
 import os
 import pathlib
 import shutil
@@ -46,6 +47,18 @@ def model_hash(model: Model) -> str:
         digest.update(f"{path} {array.dtype.name} {array.shape}\n".encode())
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
+
+
+def function_hash(model: Model) -> str:
+    """The sha256 of all that decides what a model computes.
+
+    The weights, the architecture with its options, and the normalization; not for whom
+    it was made or where it comes from.
+    """
+    spec = spec_to_json(model.spec)
+    deciding = [spec[name] for name in ("architecture", "options", "mean", "std")]
+    told = json.dumps([model_hash(model), *deciding], sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 def save_model(

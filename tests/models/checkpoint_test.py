@@ -87,6 +87,22 @@ def test_the_hash_sees_every_change():
     assert len({models.model_hash(models.Model(SPEC, v)) for v in variants}) == 5
 
 
+def test_the_hash_of_a_function_sees_what_computes_and_nothing_else():
+    model = make()
+    relu = SPEC.options | {"activation": "relu"}
+    changed = [
+        model, make(1),
+        *(
+            model._replace(spec=SPEC._replace(**change))
+            for change in ({"mean": (0.5,)}, {"std": (1.0,)}, {"options": relu})
+        ),
+    ]  # fmt: skip
+    assert len({models.function_hash(m) for m in changed}) == 5
+    same = SPEC._replace(origin={}, image_shape=(16, 16, 1))
+    renamed = models.function_hash(model._replace(spec=same))
+    assert renamed == models.function_hash(model)
+
+
 def files_of(folder):
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
