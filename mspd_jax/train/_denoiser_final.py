@@ -13,7 +13,7 @@ from mspd_jax import drive
 from mspd_jax.data import Source
 from mspd_jax.models import Model, predictor, restorer
 from mspd_jax.train._augment import add_noise
-from mspd_jax.train._final import training_totals
+from mspd_jax.train._final import append_measured, training_totals
 from mspd_jax.train._plan import Plan, plan_spec
 from mspd_jax.train._run import Trained
 from mspd_jax.train._step import trained_model
@@ -46,29 +46,16 @@ def denoiser_records(
 
     Images that have a record are not computed again.
     """
-    batches = drive.drive(
-        plan.key,
-        restorer(trained_model(plan_spec(plan), trained.state)),
-        Partial(
-            _restored,
-            classifiers=tuple(predictor(model) for model in classifiers),
-            sigma=jnp.asarray(sigma, jnp.float32),
-        ),
-        source,
-        batch_size=max(1, plan.batch_size // jax.device_count()),
-        skip=run.done,
+    predict = restorer(trained_model(plan_spec(plan), trained.state))
+    method = Partial(
+        _restored,
+        classifiers=tuple(predictor(model) for model in classifiers),
+        sigma=jnp.asarray(sigma, jnp.float32),
     )
-    unreadable = []
-    for outcomes in drive.with_progress(
-        batches,
-        total=len(source.indices),
-        done=len(run.done),
-        description="evaluate",
+    return append_measured(
+        plan, source, run, predict=predict, method=method, describe=_record,
         hidden=hidden,
-    ):
-        unreadable += [o.error for o in outcomes if o.error]
-        drive.append_records(run, [_record(o) for o in outcomes if not o.error])
-    return unreadable
+    )  # fmt: skip
 
 
 def denoiser_summary(

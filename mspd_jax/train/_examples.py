@@ -36,7 +36,7 @@ def open_sources(
     for source in sources:
         if labelled and not source.labelled:
             raise InputError(f"source {source.spec!r} has no labels to train on")
-        for field in ("image_shape", "num_classes"):
+        for field in ("image_shape", *(["num_classes"] if labelled else [])):
             given, first = getattr(source, field), getattr(sources[0], field)
             if given != first:
                 raise InputError(

@@ -1,6 +1,7 @@
 """What the trained model is worth: a record per evaluation image, and the totals."""
 
 import functools
+import math
 import os
 import pathlib
 from collections.abc import Callable
@@ -57,24 +58,40 @@ def final_records(
         eps=jnp.asarray(eps or 0.0, jnp.float32),
         sigma=None if sigma is None else jnp.asarray(sigma, jnp.float32),
     )
+    predict = predictor(trained_model(plan_spec(plan), trained.state))
+    describe = functools.partial(_record, sigma=sigma)
+    return append_measured(
+        plan, source, run, predict=predict, method=method, describe=describe,
+        hidden=hidden,
+    )  # fmt: skip
+
+
+def append_measured(
+    plan: Plan,
+    source: Source,
+    run: drive.Run,
+    *,
+    predict: Callable,
+    method: Callable,
+    describe: Callable[[drive.Outcome], dict],
+    hidden: bool = False,
+) -> list[str]:
+    """Drives `method` over the images that have no record yet, and appends theirs.
+
+    Returns what was said of each image that could not be read.
+    """
+    count = jax.process_count()
     batches = drive.drive(
-        plan.key,
-        predictor(trained_model(plan_spec(plan), trained.state)),
-        method,
-        source,
+        plan.key, predict, method, source, skip=run.done,
         batch_size=max(1, plan.batch_size // jax.device_count()),
-        skip=run.done,
-    )
+    )  # fmt: skip
     unreadable = []
     for outcomes in drive.with_progress(
-        batches,
-        total=len(source.indices),
-        done=len(run.done),
-        description="evaluate",
-        hidden=hidden,
-    ):
+        batches, total=math.ceil(len(source.indices) / count),
+        done=len(run.done) // count, description="evaluate", hidden=hidden,
+    ):  # fmt: skip
         unreadable += [o.error for o in outcomes if o.error]
-        drive.append_records(run, [_record(o, sigma) for o in outcomes if not o.error])
+        drive.append_records(run, [describe(o) for o in outcomes if not o.error])
     return unreadable
 
 
@@ -141,7 +158,7 @@ def _examination(norm: str) -> Callable:
     return functools.partial(_examine, norm=norm)
 
 
-def _record(outcome: drive.Outcome, sigma: float | None) -> dict:
+def _record(outcome: drive.Outcome, *, sigma: float | None) -> dict:
     record, (evaluated, noisy) = outcome.record, outcome.result
     fields = {
         "index": record.index,

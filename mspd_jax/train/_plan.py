@@ -10,7 +10,7 @@ import optax
 
 from mspd_jax.data import Source, check_compatible
 from mspd_jax.errors import InputError
-from mspd_jax.models import Model, ModelSpec
+from mspd_jax.models import Model, ModelSpec, gives_images
 from mspd_jax.train._examples import Examples
 from mspd_jax.train._fit import first_state, steps_per_epoch, train_steps
 from mspd_jax.train._objective import Objective, objective
@@ -98,6 +98,8 @@ def make_plan(
         raise InputError(str(error)) from error
     start = start_of(examples, init=init, arch=arch, arch_options=arch_options)
     spec = start.spec if isinstance(start, Model) else start
+    if gives_images(spec):
+        raise InputError(f"a {spec.architecture} is a denoiser, not a classifier")
     if judged is not None:
         check_compatible(
             judged, image_shape=spec.image_shape, num_classes=spec.num_classes

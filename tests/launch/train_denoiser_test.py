@@ -91,6 +91,17 @@ def test_bad_input_is_told_in_one_line(ground, tmp_path, flags, words):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_classifier_is_not_trained_as_a_denoiser(ground, tmp_path):
+    for flags in (SMALL, (f"--init={ground}/mse",)):
+        code, out, err = runs.run(
+            "train_classifier", "--source=digits:train", "--limit=64",
+            "--batch_size=32", *flags, f"--out={tmp_path / 'out'}",
+        )  # fmt: skip
+        assert (code, out) == (2, ""), err
+        assert "a dncnn is a denoiser, not a classifier" in err
+        assert err.count("\n") == 1 and not (tmp_path / "out").exists()
+
+
 def test_a_killed_training_ends_with_the_same_weights(ground, tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     flags = (*SMALL, "--epochs=40")
