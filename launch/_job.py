@@ -167,7 +167,7 @@ def identity(name: str, used: dict[str, models.Model]) -> dict:
     """What decides the results of a run."""
     own = FLAGS.get_key_flags_for_module(sys.argv[0])
     values = {flag.name: flag.value for flag in own if flag.name not in _FREE}
-    hashes = {role: models.model_hash(model)[:16] for role, model in used.items()}
+    hashes = {role: models.function_hash(m)[:16] for role, m in used.items()}
     return {"job": name, "flags": dict(sorted(values.items())), "models": hashes}
 
 

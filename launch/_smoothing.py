@@ -67,14 +67,19 @@ def define_flags() -> None:
     flags.DEFINE_list("class_names", None, "their names, where it answers with names")
     flags.DEFINE_integer("query_batch", 32, "the most images of one query", 1)
     flags.DEFINE_integer("query_retries", 5, "tries after a failure that may pass", 0)
-    flags.DEFINE_float("query_timeout", 30.0, "seconds to wait for an answer", 0.0)
+    flags.DEFINE_float(
+        "query_timeout", 30.0, "seconds to wait for an answer", 0.001, 1e6
+    )
     flags.DEFINE_float("query_rate", None, "the most images per second", 0.0)
     flags.DEFINE_string(
         "token_variable", None, "environment variable that holds the service's token"
     )
     flags.DEFINE_bool("offline", False, "use answers that are known; ask nothing")
     flags.DEFINE_string(
-        "query_log", None, "an earlier run folder whose answers may be used"
+        "query_log",
+        None,
+        "an earlier run folder whose answers may be used: those of "
+        "the same classifier, which is known by its address or name alone",
     )
 
 
@@ -96,13 +101,15 @@ def certify_on_devices(
     given: Settings, source: data.Source, used: dict[str, models.Model]
 ) -> _job.Finished:
     """Votes and records of a model that is at hand."""
+    shape = used["target"].spec.image_shape
+    if "denoiser" in used:
+        check_channels(used["denoiser"], shape[-1])
     predict = models.predictor(used["target"])
     if FLAGS.eight_bit:
         predict = smoothing.eight_bit(predict)
     if "denoiser" in used:
         predict = smoothing.denoised(models.restorer(used["denoiser"]), predict)
     axis = _AXIS if FLAGS.split == "samples" else None
-    shape = used["target"].spec.image_shape
     method = Partial(
         functools.partial(
             smoothing.smoothed_votes, chunk=_chunk(given, shape, axis), axis_name=axis
@@ -120,55 +127,101 @@ def certify_by_queries(
     given: Settings, source: data.Source, denoiser: models.Model | None
 ) -> _job.Finished:
     """Votes and records of a classifier that is asked; one process does it."""
-    if jax.process_count() > 1:
-        raise InputError("--query runs in one process: leave the cluster flags out")
-    if FLAGS.offline and not any(drive.log_files(f, _QUERIES) for f in _log_folders()):
-        raise InputError(
-            "--offline needs answers: there is no queries.jsonl in --out, nor in "
-            "--query_log"
-        )
-    classes = FLAGS.num_classes or source.num_classes
-    if FLAGS.class_names:
-        classes = len(FLAGS.class_names)
-    if classes is None:
-        raise InputError("--query needs --num_classes, which the source does not say")
-    classifier = smoothing.open_classifier(
-        FLAGS.query, timeout=FLAGS.query_timeout, token_variable=FLAGS.token_variable
-    )
+    classes = _asked_classes(source)
+    _check_asking(source, denoiser)
     try:
+        classifier = smoothing.open_classifier(
+            FLAGS.query, timeout=FLAGS.query_timeout,
+            token_variable=None if FLAGS.offline else FLAGS.token_variable,
+        )  # fmt: skip
         access = smoothing.query_access(
             None if FLAGS.offline else classifier.ask, name=classifier.name,
             num_classes=classes, class_names=FLAGS.class_names,
             batch_size=FLAGS.query_batch, eight_bit=FLAGS.eight_bit,
             retries=FLAGS.query_retries, rate=FLAGS.query_rate,
         )  # fmt: skip
-        used = {"denoiser": denoiser} if denoiser else {}
-        run = _job.open_folder(
-            FLAGS.out, _job.identity("certify", used), num_classes=classes
-        )
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    identity = _job.identity("certify", {"denoiser": denoiser} if denoiser else {})
+    identity["flags"]["query"] = classifier.name  # without what may be secret in it
+    run = _job.open_folder(FLAGS.out, identity, num_classes=classes)
+    describe = functools.partial(_described, given)
+    try:
         outcomes = _asked(given, access, source, run, denoiser)
-        describe = functools.partial(_described, given)
         return _job.record_outcomes(
             "certify", run, outcomes, describe, images=len(source.indices)
         )
-    except ValueError as error:
-        raise InputError(str(error)) from error
+    except InputError:
+        if not drive.log_files(run.path, _QUERIES) and not run.done:
+            (run.path / "run.json").unlink()  # nothing was answered: no run yet
+            run.path.rmdir()
+        raise
     finally:
         classifier.close()
 
 
 def summarize(given: Settings, records: list[dict] | None) -> dict:
-    """The totals of a certification."""
+    """The totals of a certification; without labels there are no accuracies."""
     if not records:
         return {}
+    totals = evaluate.certified_totals(records, alpha=given.alpha)
     warnings = []
-    if FLAGS.force_sigma and FLAGS.denoiser:
-        warnings.append("the denoiser was not checked for this sigma (--force_sigma)")
     if any(record["label"] < 0 for record in records):
-        return {"warnings": [*warnings, "without labels there is no accuracy"]}
-    return evaluate.certified_totals(records, alpha=given.alpha) | {
-        "warnings": warnings
-    }
+        totals = {k: v for k, v in totals.items() if not k.startswith("certified")}
+        warnings.append("without labels there is no accuracy")
+    if FLAGS.force_sigma and FLAGS.denoiser:
+        warnings.append("--force_sigma: the denoiser's own sigma was not asked for")
+    drawn = sum(given.plan.selection + record["drawn"] for record in records)
+    named = sum(sum(r["selection"]) + sum(r["estimation"]) for r in records)
+    if named < drawn:
+        share = evaluate.percent((drawn - named) / drawn)
+        warnings.append(
+            f"{share} % of the answers name no class (NaN, or a label or name that is "
+            "not known): they count against every class"
+        )
+    return totals | {"warnings": warnings}
+
+
+def _asked_classes(source: data.Source) -> int:
+    """How many classes the classifier that is asked has."""
+    names, count = FLAGS.class_names, FLAGS.num_classes
+    if names and count not in (None, len(names)):
+        raise InputError(
+            f"--class_names has {len(names)} names, --num_classes={count}: they differ"
+        )
+    classes = len(names) if names else count or source.num_classes
+    if classes is None:
+        raise InputError("--query needs --num_classes, which the source does not say")
+    if source.num_classes not in (None, classes) or source.max_label >= classes:
+        raise InputError(
+            f"source {source.spec!r} has other classes than the {classes} of --query; "
+            "give images with labels of that classifier, or without any"
+        )
+    return classes
+
+
+def _check_asking(source: data.Source, denoiser: models.Model | None) -> None:
+    """InputError for what cannot be asked, before anything is written."""
+    if jax.process_count() > 1:
+        raise InputError("--query runs in one process: leave the cluster flags out")
+    if FLAGS.query_log and not drive.log_files(pathlib.Path(FLAGS.query_log), _QUERIES):
+        raise InputError(f"--query_log={FLAGS.query_log} holds no queries.jsonl")
+    if FLAGS.offline and not any(drive.log_files(f, _QUERIES) for f in _log_folders()):
+        raise InputError(
+            "--offline needs answers: there is no queries.jsonl in --out, nor in "
+            "--query_log"
+        )
+    if denoiser is not None and source.image_shape is not None:
+        check_channels(denoiser, source.image_shape[-1])
+
+
+def check_channels(denoiser: models.Model, channels: int) -> None:
+    """InputError unless a denoiser, which takes any size, has so many channels."""
+    own = denoiser.spec.image_shape[-1]
+    if own != channels:
+        raise InputError(
+            f"--denoiser is for images of {own} channels, not {channels}: name another"
+        )
 
 
 def _chunk(given: Settings, shape: tuple[int, int, int], axis: str | None) -> int:
@@ -196,7 +249,7 @@ def _asked(
     if denoiser is not None:
         behind = {
             "denoiser": models.restorer(denoiser),
-            "denoiser_hash": models.model_hash(denoiser),
+            "denoiser_hash": models.function_hash(denoiser),
         }
     key = _job.job_key("certify")
     for position, index in enumerate(source.indices):
@@ -233,7 +286,7 @@ def _described(
     return {
         "prediction": label,
         "radius": float(certificate.radius),
-        "correct": label == record.label,
+        "correct": 0 <= label == record.label,
         "selection": votes.selection.tolist(),
         "estimation": votes.estimation.tolist(),
         "drawn": int(votes.drawn),

@@ -7,8 +7,9 @@ r"""Certifies a classifier under Gaussian noise: no change within a radius can f
 Each image gets a class and an l2 radius, wrong with probability at most --alpha, or an
 abstention; records.jsonl holds its votes, summary.json the share certified at radii .25
 to 1.5. With --query the classifier is asked over a network, as a program or as a Python
-function; OUT/queries.jsonl then holds its answers, and --offline certifies from them
-without asking. Interrupted, the same command goes on, and asks nothing twice.
+function; OUT/queries.jsonl then holds its answers, and --offline --query_log=OUT with
+another --out certifies from them without asking. Interrupted, the same command goes on,
+and asks nothing twice.
 """
 
 from launch import _flags, _job, _main, _protected, _smoothing  # isort: skip
@@ -44,6 +45,7 @@ def main(_) -> int:
     )
     if (FLAGS.target is None) == (FLAGS.query is None):
         raise InputError("name the classifier with --target, or with --query")
+    _check_asking_flags()
     if FLAGS.query is not None:
         job = _smoothing.certify_by_queries(settings, source, denoiser)
     else:
@@ -52,6 +54,13 @@ def main(_) -> int:
         _protected.check(source, used, truth=False)
         job = _smoothing.certify_on_devices(settings, source, used)
     return _job.finish(job, _smoothing.summarize(settings, job.records))
+
+
+def _check_asking_flags() -> None:
+    """Flags of queries are refused where nothing is asked."""
+    for name in ("offline", "query_log", "class_names", "num_classes"):
+        if FLAGS.query is None and FLAGS[name].value:
+            raise InputError(f"--{name} goes with --query alone")
 
 
 def _denoiser() -> models.Model | None:

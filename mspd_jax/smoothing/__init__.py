@@ -21,7 +21,6 @@ from mspd_jax.smoothing._query_command import command_classifier
 from mspd_jax.smoothing._query_http import http_classifier
 from mspd_jax.smoothing._query_log import (
     QueryLog,
-    fingerprint,
     memory_query_log,
     open_query_log,
 )
@@ -51,7 +50,6 @@ __all__ = [
     "count_votes",
     "denoised",
     "eight_bit",
-    "fingerprint",
     "http_classifier",
     "lower_bound",
     "memory_query_log",

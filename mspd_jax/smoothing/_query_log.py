@@ -12,7 +12,6 @@ import json
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-import jax
 import numpy as np
 
 # Between the known labels: nobody has asked yet.
@@ -116,20 +115,6 @@ def what_differs(log: QueryLog, index: int, head: dict) -> str:
         if other.get(field) != head[field]
     }
     return f"it holds answers with another {', '.join(sorted(fields))}"
-
-
-def fingerprint(tree) -> str:
-    """sha256 of the arrays of a pytree, their places, types and shapes; a name for it.
-
-    Says nothing about functions in it: two that hold the same weights look alike.
-    """
-    total = hashlib.sha256()
-    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
-        value = np.ascontiguousarray(leaf)
-        place = f"{jax.tree_util.keystr(path)} {value.dtype} {list(np.shape(leaf))};"
-        total.update(place.encode())
-        total.update(value.tobytes())
-    return total.hexdigest()
 
 
 def _enter(log, entry):

@@ -42,7 +42,6 @@ def query_votes(
     denoiser: Callable | None = None,
     denoiser_hash: str | None = None,
     chunk: int | None = None,
-    offline: bool = False,
 ) -> Votes:
     """The votes of `smoothed_votes`, from a classifier behind `access`, on the host.
 
@@ -61,11 +60,11 @@ def query_votes(
 
     image: float [H, W, C]. label: int [], read only if the plan says so. index: of the
     image in its data set, for the log. denoiser: [H, W, C] -> [H, W, C], and
-    denoiser_hash: what tells it from others, such as `fingerprint` of its variables.
+    denoiser_hash: what tells it from others, such as `models.function_hash`.
     Build it once: each new function compiles. chunk: samples that are drawn and
     denoised together; memory grows with it alone. A multiple of the batch size, which
     is the default, makes full queries.
-    offline: asks nothing; InputError if an answer is missing from the log.
+    If `access` is offline (no `ask`), InputError if an answer is missing from the log.
     Returns Votes of NumPy arrays.
     """
     chex.assert_rank([image, label], [3, 0])
@@ -79,11 +78,10 @@ def query_votes(
     image = np.asarray(image, np.float32)
     head = _head(key, access, image, sigma, denoiser_hash)
     denoiser = None if denoiser is None else as_pytree(denoiser)
-    offline = offline or access.ask is None
 
     def ask(stage, numbers):
         """Asks for samples and notes the answers."""
-        if offline:
+        if access.ask is None:
             raise InputError(_missing(log, index, head, stage, numbers))
         place = _STAGES[stage]
         stage_key = jax.random.fold_in(key, stage)
@@ -106,7 +104,7 @@ def query_votes(
     selection = count(SELECTION, 0, int(plan.selection))
     chosen = int(np.argmax(selection))
     votes, drawn = np.zeros_like(selection), 0
-    if not (plan.known_label and chosen != int(label)):
+    if not (plan.known_label and chosen != int(label) >= 0):
         for end, futile in zip(plan.ends.tolist(), plan.futile.tolist(), strict=True):
             votes = votes + count(ESTIMATION, drawn, end)
             drawn = end

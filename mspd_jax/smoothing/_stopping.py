@@ -64,7 +64,7 @@ def stopping_plan(
     with probability <= futility (union over rounds); if it is less, the full run itself
     claims with probability <= alpha.
     With `known_label` an image of another class than its label counts as wrong and
-    abstains; labels need no noise, so this too is sound.
+    abstains (not one without a label, -1); labels need no noise, so this too is sound.
 
     rounds: a shape, as is nothing else; ends depend on it and on n alone, so results do
     not depend on chunks or devices. Raises ValueError if n votes of n would not do.

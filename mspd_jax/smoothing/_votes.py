@@ -106,9 +106,9 @@ def smoothed_votes(
     costs as much as one that has not until the whole batch has; its votes do not depend
     on the batch.
     predict: [H, W, C] -> [K]. image: float [H, W, C]; label: int [], read only if the
-    plan says so. sigma: in pixels, traced. plan: traced; one program for all plans of
-    as many rounds. chunk, axis_name: as in `count_votes`; all devices of the axis
-    decide alike, from the total.
+    plan says so, -1 where unknown. sigma: in pixels, traced. plan: traced; one program
+    for all plans of as many rounds. chunk, axis_name: as in `count_votes`; all devices
+    of the axis decide alike, from the total.
 
     Returns Votes. No gradient.
     """
@@ -137,7 +137,7 @@ def smoothed_votes(
         stopped = (agreeing <= plan.futile[turn]) | (agreeing >= plan.enough)
         return turn + 1, votes, stopped
 
-    skipped = plan.known_label & (chosen != label)
+    skipped = plan.known_label & (chosen != label) & (label >= 0)
     state = (jnp.zeros((), jnp.int32), jnp.zeros_like(selection), skipped)
     turn, votes, _ = lax.while_loop(unfinished, draw, state)
     return Votes(selection, votes, bounds[turn])

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mspd_jax import models
+from mspd_jax import data, models
 from tests.launch import runs
 
 FLAGS = (
@@ -23,9 +23,10 @@ FLAGS = (
 )  # fmt: skip
 
 
-def save_denoiser(path, sigma):
+def save_denoiser(path, sigma, channels=1):
     spec = models.ModelSpec(
-        "dncnn", {"depth": 3, "width": 4}, (0.0,), (1.0,), 0, (8, 8, 1),
+        "dncnn", {"depth": 3, "width": 4}, (0.0,) * channels, (1.0,) * channels, 0,
+        (8, 8, channels),
         {} if sigma is None else {"sigma": sigma},
     )  # fmt: skip
     models.save_model(path, models.create_model(jax.random.key(1), spec))
@@ -38,6 +39,9 @@ def ground(tmp_path_factory):
     save_denoiser(path / "denoiser", 0.2)
     save_denoiser(path / "other", 0.5)
     save_denoiser(path / "unknown", None)
+    save_denoiser(path / "colored", 0.2, channels=3)
+    images, _ = data.load_arrays(data.open_source("digits:test", limit=3))
+    np.savez(path / "unlabelled.npz", x=images)
     return path
 
 
@@ -152,6 +156,18 @@ def test_a_denoiser_of_another_sigma_is_refused_unless_forced(ground, tmp_path):
         (("--query=ftp://host/x",), ["ftp", "accepted"]),
         (("--target={}/model", "--sigma=-1"), ["sigma", "-1"]),
         (("--target={}/model", "--alpha=2"), ["alpha", "2"]),
+        (
+            ("--target={0}/model", "--method=denoised", "--denoiser={0}/colored"),
+            ["--denoiser", "3 channels, not 1"],
+        ),
+        (("--target={}/model", "--offline"), ["--offline", "--query"]),
+        (("--query=python:math:sqrt", "--query_timeout=0"), ["query_timeout"]),
+        (("--query=python:math:sqrt", "--query_log={}"), ["queries.jsonl"]),
+        (("--query=python:math:sqrt", "--num_classes=7"), ["7", "--query"]),
+        (
+            ("--query=python:math:sqrt", "--num_classes=3", "--class_names=a,b"),
+            ["2 names", "--num_classes=3"],
+        ),
     ],
 )
 def test_bad_input_is_told_in_one_line(ground, tmp_path, flags, words):
@@ -216,3 +232,29 @@ def test_a_service_that_is_asked_gives_the_same_records(
     code, _, err = certify(ground, tmp_path / "none", *flags, "--offline")
     assert code == 2 and "--offline" in err and err.count("\n") == 1, err
     assert not (tmp_path / "none").exists()
+
+
+def test_images_without_labels_are_certified_and_not_scored(ground, tmp_path):
+    code, _, err = runs.run(
+        "certify", f"--source=npz:{ground}/unlabelled.npz", "--sigma=0.2",
+        "--query=python:tests.launch.queried:second", "--num_classes=3",
+        "--samples=60", "--early_stop=fast", f"--out={tmp_path / 'out'}",
+    )  # fmt: skip
+    assert code == 0, err
+    found = records(tmp_path / "out")
+    # It says "second class" of all images but those it does not know at all.
+    assert [r["prediction"] for r in found] == [1, 1, 1]
+    assert not any(r["correct"] for r in found)
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["abstained"] == 0 and "certified" not in summary
+    assert "without labels" in err and "name no class" in err
+
+
+def test_a_classifier_that_is_refused_at_its_first_answer_leaves_no_run(
+    ground, tmp_path
+):
+    out = tmp_path / "out"
+    code, _, err = certify(ground, out, "--query=python:tests.launch.queried:scalar")
+    assert code == 2
+    assert err.splitlines()[-1].startswith("error: the classifier answered int64 []")
+    assert not out.exists()

@@ -11,7 +11,6 @@ from mspd_jax import drive
 from mspd_jax.smoothing._query_log import (
     MISSING,
     digest_of,
-    fingerprint,
     known_labels,
     memory_query_log,
     note_labels,
@@ -126,15 +125,3 @@ class QueryLogTest(parameterized.TestCase):
             what_differs(log, 1, HEAD | {"sigma": 0.5}),
             "it holds answers with another sigma",
         )
-
-    def test_fingerprint(self):
-        tree = {"a": np.ones((2, 3), np.float32), "b": np.zeros(2)}
-        same = {"b": np.zeros(2), "a": np.ones((2, 3), np.float32)}
-        self.assertEqual(fingerprint(tree), fingerprint(same))
-        others = [
-            tree | {"a": np.ones((3, 2), np.float32)},
-            tree | {"a": np.ones((2, 3), np.float32) * 1.0001},
-            tree | {"b": np.zeros(2, np.int64)},
-            {"a": tree["a"], "c": tree["b"]},
-        ]
-        self.assertLen({fingerprint(x) for x in (tree, *others)}, 5)

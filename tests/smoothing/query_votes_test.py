@@ -181,9 +181,6 @@ class ResumeTest(parameterized.TestCase):
     def test_offline(self):
         votes_of(Asked(), log=self.log())
         same(votes_of(None, log=self.log()), self.want)
-        asked = Asked()
-        same(votes_of(asked, log=self.log(), offline=True), self.want)
-        self.assertEmpty(asked.images)
 
     @parameterized.parameters(
         {"plan": plan_of(alpha=0.1)},
