@@ -14,7 +14,7 @@ import jax
 from absl import flags
 from jax.experimental import multihost_utils
 
-from mspd_jax import data, drive, models
+from mspd_jax import data, drive, evaluate, models
 
 FLAGS = flags.FLAGS
 # Flags that do not decide what the results are (beyond float rounding).
@@ -133,7 +133,7 @@ def finished_summary(run: drive.Run) -> dict | None:
     While something is left, the journal of its stages lies beside it.
     """
     path = run.path / "summary.json"
-    if not path.exists() or drive.log_files(run.path, "stages"):
+    if not path.exists() or evaluate.has_journal(run.path):
         return None
     return json.loads(path.read_text(encoding="utf-8"))
 

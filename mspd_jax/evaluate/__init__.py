@@ -19,6 +19,7 @@ from mspd_jax.evaluate._interval import Interval, wilson_interval
 from mspd_jax.evaluate._journal import (
     Journal,
     disk_journal,
+    has_journal,
     journal_records,
     memory_journal,
     remove_journal,
@@ -58,6 +59,7 @@ __all__ = [
     "evaluation",
     "examine",
     "fitting_batch",
+    "has_journal",
     "interval",
     "journal_records",
     "judge",

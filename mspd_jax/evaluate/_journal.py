@@ -73,6 +73,11 @@ def disk_journal(
     return journal
 
 
+def has_journal(folder: pathlib.Path) -> bool:
+    """Whether an evaluation in stages has begun in a folder and not ended."""
+    return bool(drive.log_files(folder, _NAME))
+
+
 def remove_journal(folder: pathlib.Path) -> None:
     """Deletes what `disk_journal` keeps in a folder."""
     for path in drive.log_files(folder, _NAME):
