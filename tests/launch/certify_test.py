@@ -139,7 +139,7 @@ def test_a_denoiser_of_another_sigma_is_refused_unless_forced(ground, tmp_path):
     given = f"--denoiser={ground}/other"
     code, out, err = certify(ground, tmp_path / "b", *flags, given, "--force_sigma")
     assert code == 0, err
-    assert "not checked for this sigma" in err
+    assert "the denoiser's own sigma was not asked for" in err
 
 
 @pytest.mark.parametrize(
