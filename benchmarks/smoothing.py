@@ -30,7 +30,7 @@ FLAGS = flags.FLAGS
 flags.DEFINE_integer("samples", 10_000, "samples of a certificate", lower_bound=1)
 flags.DEFINE_integer("selection", 100, "samples that choose the class", lower_bound=1)
 flags.DEFINE_integer(
-    "chunk", None, "samples that ours works on at once (125 on CPUs, else 1,000)"
+    "chunk", None, "samples that ours works on at once (40 on CPUs, else 1,000)"
 )
 flags.DEFINE_string("arch", "resnet20", "a CIFAR ResNet, random weights")
 flags.DEFINE_list("batches", ["64", "128", "400", "1000"], "batches PyTorch may use")
@@ -78,7 +78,7 @@ def main(_):
 
 
 def _chunk() -> int:
-    return FLAGS.chunk or (125 if jax.default_backend() == "cpu" else 1000)
+    return FLAGS.chunk or (40 if jax.default_backend() == "cpu" else 1000)
 
 
 def _ours(predict, image):

@@ -10,6 +10,7 @@ from absl import flags
 from jax.tree_util import Partial
 
 from launch import _flags
+from launch._passes import images_per_pass
 from mspd_jax import data, models, preempt
 from mspd_jax.errors import InputError
 
@@ -17,10 +18,6 @@ from mspd_jax.errors import InputError
 flags.disclaim_key_flags()
 FLAGS = flags.FLAGS
 _LABEL_RULES = ("coupled", "truth")
-# Pixels per pass. On CPUs a pass of 40 images of 32x32 stays in the cache
-# (benchmarks/mspd.py); accelerators want many more, as far as memory goes: a float32
-# ResNet-18 keeps 3 KiB per pixel.
-_PASS_PIXELS = {True: 40 * 32**2, False: 2048 * 32**2}
 
 
 class Inputs(NamedTuple):
@@ -120,7 +117,8 @@ def method(function, labeler, *, traced: dict, **static) -> Partial:
 
 def cascade_method(function, given: Inputs) -> Partial:
     """`function`, which is `protect` or `revert`, with the flags of MCGS bound."""
-    chunk = FLAGS.chunk or _chunk(given.used["surrogate"].spec.image_shape)
+    shape = given.used["surrogate"].spec.image_shape
+    chunk = FLAGS.chunk or images_per_pass(shape, batch_size=FLAGS.batch_size)
     return method(
         function, given.labeler, num_samples=FLAGS.samples,
         traced={"eps": given.eps, "learning_rate": FLAGS.learning_rate},
@@ -128,12 +126,6 @@ def cascade_method(function, given: Inputs) -> Partial:
         steps=FLAGS.steps, norm=FLAGS.norm, antithetic=FLAGS.antithetic,
         forward_epochs=FLAGS.forward_epochs, backward_epochs=FLAGS.backward_epochs,
     )  # fmt: skip
-
-
-def _chunk(image_shape: tuple[int, int, int]) -> int:
-    """Noise draws per pass: as many noisy images at once as the device likes."""
-    pixels = _PASS_PIXELS[jax.default_backend() == "cpu"]
-    return max(1, pixels // (FLAGS.batch_size * image_shape[0] * image_shape[1]))
 
 
 def bilevel_method(defend, labeler, *, eps: float) -> Partial:

@@ -11,14 +11,13 @@ from absl import flags
 from jax.tree_util import Partial
 
 from launch import _job
+from launch._passes import images_per_pass
 from mspd_jax import data, drive, evaluate, models, smoothing
 from mspd_jax.errors import InputError
 
 # Flags defined through this module count as the calling main's own.
 flags.disclaim_key_flags()
 FLAGS = flags.FLAGS
-# Pixels that are classified at once, by whether the device is a CPU.
-_PASS_PIXELS = {True: 128 * 32**2, False: 1024 * 32**2}
 _AXIS = "samples"
 _STOPS = ("none", "exact", "fast")
 # With which the outcome of an image that `fast` gives up may be another.
@@ -228,8 +227,7 @@ def _chunk(given: Settings, shape: tuple[int, int, int], axis: str | None) -> in
     """Samples per pass: as the device likes, in equal shares of a round."""
     if FLAGS.chunk:
         return FLAGS.chunk
-    pixels = _PASS_PIXELS[jax.default_backend() == "cpu"]
-    most = max(1, pixels // (FLAGS.batch_size * shape[0] * shape[1]))
+    most = images_per_pass(shape, batch_size=FLAGS.batch_size)
     devices = jax.local_device_count() if axis else 1
     share = -(-int(given.plan.ends[0]) // devices)
     return -(-share // -(-share // most))
