@@ -102,6 +102,7 @@ def test_a_classifier_is_not_trained_as_a_denoiser(ground, tmp_path):
         assert err.count("\n") == 1 and not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_killed_training_ends_with_the_same_weights(ground, tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     flags = (*SMALL, "--epochs=40")
