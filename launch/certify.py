@@ -12,7 +12,8 @@ another --out certifies from them without asking. Interrupted, the same command 
 and asks nothing twice.
 """
 
-from launch import _flags, _job, _main, _protected, _smoothing  # isort: skip
+from launch import _flags, _job, _main, _protected  # isort: skip (prepares JAX)
+from launch import _asking, _smoothing  # isort: skip
 
 from absl import flags
 
@@ -34,6 +35,7 @@ flags.DEFINE_bool(
 )
 flags.DEFINE_integer("every", 1, "certify every EVERY-th image only", lower_bound=1)
 _smoothing.define_flags()
+_asking.define_flags()
 
 
 def main(_) -> int:
@@ -45,22 +47,15 @@ def main(_) -> int:
     )
     if (FLAGS.target is None) == (FLAGS.query is None):
         raise InputError("name the classifier with --target, or with --query")
-    _check_asking_flags()
+    _asking.check_flags()
     if FLAGS.query is not None:
-        job = _smoothing.certify_by_queries(settings, source, denoiser)
+        job = _asking.certify_by_queries(settings, source, denoiser)
     else:
         target = models.load_model(FLAGS.target)
         used = {"target": target} | ({"denoiser": denoiser} if denoiser else {})
         _protected.check(source, used, truth=False)
         job = _smoothing.certify_on_devices(settings, source, used)
     return _job.finish(job, _smoothing.summarize(settings, job.records))
-
-
-def _check_asking_flags() -> None:
-    """Flags of queries are refused where nothing is asked."""
-    for name in ("offline", "query_log", "class_names", "num_classes"):
-        if FLAGS.query is None and FLAGS[name].value:
-            raise InputError(f"--{name} goes with --query alone")
 
 
 def _denoiser() -> models.Model | None:
