@@ -24,11 +24,10 @@ _FUTILITY = 1e-3
 
 
 class Settings(NamedTuple):
-    """plan: how many votes are drawn. samples: n of the certificate. sigma, alpha: of
-    the certificate, as Python numbers."""
+    """plan: how many votes are drawn. sigma, alpha: of the certificate, as Python
+    numbers."""
 
     plan: smoothing.Plan
-    samples: int
     sigma: float
     alpha: float
 
@@ -69,7 +68,7 @@ def settings() -> Settings:
         )  # fmt: skip
     except ValueError as error:
         raise InputError(str(error)) from error
-    return Settings(plan, FLAGS.samples, FLAGS.sigma, FLAGS.alpha)
+    return Settings(plan, FLAGS.sigma, FLAGS.alpha)
 
 
 def certify_on_devices(
@@ -145,7 +144,7 @@ def described(
     """The certificate of an image, and the votes that it rests on."""
     del folder
     certificate = smoothing.certify_votes(
-        votes.selection, votes.estimation, num_samples=given.samples,
+        votes.selection, votes.estimation, num_samples=given.plan.estimation,
         sigma=given.sigma, alpha=given.alpha,
     )  # fmt: skip
     label = int(certificate.label)
