@@ -82,7 +82,7 @@ def certify_on_devices(
     if FLAGS.eight_bit:
         predict = smoothing.eight_bit(predict)
     if "denoiser" in used:
-        predict = smoothing.denoised(models.restorer(used["denoiser"]), predict)
+        predict = models.behind(models.restorer(used["denoiser"]), predict)
     axis = _AXIS if FLAGS.split == "samples" else None
     method = Partial(
         functools.partial(

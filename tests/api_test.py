@@ -20,7 +20,7 @@ NAMES = [str(path.relative_to(ROOT)) for path in FILES]
 # Imports run downward only, and rooms of one level do not know each other, except for
 # what SIDEWAYS names (one way only, so that nothing runs in a circle): protection is
 # built from the steps of attacks; an evaluation in stages is run by the driver, and
-# training ends with one.
+# training ends with one; defences are met by what the attacks provide.
 LEVEL = {
     "errors": 0,
     "models": 1,
@@ -37,6 +37,7 @@ LEVEL = {
 }
 SIDEWAYS = {
     ("preempt", "attacks"),
+    ("defenses", "attacks"),
     ("evaluate", "drive"),
     ("train", "drive"),
     ("train", "evaluate"),

@@ -15,7 +15,7 @@ from mspd_jax.models._build import (
     restorer,
     train_outputs,
 )
-from mspd_jax.models._callable import as_pytree
+from mspd_jax.models._callable import as_pytree, behind
 from mspd_jax.models._checkpoint import (
     function_hash,
     load_model,
@@ -42,6 +42,7 @@ __all__ = [
     "SmallCNN",
     "WideResNet",
     "as_pytree",
+    "behind",
     "build_module",
     "convert_torch",
     "create_model",

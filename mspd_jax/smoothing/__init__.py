@@ -29,7 +29,7 @@ from mspd_jax.smoothing._query_protocol import Classifier
 from mspd_jax.smoothing._query_votes import query_votes
 from mspd_jax.smoothing._stopping import Plan, stopping_plan
 from mspd_jax.smoothing._votes import Votes, count_votes, smoothed_votes
-from mspd_jax.smoothing._wrappers import denoised, eight_bit, noisy, soft_smoothed
+from mspd_jax.smoothing._wrappers import eight_bit, noisy, soft_smoothed
 
 __all__ = [
     "ABSTAIN",
@@ -48,7 +48,6 @@ __all__ = [
     "certify_votes",
     "command_classifier",
     "count_votes",
-    "denoised",
     "eight_bit",
     "http_classifier",
     "lower_bound",

@@ -1,4 +1,4 @@
-"""Classifiers made of classifiers: denoised, read from 8 bits, noisy, smoothed."""
+"""Classifiers made of classifiers: read from 8 bits, noisy, smoothed."""
 
 import functools
 from collections.abc import Callable
@@ -12,19 +12,6 @@ from jax.tree_util import Partial
 from mspd_jax.models import as_pytree
 from mspd_jax.smoothing._checks import check_count
 from mspd_jax.smoothing._noise import noise_at
-
-
-def denoised(denoiser: Callable, predict: Callable) -> Partial:
-    """A classifier behind a denoiser (Salman et al. 2020, arXiv 2003.01908).
-
-        x -> predict(denoiser(x))
-
-    The denoiser sees the noisy pixels, `predict` normalizes what it gets; smoothing
-    this certifies a classifier that was never trained on noise.
-    denoiser: [H, W, C] -> [H, W, C]; predict: [H, W, C] -> [K]; callable pytrees or
-    functions, whose leaves stay leaves. Gradient flows through both.
-    """
-    return Partial(_denoised, as_pytree(denoiser), as_pytree(predict))
 
 
 def eight_bit(predict: Callable) -> Partial:
@@ -79,12 +66,6 @@ def soft_smoothed(
         raise ValueError(f"chunk must divide num_samples = {num_samples}; got {chunk}")
     sigma = jnp.asarray(sigma, jnp.float32)
     return Partial(_smoothing(num_samples, chunk), as_pytree(predict), key, sigma)
-
-
-def _denoised(denoiser, predict, image):
-    clean = denoiser(image)
-    chex.assert_equal_shape([clean, image])
-    return predict(clean)
 
 
 def _eight_bit(predict, image):

@@ -9,9 +9,9 @@ from absl.testing import parameterized
 from jax.tree_util import Partial
 
 from mspd_jax.errors import InputError
+from mspd_jax.models import behind
 from mspd_jax.smoothing import (
     certify_votes,
-    denoised,
     eight_bit,
     smoothed_votes,
     stopping_plan,
@@ -138,7 +138,7 @@ class SameVotesTest(parameterized.TestCase):
     def test_denoised_and_in_eight_bit(self):
         access = access_of(Asked(levels=True), eight_bit=True)
         got = votes_of(access, denoiser=blur, denoiser_hash="blur", plan=FULL)
-        model = denoised(blur, eight_bit(PREDICT))
+        model = behind(blur, eight_bit(PREDICT))
         same(got, on_device(model, FULL, LABEL))
         # Neither goes without saying.
         for one in (

@@ -14,10 +14,10 @@ from absl.testing import parameterized
 from jax.tree_util import Partial
 
 from mspd_jax.attacks import apgd, cross_entropy, eot, pgd
+from mspd_jax.models import behind
 from mspd_jax.smoothing import (
     ABSTAIN,
     certify,
-    denoised,
     eight_bit,
     noisy,
     predict_smoothed,
@@ -51,7 +51,7 @@ IMAGES = jnp.asarray(RANDOM.uniform(0, 1, (COUNT, *SHAPE)), jnp.float32)
 PLAIN = Partial(network, WEIGHTS)
 MODELS = {
     "network": PLAIN,
-    "denoised": denoised(shrink, PLAIN),
+    "denoised": behind(shrink, PLAIN),
     "eight_bit": eight_bit(PLAIN),
 }
 # Rounding has no gradient: there the attack takes that of the model without it.

@@ -7,7 +7,7 @@ from absl.testing import parameterized
 from jax.tree_util import Partial
 
 from mspd_jax.attacks import eot, is_random, reseed
-from mspd_jax.smoothing import denoised, eight_bit, noise_at, noisy, soft_smoothed
+from mspd_jax.smoothing import eight_bit, noise_at, noisy, soft_smoothed
 
 SHAPE = (2, 3, 1)
 KEY = jax.random.key(0)
@@ -29,25 +29,6 @@ ask = jax.jit(lambda predict, image: predict(image))
 slope = jax.jit(
     lambda predict, image, weights: jax.grad(lambda x: weights @ predict(x))(image)
 )
-
-
-class DenoisedTest(parameterized.TestCase):
-    def test_composes_values_and_gradients(self):
-        both = denoised(Partial(scale, jnp.float32(0.5)), PREDICT)
-        close(ask(both, IMAGE), PREDICT(0.5 * IMAGE), rtol=1e-6)
-        weights = jnp.arange(4.0)
-        want = 0.5 * slope(PREDICT, 0.5 * IMAGE, weights)
-        close(slope(both, IMAGE, weights), want, rtol=1e-5)
-
-    def test_weights_of_both_are_leaves(self):
-        both = denoised(Partial(scale, jnp.float32(0.5)), PREDICT)
-        self.assertLen(jax.tree.leaves(both), 2)
-        plain = denoised(lambda x: x, lambda x: PREDICT(x))
-        close(ask(plain, IMAGE), PREDICT(IMAGE), rtol=1e-6)
-
-    def test_denoiser_must_return_an_image_of_that_shape(self):
-        with self.assertRaises(AssertionError):
-            denoised(lambda x: x[..., 0], PREDICT)(jnp.asarray(IMAGE))
 
 
 class EightBitTest(parameterized.TestCase):
