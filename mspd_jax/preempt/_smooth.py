@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from mspd_jax.attacks import ascend, cross_entropy
+from mspd_jax.attacks import ascend, check_norm, cross_entropy
 
 Predict = Callable[[jax.Array], jax.Array]
 
@@ -90,6 +90,7 @@ def _sum_of_steps(
 ):
     if direction not in (-1, 1):
         raise ValueError(f"direction must be -1 or +1, got {direction}")
+    check_norm(norm, ("linf", "l2"))  # no file is written in an l1 ball
     step_size = jnp.asarray(eps if step_size is None else step_size, jnp.float32)
 
     def step(z):

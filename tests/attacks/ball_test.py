@@ -90,7 +90,26 @@ class DirectionTest(parameterized.TestCase):
         dual = np.linalg.norm(gradient.ravel(), {"linf": 1, "l2": 2}[norm])
         self.assertAlmostEqual(np.sum(step * gradient), dual, places=4)
 
-    @parameterized.parameters(*STEEP)
+    @parameterized.parameters(((4, 3, 2), 1), ((9, 8, 2), 1), ((16, 10, 3), 5))
+    def test_l1_step_is_equal_in_the_largest_hundredth(self, shape, count):
+        gradient = np.random.default_rng(3).normal(size=shape).astype(np.float32)
+        for scale in (1e-30, 1.0, 1e30):
+            step = ascent_direction(np.float32(scale) * gradient, norm="l1").ravel()
+            want = np.zeros(gradient.size)
+            largest = np.argsort(np.abs(gradient.ravel()))[-count:]
+            want[largest] = np.sign(gradient.ravel()[largest]) / count
+            np.testing.assert_allclose(step, want, atol=1e-7)
+
+    def test_l1_step_has_length_1_also_with_ties_and_few_entries(self):
+        tied = jnp.full((10, 10, 3), -2.0)
+        np.testing.assert_allclose(
+            ascent_direction(tied, norm="l1"), -np.ones((10, 10, 3)) / 300, rtol=1e-6
+        )
+        few = jnp.zeros((10, 10, 3)).at[3, 4, 1].set(1e-20)  # one of three that may be
+        got = ascent_direction(few, norm="l1")
+        np.testing.assert_array_equal(got, np.sign(few))
+
+    @parameterized.parameters(*NORMS)
     def test_zero_and_broken_gradients_give_finite_steps(self, norm):
         zero = ascent_direction(jnp.zeros(SHAPE), norm=norm)
         np.testing.assert_array_equal(zero, np.zeros(SHAPE))
@@ -102,6 +121,33 @@ class DirectionTest(parameterized.TestCase):
     def test_derivative_at_a_zero_gradient_is_finite(self):
         jacobian = jax.jacobian(lambda g: ascent_direction(g, norm="l2"))
         self.assertTrue(np.all(np.isfinite(jacobian(jnp.zeros(SHAPE)))))
+
+    def test_l1_leaves_out_what_the_box_holds_back(self):
+        # By falling slope: held at 1, held at 0, nearly so, free to leave 1, free.
+        x = np.array([1.0, 0.0, 0.9, 1.0, 0.5], np.float32)
+        gradient = np.array([9.0, -8.0, 7.5, -7.0, 6.0], np.float32)
+
+        def moved(gradient, step_size):
+            options = {"eps": 3.0, "step_size": step_size, "norm": "l1"}
+            shape = (5, 1, 1)
+            got = ascend(x.reshape(shape), gradient.reshape(shape), x.reshape(shape),
+                         **options)  # fmt: skip
+            return np.asarray(got).ravel() - x
+
+        # Gains in a step of .25: 0, 0, .1 * 7.5, .25 * 7, .25 * 6.
+        np.testing.assert_allclose(
+            moved(gradient, 0.25), [0, 0, 0, -0.25, 0], atol=1e-6
+        )
+        np.testing.assert_allclose(moved(np.abs(gradient), 0.25), [0, 0.25, 0, 0, 0])
+        # There is room for all of a step of .05.
+        np.testing.assert_allclose(moved(gradient, 0.05), [0, 0, 0.05, 0, 0], atol=1e-6)
+        # Where all are held nothing moves.
+        held = np.array([1, -1, 0, 1, 0], np.float32)
+        np.testing.assert_array_equal(moved(held, 0.05), np.zeros(5))
+        # Nor without a step, and the scale of the gradient does not matter.
+        np.testing.assert_array_equal(moved(gradient, 0.0), np.zeros(5))
+        tiny = moved(np.float32(1e-30) * gradient, 0.25)
+        np.testing.assert_allclose(tiny, [0, 0, 0, -0.25, 0], atol=1e-6)
 
     @parameterized.parameters(*STEEP)
     def test_ascend_steps_then_projects(self, norm):

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from absl.testing import parameterized
+from scipy import optimize
 
 from mspd_jax.attacks import bim
 
@@ -23,6 +24,20 @@ def gradient(x, label):
     h = np.tanh(WEIGHTS @ x.ravel())
     p = np.exp(h) / np.exp(h).sum()
     return (((p - np.eye(3)[label]) * (1 - h**2)) @ WEIGHTS).reshape(x.shape)
+
+
+def nearest_l1(x, eps):
+    """The point of ball and box nearest to x; SciPy finds the multiplier."""
+
+    def shrunk(t):
+        change = x - IMAGE
+        change = np.sign(change) * np.maximum(np.abs(change) - t, 0)
+        return np.clip(IMAGE + change, 0, 1)
+
+    def excess(t):
+        return np.abs(shrunk(t) - IMAGE).sum() - eps
+
+    return shrunk(0.0 if excess(0.0) <= 0 else optimize.brentq(excess, 0, 2))
 
 
 class BimTest(parameterized.TestCase):
@@ -44,6 +59,24 @@ class BimTest(parameterized.TestCase):
             x = IMAGE + change * min(1, 0.3 / np.linalg.norm(change))
             x = np.clip(x, 0, 1)
         got = bim(KEY, predict, IMAGE, 1, eps=0.3, step_size=0.2, steps=4, norm="l2")
+        np.testing.assert_allclose(got.image, x, atol=1e-5)
+
+    def test_l1_iteration_written_out_in_numpy(self):
+        # A step changes one of 9 entries, the one in which it gains most.
+        x, moved, passed = IMAGE.astype(np.float64), [], 0
+        for _ in range(6):
+            slope = gradient(x, 2)
+            room = np.where(slope > 0, 1 - x, x)
+            chosen = np.argmax(np.abs(slope) * np.minimum(room, 0.4))
+            passed += chosen != np.argmax(np.abs(slope))
+            moved.append(chosen)
+            step = np.zeros(9)
+            step[chosen] = 0.4 * np.sign(slope.flat[chosen])
+            x = nearest_l1(x + step.reshape(IMAGE.shape), 0.9)
+        # The box changed the choice, and the steps went to several entries.
+        self.assertGreater(passed, 1)
+        self.assertGreater(len(set(moved)), 2)
+        got = bim(KEY, predict, IMAGE, 2, eps=0.9, step_size=0.4, steps=6, norm="l1")
         np.testing.assert_allclose(got.image, x, atol=1e-5)
 
     def test_default_step_is_the_published_one(self):

@@ -52,6 +52,25 @@ class LinearModelTest(parameterized.TestCase):
         got = run(KEY, predict, IMAGE, label, eps=0.2, steps=20, restarts=10)
         np.testing.assert_allclose(got.loss, want, rtol=1e-5)
 
+    @parameterized.product(label=(0, 1), eps=(0.2, 1.3, 2.2))
+    def test_l1_worst_case_is_a_fractional_knapsack(self, label, eps):
+        # Each entry can move up to the edge of the box, at a gain per unit: the best
+        # use of the budget takes the most rewarding entries first, the last in part.
+        gap = (WEIGHTS[1 - label] - WEIGHTS[label]).astype(np.float64)
+        image = IMAGE.ravel().astype(np.float64)
+        gain, room, budget = gap @ image, np.where(gap > 0, 1 - image, image), eps
+        for entry in np.argsort(-np.abs(gap)):
+            used = min(budget, room[entry])
+            gain, budget = gain + used * np.abs(gap[entry]), budget - used
+        want = np.log1p(np.exp(gain))
+        predict = Partial(linear, jnp.array(WEIGHTS[:2]))
+        # Long enough to undo a start at the far side of the ball. In the end steps go
+        # back and forth between entries: a step is worth .003 * 4.8 units of loss.
+        options = {"norm": "l1", "step_size": 0.003, "steps": 2500}
+        got = run(KEY, predict, IMAGE, label, eps=eps, **options)
+        np.testing.assert_allclose(got.loss, want, rtol=3e-3)
+        self.assertLessEqual(float(got.loss), want * (1 + 1e-5))
+
     def test_target_reaches_the_convex_minimum(self):
         # Lowering the target's cross-entropy is a convex problem: SciPy solves it.
         bounds = [(v - 0.2, v + 0.2) for v in IMAGE.ravel()]
@@ -125,7 +144,7 @@ class LimitsTest(parameterized.TestCase):
         ({"steps": 2.0}, "steps must be"),
         ({"restarts": 0}, "restarts must be"),
         ({"restarts": 2, "random_start": False}, "without a random start"),
-        ({"norm": "l1"}, "norm must be one of"),
+        ({"norm": "l0"}, "norm must be one of linf, l2, l1; got 'l0'"),
     )
     def test_bad_static_arguments(self, options, message):
         with self.assertRaisesRegex(ValueError, message):

@@ -63,7 +63,12 @@ class ResolveTest(parameterized.TestCase):
         with self.assertRaisesRegex(ValueError, "norm must be one of"):
             resolve_attack("pgd", eps=0.1, norm="l0")
         with self.assertRaisesRegex(InputError, "defined for --norm=linf and l2"):
-            resolve_attack("pgd", eps=0.1, norm="l1")
+            resolve_attack("fgsm", eps=0.1, norm="l1")
+
+    @parameterized.parameters("bim", "pgd-20x5", "apgd-ce", "square")
+    def test_some_are_defined_in_l1(self, name):
+        attack = resolve_attack(name, eps=0.1, norm="l1")
+        self.assertEqual(attack.func.keywords["norm"], "l1")
 
     def test_lists(self):
         attacks = resolve_attacks("pgd-20, fgsm,bim", eps=0.1, norm="linf")
