@@ -14,7 +14,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from mspd_jax.attacks import ascent_direction, cross_entropy, project, random_start
+from mspd_jax.attacks import ascend, cross_entropy, project, random_start
 
 
 def fast_adversary(key, predict, image, label, *, eps, step_size, norm) -> jax.Array:
@@ -25,6 +25,26 @@ def fast_adversary(key, predict, image, label, *, eps, step_size, norm) -> jax.A
     """
     return pgd_adversary(
         key, predict, image, label, eps=eps, step_size=step_size, steps=1, norm=norm
+    )
+
+
+def fgsm_adversary(key, predict, image, label, *, eps, step_size, norm) -> jax.Array:
+    """One step from the image itself (Goodfellow et al. 2015).
+
+        linf, a step of eps:  x' = clip01(image + eps sign(grad CE(predict(image), y)))
+
+    key: unused, since every adversary is called alike. Everything else as in
+    `fast_adversary`.
+    """
+    del key
+    return _ascend(
+        lambda x: cross_entropy(predict(x), label),
+        image,
+        image,
+        eps=eps,
+        step_size=step_size,
+        steps=1,
+        norm=norm,
     )
 
 
@@ -77,8 +97,9 @@ def _ascend(
     loss: Callable, start, image, *, eps, step_size, steps: int, norm: str
 ) -> jax.Array:
     def step(x):
-        x = x + step_size * ascent_direction(jax.grad(loss)(x), norm=norm)
-        return project(x, image, eps=eps, norm=norm)
+        return ascend(
+            x, jax.grad(loss)(x), image, eps=eps, step_size=step_size, norm=norm
+        )
 
     if steps == 1:  # a loop would only cost compile time
         return step(start)

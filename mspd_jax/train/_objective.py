@@ -1,4 +1,4 @@
-"""What training lowers: none, fgsm, pgd and trades.
+"""What training lowers: none, fgsm, fgsm_regularized, pgd and trades.
 
 An objective is two functions: an adversary that changes one image, with the network
 in evaluation mode, and a loss over the batch, with the network in training mode. Both
@@ -13,8 +13,10 @@ import jax
 import jax.numpy as jnp
 from jax.tree_util import Partial
 
+from mspd_jax.attacks import NORMS, check_norm
 from mspd_jax.train._adversary import (
     fast_adversary,
+    fgsm_adversary,
     kl_adversary,
     kl_divergence,
     pgd_adversary,
@@ -65,6 +67,21 @@ def adversarial_loss(forward, batch_stats, images, adversarial, labels, *, smoot
     )
 
 
+def regularized_loss(
+    forward, batch_stats, images, adversarial, labels, *, smoothing, beta
+):
+    """CE(f(x), y) + beta CE(f(x'), y), batch means (Goodfellow et al. 2015, section 6).
+
+    The running statistics see the clean batch, then the adversarial one. beta = 0 is
+    `clean_loss`, but for those.
+    """
+    clean, batch_stats = forward(batch_stats, images)
+    robust, batch_stats = forward(batch_stats, adversarial)
+    loss = _cross_entropies(clean, labels, smoothing).mean()
+    loss = loss + beta * _cross_entropies(robust, labels, smoothing).mean()
+    return loss, Signals(batch_stats, clean, robust)
+
+
 def trades_loss(forward, batch_stats, images, adversarial, labels, *, smoothing, beta):
     """CE(f(x), y) + beta KL(f(x) || f(x')), batch means (Zhang et al. 2019, eq. 5).
 
@@ -85,17 +102,22 @@ def objective(
     norm: str = "linf",
     steps: int | None = None,
     step_size: float | None = None,
-    beta: float = 6.0,
+    beta: float | None = None,
     smoothing: float = 0.0,
 ) -> Objective:
     """Builds an objective by name.
 
-    name: "none", "fgsm" (random start and one step of 1.25 eps), "pgd" (10 steps) or
-        "trades" (10 steps on KL).
-    eps: radius of the ball in pixels; required but for "none".
+    name: "none", "fgsm" (random start and one step of 1.25 eps), "fgsm_regularized"
+        (one step of eps from the image, and the image itself: with beta = 1 the recipe
+        of Pei et al. 2022, arXiv 2205.10617), "pgd" (10 steps) or "trades" (10 steps on
+        KL).
+    eps: radius of the ball in pixels; required but for "none". norm: "linf", "l2" or,
+        where there are several steps, "l1".
     steps: gradient steps of the adversary. step_size: default
-        min(1.25, 2.5 / steps) * eps, which is eps / 4 for 10 steps.
-    beta: weight of the TRADES regularizer. smoothing: label smoothing in [0, 1).
+        min(1.25, 2.5 / steps) * eps, which is eps / 4 for 10 steps, and takes
+        "fgsm_regularized" to the border of the ball.
+    beta: weight of the adversary's part of the loss: by default 6 for "trades", 1 for
+        "fgsm_regularized"; the others have none. smoothing: of labels, in [0, 1).
     """
     if name not in OBJECTIVES:
         raise ValueError(f"objective {name!r}: expected one of {sorted(OBJECTIVES)}")
@@ -107,19 +129,19 @@ def objective(
     if eps is None or not eps > 0:
         raise ValueError(f"eps: objective {name!r} needs a positive radius, got {eps}")
     steps = _STEPS[name] if steps is None else steps
-    if steps < 1 or (name == "fgsm" and steps != 1):
+    if steps < 1 or (_STEPS[name] == 1 and steps != 1):
         raise ValueError(f"steps: {steps} does not suit objective {name!r}")
+    check_norm(norm, NORMS if _STEPS[name] > 1 else ("linf", "l2"))
     step_size = min(1.25, 2.5 / steps) * eps if step_size is None else step_size
     adversary = Partial(
         OBJECTIVES[name](steps, norm),
         eps=jnp.asarray(eps, jnp.float32),
         step_size=jnp.asarray(step_size, jnp.float32),
     )
-    if name == "trades":
-        beta = jnp.asarray(beta, jnp.float32)
-        return Objective(
-            adversary, Partial(trades_loss, smoothing=smoothing, beta=beta)
-        )
+    if name in _WEIGHED:
+        loss, usual = _WEIGHED[name]
+        beta = jnp.asarray(usual if beta is None else beta, jnp.float32)
+        return Objective(adversary, Partial(loss, smoothing=smoothing, beta=beta))
     return Objective(adversary, Partial(adversarial_loss, smoothing=smoothing))
 
 
@@ -128,6 +150,12 @@ def objective(
 def _fast(steps: int, norm: str):
     del steps
     return functools.partial(fast_adversary, norm=norm)
+
+
+@functools.cache
+def _fgsm(steps: int, norm: str):
+    del steps
+    return functools.partial(fgsm_adversary, norm=norm)
 
 
 @functools.cache
@@ -140,8 +168,16 @@ def _kl(steps: int, norm: str):
     return functools.partial(kl_adversary, steps=steps, norm=norm)
 
 
-OBJECTIVES = {"none": None, "fgsm": _fast, "pgd": _pgd, "trades": _kl}
-_STEPS = {"fgsm": 1, "pgd": 10, "trades": 10}
+OBJECTIVES = {
+    "none": None,
+    "fgsm": _fast,
+    "fgsm_regularized": _fgsm,
+    "pgd": _pgd,
+    "trades": _kl,
+}
+_STEPS = {"fgsm": 1, "fgsm_regularized": 1, "pgd": 10, "trades": 10}
+# Losses with a weight, and what it is where none is given.
+_WEIGHED = {"fgsm_regularized": (regularized_loss, 1.0), "trades": (trades_loss, 6.0)}
 
 
 def _cross_entropies(logits, labels, smoothing):

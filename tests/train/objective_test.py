@@ -1,14 +1,17 @@
 """Objectives against formulas in float64, finite differences and closed forms."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from absl.testing import parameterized
 from jax.test_util import check_grads
+from jax.tree_util import Partial
 from scipy import special
 
-from mspd_jax import train
+from mspd_jax import data, train
 
 RNG = np.random.default_rng(0)
 KERNEL = RNG.standard_normal((3 * 3 * 2, 4)).astype(np.float32)
@@ -21,6 +24,9 @@ OBJECTIVES = {
     "none": train.objective("none", smoothing=0.1),
     "pgd": train.objective("pgd", eps=0.1, smoothing=0.1),
     "trades": train.objective("trades", eps=0.1, smoothing=0.1, beta=3.0),
+    "fgsm_regularized": train.objective(
+        "fgsm_regularized", eps=0.1, smoothing=0.1, beta=3.0
+    ),
 }
 
 
@@ -40,10 +46,12 @@ def expected(name):
     )
     target = 0.9 * np.eye(4)[LABELS] + 0.1 / 4
     divergence = (np.exp(clean) * (clean - robust)).sum(1).mean()
+    none, pgd = (-(target * log_p).sum(1).mean() for log_p in (clean, robust))
     return {
-        "none": -(target * clean).sum(1).mean(),
-        "pgd": -(target * robust).sum(1).mean(),
-        "trades": -(target * clean).sum(1).mean() + 3.0 * divergence,
+        "none": none,
+        "pgd": pgd,
+        "trades": none + 3.0 * divergence,
+        "fgsm_regularized": none + 3.0 * pgd,
     }[name]
 
 
@@ -69,6 +77,7 @@ class LossTest(parameterized.TestCase):
             ("none", (IMAGES, None), 1),
             ("pgd", (None, ADVERSARIAL), 1),
             ("trades", (IMAGES, ADVERSARIAL), 2),
+            ("fgsm_regularized", (IMAGES, ADVERSARIAL), 2),
         ):
             signals = loss(name, KERNEL)[1]
             assert signals.batch_stats["seen"] == passes
@@ -80,14 +89,25 @@ class LossTest(parameterized.TestCase):
                     )
 
 
-def test_trades_loss_without_its_divergence_is_the_clean_loss():
-    trades = train.objective("trades", eps=0.1, smoothing=0.1, beta=0.0)
+@pytest.mark.parametrize("name", ["trades", "fgsm_regularized"])
+def test_without_its_weight_the_loss_is_the_clean_one(name):
+    lowered = train.objective(name, eps=0.1, smoothing=0.1, beta=0.0)
 
     def forward(stats, images):
         return images.reshape(len(images), -1) @ KERNEL, stats
 
-    found = trades.loss(forward, {}, IMAGES, ADVERSARIAL, LABELS)[0]
+    found = lowered.loss(forward, {}, IMAGES, ADVERSARIAL, LABELS)[0]
     np.testing.assert_array_equal(found, loss("none", KERNEL)[0])
+
+
+@pytest.mark.parametrize(
+    "name, weight", [("trades", 6.0), ("fgsm_regularized", 1.0), ("pgd", None)]
+)
+def test_the_usual_weight_is_that_of_the_paper(name, weight):
+    lowered = train.objective(name, eps=0.1)
+    assert lowered.loss.keywords.get("beta") == weight
+    again = train.objective(name, eps=0.1, beta=weight)
+    assert jax.tree.leaves(again) == jax.tree.leaves(lowered)
 
 
 def linear(x):
@@ -122,6 +142,84 @@ def test_fast_adversary_takes_one_step_from_a_random_point():
     assert abs(below - 0.375) < 0.086
 
 
+def test_regularized_adversary_is_one_signed_step_from_the_image():
+    # The gradient of the cross-entropy of a linear model, by hand in float64.
+    kernel = KERNEL.astype(np.float64)
+    adversary = train.objective("fgsm_regularized", eps=0.3).adversary
+    for image, label in zip(IMAGES, LABELS, strict=True):
+        p = special.softmax(image.reshape(-1) @ kernel)
+        slope = (kernel @ (p - np.eye(4)[label])).reshape(3, 3, 2)
+        want = np.clip(image + 0.3 * np.sign(slope), 0, 1)
+        for seed in (0, 1):  # no random start
+            found = adversary(
+                jax.random.key(seed), lambda x: x.reshape(-1) @ KERNEL, image, label
+            )
+            np.testing.assert_allclose(found, want, atol=1e-6)
+
+
+def test_a_step_size_of_ones_own_and_another_norm():
+    # Half a step in l2: half the way to the border, along the gradient.
+    lowered = train.objective("fgsm_regularized", eps=0.2, step_size=0.1, norm="l2")
+    image = jnp.full((3, 3, 2), 0.5)
+    found = lowered.adversary(jax.random.key(0), linear, image, jnp.asarray(0))
+    uphill = (KERNEL[:, 1] - KERNEL[:, 0]).reshape(3, 3, 2)
+    want = 0.5 + 0.1 * uphill / np.linalg.norm(uphill)
+    np.testing.assert_allclose(found, want, atol=1e-6)
+
+
+def test_l1_adversary_changes_the_most_rewarding_pixels_to_the_edge():
+    # Budget for three pixels out of 18, from .5 to the edge each.
+    lowered = train.objective("pgd", eps=1.5, norm="l1", steps=20)
+    image = jnp.full((3, 3, 2), 0.5)
+    found = lowered.adversary(jax.random.key(0), linear, image, jnp.asarray(0))
+    uphill = (KERNEL[:, 1] - KERNEL[:, 0]).astype(np.float64)
+    best = 0.5 * np.sort(np.abs(uphill))[-3:].sum()
+    change = np.asarray(found, np.float64).ravel() - 0.5
+    assert np.abs(change).sum() <= 1.5 + 1e-6
+    assert 0.9 * best <= change @ uphill <= best + 1e-5
+
+
+def learned(name):
+    """A linear model of 512 digits: its accuracy, and that under PGD at eps = .2."""
+    images, labels = data.load_arrays(data.open_source("digits:train", limit=512))
+    images, labels = images / np.float32(255), labels.astype(np.int32)
+    lowered = train.objective(name, eps=0.2)
+
+    def attacked(adversary, kernel):
+        def one(image, label):
+            predict = Partial(lambda kernel, x: x.reshape(-1) @ kernel, kernel)
+            return adversary(jax.random.key(0), predict, image, label)
+
+        return jax.vmap(one)(jnp.asarray(images), labels)
+
+    def forward(kernel, stats, x):
+        return x.reshape(len(x), -1) @ kernel, stats
+
+    def step(_, kernel):
+        adversarial = images
+        if lowered.adversary is not None:
+            adversarial = attacked(lowered.adversary, kernel)
+
+        def loss(kernel):
+            predict = functools.partial(forward, kernel)
+            return lowered.loss(predict, {}, images, adversarial, labels)[0]
+
+        return kernel - 0.5 * jax.grad(loss)(kernel)
+
+    kernel = jax.jit(lambda k: jax.lax.fori_loop(0, 300, step, k))(jnp.zeros((64, 10)))
+    pgd = train.objective("pgd", eps=0.2).adversary
+    return [
+        np.mean(np.argmax(x.reshape(512, -1) @ kernel, -1) == labels)
+        for x in (images, jax.jit(functools.partial(attacked, pgd))(kernel))
+    ]
+
+
+def test_regularized_training_learns_and_gains_robustness():
+    plain, regularized = learned("none"), learned("fgsm_regularized")
+    # Measured: .99 and .14 without, .97 and .36 with.
+    assert regularized[0] > 0.9 and regularized[1] > plain[1] + 0.1
+
+
 def test_kl_adversary_raises_the_divergence_inside_the_ball():
     image = jnp.asarray(IMAGES[0])
     found = train.kl_adversary(
@@ -153,6 +251,11 @@ def test_equal_settings_share_a_compilation_and_so_does_another_radius():
         ({"name": "pgd"}, "eps"),
         ({"name": "pgd", "eps": 0.1, "steps": 0}, "steps"),
         ({"name": "fgsm", "eps": 0.1, "steps": 2}, "steps"),
+        ({"name": "fgsm_regularized"}, "eps"),
+        ({"name": "fgsm_regularized", "eps": 0.1, "steps": 2}, "steps"),
+        ({"name": "fgsm_regularized", "eps": 0.1, "norm": "l1"}, "linf, l2; got 'l1'"),
+        ({"name": "fgsm", "eps": 0.1, "norm": "l1"}, "linf, l2; got 'l1'"),
+        ({"name": "pgd", "eps": 0.1, "norm": "l0"}, "norm"),
         ({"name": "none", "smoothing": 1.0}, "smoothing"),
     ],
 )
