@@ -3,6 +3,8 @@
 from mspd_jax.models._architectures import (
     ARCHITECTURES,
     DENOISERS,
+    LABEL_RULES,
+    RESTORERS,
     default_normalization,
     parse_architecture,
 )
@@ -10,7 +12,10 @@ from mspd_jax.models._batched import from_batched
 from mspd_jax.models._build import (
     build_module,
     create_model,
+    function_of,
     gives_images,
+    map_restorer,
+    model_kind,
     predictor,
     restorer,
     train_outputs,
@@ -29,10 +34,14 @@ from mspd_jax.models._preactivation import PreactResNet, WideResNet
 from mspd_jax.models._resnet import ResNet
 from mspd_jax.models._small_cnn import SmallCNN
 from mspd_jax.models._spec import Model, ModelSpec
+from mspd_jax.models._trn import TRN
 
 __all__ = [
     "ARCHITECTURES",
     "DENOISERS",
+    "LABEL_RULES",
+    "RESTORERS",
+    "TRN",
     "DnCNN",
     "MemNet",
     "Model",
@@ -49,9 +58,12 @@ __all__ = [
     "default_normalization",
     "from_batched",
     "function_hash",
+    "function_of",
     "gives_images",
     "load_model",
+    "map_restorer",
     "model_hash",
+    "model_kind",
     "parse_architecture",
     "predictor",
     "restorer",

@@ -13,6 +13,7 @@ from mspd_jax.models._memnet import MemNet
 from mspd_jax.models._preactivation import PREACT_BLOCKS, PreactResNet, WideResNet
 from mspd_jax.models._resnet import ResNet
 from mspd_jax.models._small_cnn import SmallCNN
+from mspd_jax.models._trn import TRN
 
 ARCHITECTURES = (
     "resnet20, resnet32, resnet44, resnet56, resnet110, preact_resnet18, "
@@ -20,6 +21,12 @@ ARCHITECTURES = (
     "depth = 10, 16, 22, ...), small_cnn"
 )
 DENOISERS = "dncnn, dncnn_wide, memnet"
+RESTORERS = "trn, trn_small"
+# What a network gives: logits, an image, or an image if it is told gradient maps.
+KINDS = ("a classifier", "a denoiser", "a restoration network")
+
+# By which label the gradient maps of a restoration network are taken.
+LABEL_RULES = ("predicted", "uniform", "softmax", "all")
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 CIFAR10_MEAN, CIFAR10_STD = (0.4914, 0.4822, 0.4465), (0.2471, 0.2435, 0.2616)
@@ -34,7 +41,7 @@ class Family(NamedTuple):
       fields: names of the module's attributes that the groups set.
       options: further attributes and their defaults.
       mean, std: usual normalization for three channels; None is 0 and 1.
-      restores: whether it gives an image, of the shape it was given, not logits.
+      kind: one of KINDS.
       epsilon: of its normalizations.
     """
 
@@ -44,7 +51,7 @@ class Family(NamedTuple):
     options: dict
     mean: tuple[float, ...] | None
     std: tuple[float, ...] | None
-    restores: bool = False
+    kind: str = KINDS[0]
     epsilon: float = NORM_EPSILON
 
 
@@ -89,7 +96,7 @@ FAMILIES = {
             {"depth": 17, "width": width},
             None,
             None,
-            restores=True,
+            kind=KINDS[1],
             epsilon=_dncnn.EPSILON,
         )
         for name, width in (("dncnn", 64), ("dncnn_wide", 128))
@@ -101,8 +108,23 @@ FAMILIES = {
         {"blocks": 3, "recursions": 6, "width": 64},
         None,
         None,
-        restores=True,
+        kind=KINDS[1],
     ),
+    **{
+        name: Family(
+            name,
+            TRN,
+            (),
+            {**sizes, "rule": "predicted", "maps": 1},
+            None,
+            None,
+            kind=KINDS[2],
+        )
+        for name, sizes in (
+            ("trn", {"width": 64, "stages": 4, "blocks": 2, "shrink": 1}),
+            ("trn_small", {"width": 32, "stages": 3, "blocks": 1, "shrink": 2}),
+        )
+    },
 }
 
 
@@ -139,13 +161,18 @@ def split_name(name: str) -> tuple[str, dict]:
                 return key, numbers
     raise InputError(
         f"architecture {name!r} does not exist: use {ARCHITECTURES}; denoisers are "
-        f"{DENOISERS}"
+        f"{DENOISERS}; restoration networks are {RESTORERS}"
     )
+
+
+def kind_of(name: str) -> str:
+    """What networks of this name give: one of KINDS."""
+    return FAMILIES[split_name(name)[0]].kind
 
 
 def restores(name: str) -> bool:
     """Whether networks of this name give an image and not logits."""
-    return FAMILIES[split_name(name)[0]].restores
+    return kind_of(name) != KINDS[0]
 
 
 def norm_epsilon(name: str) -> float:
@@ -183,7 +210,8 @@ def make_network(
     key, numbers = split_name(name)
     values = complete_options(name, options)
     fields = {option: _CHECKS[option](value) for option, value in values.items()}
-    fields["channels" if FAMILIES[key].restores else "num_classes"] = outputs
+    fields.pop("rule", None)  # says what is shown to the network, not how it is built
+    fields["channels" if restores(name) else "num_classes"] = outputs
     form = dict(axis_name=axis_name, folded=folded)
     return FAMILIES[key].network(**numbers, **fields, **form)
 
@@ -201,6 +229,12 @@ def _widths(value) -> tuple[int, ...]:
     if not widths or not all(type(w) is int and w > 0 for w in widths):
         raise ValueError(f"widths must be a list of positive integers, got {value!r}")
     return widths
+
+
+def _rule(value) -> str:
+    if value not in LABEL_RULES:
+        raise ValueError(f"rule must be one of {list(LABEL_RULES)}, got {value!r}")
+    return value
 
 
 def _norm(value) -> bool:
@@ -226,4 +260,8 @@ _CHECKS = {
     "width": _at_least(1, "width"),
     "blocks": _at_least(1, "blocks"),
     "recursions": _at_least(1, "recursions"),
+    "stages": _at_least(1, "stages"),
+    "shrink": _at_least(1, "shrink"),
+    "maps": _at_least(1, "maps"),
+    "rule": _rule,
 }

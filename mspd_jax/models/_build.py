@@ -11,14 +11,16 @@ from flax import linen as nn
 
 from mspd_jax.errors import InputError
 from mspd_jax.models._architectures import (
+    KINDS,
     complete_options,
+    kind_of,
     make_network,
     norm_epsilon,
     restores,
 )
 from mspd_jax.models._initialize import initialize
 from mspd_jax.models._layers import fold_norms
-from mspd_jax.models._spec import Model, ModelSpec, check_spec
+from mspd_jax.models._spec import Model, ModelSpec, check_spec, input_shape
 
 
 def build_module(spec: ModelSpec, axis_name: str | None = None) -> nn.Module:
@@ -33,7 +35,7 @@ def build_module(spec: ModelSpec, axis_name: str | None = None) -> nn.Module:
 def create_model(key: jax.Array, spec: ModelSpec) -> Model:
     """A model with random weights: He-normal kernels, neutral normalizations."""
     check_spec(spec)
-    return Model(spec, initialize(key, build_module(spec), spec.image_shape))
+    return Model(spec, initialize(key, build_module(spec), input_shape(spec)))
 
 
 def predictor(model: Model, *, dtype=jnp.float32) -> jax.tree_util.Partial:
@@ -45,25 +47,51 @@ def predictor(model: Model, *, dtype=jnp.float32) -> jax.tree_util.Partial:
     architecture, so two of them share their compilations. `dtype` is the type computed
     in (bfloat16 is for accelerators); image and logits stay float32. The batch
     normalizations are folded here, once; gradients flow to image and weights. Raises
-    InputError for a denoiser, which gives no logits.
+    InputError for a network that gives no logits.
     """
-    _check_gives(model.spec, images=False)
-    return _function(model, dtype)
+    _check_kind(model.spec, KINDS[0])
+    return function_of(model, dtype=dtype)
 
 
 def restorer(model: Model, *, dtype=jnp.float32) -> jax.tree_util.Partial:
     """A denoiser as a callable pytree: image [H, W, C] -> image [H, W, C].
 
     Everything else is as for `predictor`. What comes out is not clipped. Raises
-    InputError for a classifier.
+    InputError for what is no denoiser.
     """
-    _check_gives(model.spec, images=True)
-    return _function(model, dtype)
+    _check_kind(model.spec, KINDS[1])
+    return function_of(model, dtype=dtype)
+
+
+def map_restorer(model: Model, *, dtype=jnp.float32) -> jax.tree_util.Partial:
+    """A restoration network as a callable pytree that reads gradient maps as well.
+
+    [H, W, C * (1 + maps)], the image first -> image [H, W, C]. Everything else is as
+    for `restorer`. Raises InputError for what is no restoration network.
+    """
+    _check_kind(model.spec, KINDS[2])
+    return function_of(model, dtype=dtype)
+
+
+def function_of(model: Model, *, dtype=jnp.float32) -> jax.tree_util.Partial:
+    """Any network in evaluation mode: whatever it reads -> whatever it gives."""
+    check_spec(model.spec)
+    spec, variables = model.spec, model.variables
+    epsilon = norm_epsilon(spec.architecture)
+    fold = _fold(variables["params"], variables.get("batch_stats", {}), epsilon=epsilon)
+    weights = jax.tree.map(lambda leaf: leaf.astype(dtype), fold)
+    function = _predict_function(*_signature(spec))
+    return jax.tree_util.Partial(function, weights, *_normalization(spec))
 
 
 def gives_images(spec: ModelSpec) -> bool:
-    """Whether a model is a denoiser (see `restorer`), not a classifier."""
+    """Whether a model is a denoiser or restores images, that is, no classifier."""
     return restores(spec.architecture)
+
+
+def model_kind(spec: ModelSpec) -> str:
+    """A classifier, a denoiser, or a restoration network."""
+    return kind_of(spec.architecture)
 
 
 def train_outputs(
@@ -73,9 +101,10 @@ def train_outputs(
     *,
     axis_name: str | None = None,
 ) -> tuple[jax.Array, dict]:
-    """Logits (of a denoiser: images) in training mode, and the moved statistics.
+    """Logits (or images) in training mode, and the moved statistics.
 
-    images: [B, H, W, C] in [0, 1]; normalization is inside. Batch normalization uses
+    images: [B, H, W, C] in [0, 1], for a restoration network with its gradient maps as
+    further channels; normalization is inside. Batch normalization uses
     the moments of the batch, over all devices of `axis_name` where one is given.
     Returns (logits [B, K] or images, new batch_stats); the latter is {} where there are
     none. Gradients flow through the first alone.
@@ -91,24 +120,13 @@ def train_outputs(
     return out, updated.get("batch_stats", {})
 
 
-def _check_gives(spec, *, images):
-    check_spec(spec)
-    if gives_images(spec) != images:
-        kinds = ("a classifier", "a denoiser")
+def _check_kind(spec, wanted):
+    kind = kind_of(spec.architecture)
+    if kind != wanted:
         raise InputError(
-            f"a {spec.architecture} is {kinds[not images]}, not {kinds[images]}: name "
-            f"a checkpoint of {kinds[images]}"
+            f"a {spec.architecture} is {kind}, not {wanted}: name a checkpoint of "
+            f"{wanted}"
         )
-
-
-def _function(model, dtype):
-    """The network in evaluation mode, its normalizations folded."""
-    spec, variables = model.spec, model.variables
-    epsilon = norm_epsilon(spec.architecture)
-    fold = _fold(variables["params"], variables.get("batch_stats", {}), epsilon=epsilon)
-    weights = jax.tree.map(lambda leaf: leaf.astype(dtype), fold)
-    function = _predict_function(*_signature(spec))
-    return jax.tree_util.Partial(function, weights, *_normalization(spec))
 
 
 def _signature(spec):
@@ -148,7 +166,10 @@ _fold = jax.jit(fold_norms, static_argnames="epsilon")
 
 
 def _normalization(spec):
-    return jnp.asarray(spec.mean, jnp.float32), jnp.asarray(spec.std, jnp.float32)
+    """Mean and deviation of each channel that the network reads."""
+    maps = input_shape(spec)[-1] - spec.image_shape[-1]
+    mean, std = (*spec.mean, *(0.0,) * maps), (*spec.std, *(1.0,) * maps)
+    return jnp.asarray(mean, jnp.float32), jnp.asarray(std, jnp.float32)
 
 
 def _normalize(images, mean, std):
@@ -157,5 +178,7 @@ def _normalize(images, mean, std):
 
 
 def _denormalize(images, mean, std):
+    # The gradient maps, which were read after the image's channels, are not given back.
+    mean, std = mean[: images.shape[-1]], std[: images.shape[-1]]
     shape = (1,) * (images.ndim - 1) + mean.shape
     return images * jnp.reshape(std, shape) + jnp.reshape(mean, shape)

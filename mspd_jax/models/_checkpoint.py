@@ -25,6 +25,7 @@ from mspd_jax.models._initialize import variable_shapes
 from mspd_jax.models._spec import (
     Model,
     check_spec,
+    input_shape,
     spec_from_json,
     spec_to_json,
 )
@@ -126,7 +127,7 @@ def load_model(path: str | os.PathLike) -> Model:
             metadata = ocp.metadata(folder).custom_metadata
             spec = spec_from_json(metadata["spec"])
             tree = jax.tree.map(np.asarray, ocp.load(folder))
-        wanted = variable_shapes(build_module(spec), spec.image_shape)
+        wanted = variable_shapes(build_module(spec), input_shape(spec))
     except Exception as error:
         reason = " ".join(str(error).split())
         raise InputError(

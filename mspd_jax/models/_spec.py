@@ -4,7 +4,7 @@ import json
 import math
 from typing import NamedTuple
 
-from mspd_jax.models._architectures import restores
+from mspd_jax.models._architectures import complete_options, restores
 
 
 class ModelSpec(NamedTuple):
@@ -61,6 +61,16 @@ def check_spec(spec: ModelSpec) -> None:
         raise ValueError(f"std must be positive and finite, got {spec.std}")
     if not all(map(math.isfinite, spec.mean)):
         raise ValueError(f"mean must be finite, got {spec.mean}")
+
+
+def input_shape(spec: ModelSpec) -> tuple[int, int, int]:
+    """Height, width and channels of what the network reads.
+
+    A restoration network reads its gradient maps as further channels of the image.
+    """
+    options = complete_options(spec.architecture, spec.options)
+    height, width, channels = spec.image_shape
+    return height, width, channels * (1 + options.get("maps", 0))
 
 
 def spec_to_json(spec: ModelSpec) -> dict:

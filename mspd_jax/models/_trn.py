@@ -1,0 +1,127 @@
+"""Two-stream Restoration Network (arXiv 2202.01117), as far as the paper tells."""
+
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from mspd_jax.models._layers import ConvNorm, conv, global_average
+
+
+# Of what is added to the image. A perturbation is some hundredths; with 1 the first
+# steps of Adam move every pixel by more than the attack did.
+SCALE = 0.05
+
+
+class ResidualBlock(nn.Module):
+    """x + norm(conv(relu(norm(conv(x)))))."""
+
+    width: int
+    axis_name: str | None = None
+    folded: bool = False
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
+        form = dict(axis_name=self.axis_name, folded=self.folded)
+        y = nn.relu(ConvNorm(self.width, **form, name="first")(x, train))
+        return x + ConvNorm(self.width, **form, name="second")(y, train)
+
+
+class FusionBlock(nn.Module):
+    """What the two streams know in common is added to both.
+
+    z = relu(1x1 convolution of both), each channel weighed by a gate that two dense
+    layers make of the channels' means (squeeze and excitation).
+    """
+
+    width: int
+
+    @nn.compact
+    def __call__(self, image, maps) -> tuple[jax.Array, jax.Array]:
+        both = jnp.concatenate([image, maps], axis=-1)
+        shape = dict(kernel=1, padding="VALID", use_bias=True)
+        common = nn.relu(conv(self.width, **shape, name="mix")(both))
+        hidden = nn.relu(
+            nn.Dense(max(1, self.width // 4), name="squeeze")(global_average(common))
+        )
+        gate = nn.sigmoid(nn.Dense(self.width, name="excite")(hidden))
+        common = common * gate[..., None, None, :]
+        return image + common, maps + common
+
+
+class TRN(nn.Module):
+    """image + SCALE * net(image, gradient maps): two streams that fusion blocks let talk.
+
+    [..., H, W, channels * (1 + maps)], the image first -> [..., H, W, channels], any
+    size. Each of `stages` is `blocks` residual blocks in either stream and a fusion
+    block; the last convolution reads both streams, at their end and as they
+    came. With `shrink` s the streams work on
+    s x s blocks of pixels as channels (nothing is lost), which costs 1 / s^2.
+
+    Deviation: widths, depths and the inside of the blocks are ours; the paper gives the
+    two streams and the fusion, but no sizes, and no code is public.
+    """
+
+    width: int
+    stages: int
+    blocks: int
+    shrink: int
+    maps: int
+    channels: int
+    axis_name: str | None = None
+    folded: bool = False
+    orthogonal: ClassVar[bool] = True  # how kernels begin, see `initialize`
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
+        image, height, width = x[..., : self.channels], *x.shape[-3:-1]
+        x = _blocks_as_channels(x, self.shrink)
+        # Channels of the image come first in every block of pixels.
+        split = self.channels * self.shrink**2
+        # A map divided by its maximum is mostly small numbers, and an attack goes by
+        # their signs: m / (|m| + mean |m|) keeps both sign and size.
+        maps = x[..., split:]
+        size = jnp.mean(jnp.abs(maps), axis=(-3, -2, -1), keepdims=True)
+        maps = maps / (jnp.abs(maps) + size + 1e-6)
+        streams = {"image": x[..., :split], "maps": maps}
+        form = dict(axis_name=self.axis_name, folded=self.folded)
+        # Normalized: a perturbation is small beside the image that it hides in.
+        a, b = (
+            nn.relu(ConvNorm(self.width, **form, name=f"{name}_first")(stream, train))
+            for name, stream in streams.items()
+        )
+        for stage in range(self.stages):
+            for block in range(self.blocks):
+                name = f"stage{stage}_block{block}"
+                a = ResidualBlock(self.width, **form, name=f"{name}_image")(a, train)
+                b = ResidualBlock(self.width, **form, name=f"{name}_maps")(b, train)
+            a, b = FusionBlock(self.width, name=f"stage{stage}_fusion")(a, b)
+        both = jnp.concatenate([a, b, *streams.values()], axis=-1)
+        change = conv(split, use_bias=True, name="last")(both)
+        change = _channels_as_blocks(change, self.shrink)
+        return image + SCALE * change[..., :height, :width, :]
+
+
+def _blocks_as_channels(x, size):
+    """[..., H, W, C] -> [..., H / size, W / size, C * size^2], edges repeated."""
+    if size == 1:
+        return x
+    sides = [(0, 0)] * (x.ndim - 3) + [(0, -side % size) for side in x.shape[-3:-1]]
+    x = jnp.pad(x, [*sides, (0, 0)], mode="edge")
+    *lead, height, width, channels = x.shape
+    x = x.reshape(*lead, height // size, size, width // size, size, channels)
+    x = jnp.moveaxis(x, -1, -4)  # ..., rows, channels, in row, columns, in column
+    x = jnp.moveaxis(x, -2, -4)  # ..., rows, columns, channels, in row, in column
+    return x.reshape(*lead, height // size, width // size, channels * size**2)
+
+
+def _channels_as_blocks(x, size):
+    """The inverse: [..., h, w, C * size^2] -> [..., h * size, w * size, C]."""
+    if size == 1:
+        return x
+    *lead, height, width, channels = x.shape
+    x = x.reshape(*lead, height, width, channels // size**2, size, size)
+    x = jnp.moveaxis(x, -3, -1)  # ..., rows, columns, in row, in column, channels
+    x = jnp.moveaxis(x, -3, -4)  # ..., rows, in row, columns, in column, channels
+    return x.reshape(*lead, height * size, width * size, channels // size**2)
