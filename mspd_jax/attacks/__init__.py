@@ -41,6 +41,8 @@ from mspd_jax.attacks._resolve import resolve_attack, resolve_attacks
 from mspd_jax.attacks._spsa import spsa
 from mspd_jax.attacks._square import square
 from mspd_jax.attacks._suites import SUITES
+from mspd_jax.attacks._transforms import diversify
+from mspd_jax.attacks._views import View, adaptive_attacks, split_view
 
 __all__ = [
     "ATTACKS",
@@ -49,6 +51,8 @@ __all__ = [
     "Proposal",
     "SUITES",
     "Staged",
+    "View",
+    "adaptive_attacks",
     "apgd",
     "apgd_targeted",
     "ascend",
@@ -63,6 +67,7 @@ __all__ = [
     "cw",
     "deepfool",
     "distance",
+    "diversify",
     "dlr",
     "dlr_targeted",
     "draws_of",
@@ -85,6 +90,7 @@ __all__ = [
     "reseed",
     "resolve_attack",
     "resolve_attacks",
+    "split_view",
     "spsa",
     "square",
     "straight_through",

@@ -1,23 +1,26 @@
 """Attacks made of attacks: from a surrogate, the worst of several, averaged."""
 
 import functools
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 from jax.tree_util import Partial
 
-from mspd_jax.attacks._eot import eot
+from mspd_jax.attacks._eot import eot, reseed
 from mspd_jax.attacks._losses import fooled, margin
 from mspd_jax.attacks._proposal import Proposal
+from mspd_jax.models import as_pytree
 
 
-def transfer(attack: Partial, surrogate: Partial) -> Partial:
+def transfer(attack: Partial, surrogate: Callable) -> Partial:
     """The attack run against another model, whoever is judged.
 
-    attack, surrogate: callable pytrees; both stay leaves of the result. The attacked
-    model is asked once, for the `loss` of the Proposal, which is its `margin`.
+    attack, surrogate: callable pytrees; both stay leaves of the result. A randomised
+    surrogate draws anew for each key. The attacked model is asked once, for the `loss`
+    of the Proposal, which is its `margin`.
     """
-    return Partial(_transferred, attack=attack, surrogate=surrogate)
+    return Partial(_transferred, attack=attack, surrogate=as_pytree(surrogate))
 
 
 def worst_case(attacks: tuple[Partial, ...]) -> Partial:
@@ -45,7 +48,7 @@ def _averaging(draws):
 
 
 def _transferred(key, predict, image, label, *, attack, surrogate) -> Proposal:
-    proposal = attack(key, surrogate, image, label)
+    proposal = attack(key, reseed(surrogate, key), image, label)
     return Proposal(proposal.image, margin(predict(proposal.image), label))
 
 

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import jax
@@ -12,10 +13,9 @@ from mspd_jax.attacks._compose import average_draws, transfer
 from mspd_jax.attacks._registry import parse_attack
 from mspd_jax.attacks._resolve import resolve_attack
 from mspd_jax.attacks._suites import SUITES
+from mspd_jax.attacks._views import TRANSFER, View, split_view
 from mspd_jax.data import Source
 from mspd_jax.errors import InputError
-
-TRANSFER = "transfer:"
 
 
 class Staged(NamedTuple):
@@ -23,14 +23,14 @@ class Staged(NamedTuple):
 
     parts: callable pytrees (key, predict, image, label) -> Proposal, all of one
     structure, so that they compile once; together they are the attack. scores_only:
-    whether it never asks the attacked model for a gradient. transfer: whether it is
-    run against a surrogate. given: a source of images attacked elsewhere, in whose
-    place there are no parts.
+    whether it never asks what it runs against for a gradient. view: the name of what
+    it runs against, "" for the model itself. given: a source of images attacked
+    elsewhere, in whose place there are no parts.
     """
 
     parts: tuple[Partial, ...]
     scores_only: bool
-    transfer: bool
+    view: str = ""
     given: Source | None = None
 
 
@@ -40,36 +40,61 @@ def plan_attacks(
     eps: float | jax.Array,
     norm: str,
     num_classes: int,
-    surrogate: Partial | None = None,
+    surrogate: Callable | None = None,
+    views: Mapping[str, View] | None = None,
 ) -> dict[str, Staged]:
     """The attacks of a comma-separated list, in order, by the name that tables show.
 
     names: attacks of the registry, suites (`autoattack`, `autoattack-plus`,
-    `autoattack-rand`), each with `transfer:` in front to run it against `surrogate`,
-    or `none`. eps: in pixels, a leaf of every part. Targeted attacks aim at no more
-    than num_classes - 1 classes.
+    `autoattack-rand`), or `none`. With a name of `views` in front, as in `bpda:pgd-20`,
+    an attack runs against that view of the model, with `transfer:` against `surrogate`;
+    the model itself judges it. Attacks that ask for scores alone are left out where a
+    view has the values of the model. eps: in pixels, a leaf of every part. Targeted
+    attacks aim at no more than num_classes - 1 classes.
 
     Raises InputError for what is unknown, undefined in that norm or named twice.
     """
+    known = dict(views or {})
+    if surrogate is not None:
+        known[TRANSFER] = View(surrogate, False)
     plan: dict[str, Staged] = {}
     listed = [part.strip() for part in names.split(",")]
     for given in [] if listed == ["none"] else listed:
-        stem = given.removeprefix(TRANSFER)
-        moved = stem != given
-        if moved and surrogate is None:
-            raise InputError(f"attack {given!r} needs a surrogate to be run against")
+        view, stem = split_view(given)
+        seen = _known_view(given, view, known)
         for shown, (name, options), draws in _members(stem, norm):
-            shown = TRANSFER + shown if moved else shown
+            shown = f"{view}:{shown}" if view else shown
             if shown in plan:
                 raise InputError(f"attack {shown!r} is named twice in {names!r}")
             attack, _ = parse_attack(name)
+            if seen is not None and seen.same_values and attack.scores_only:
+                continue
             parts = _parts(name, options, eps, norm, num_classes)
             if draws > 1:
                 parts = [average_draws(part, draws=draws) for part in parts]
-            if moved:
-                parts = [transfer(part, surrogate) for part in parts]
-            plan[shown] = Staged(tuple(parts), attack.scores_only, moved)
+            if seen is not None:
+                parts = [transfer(part, seen.predict) for part in parts]
+            plan[shown] = Staged(tuple(parts), attack.scores_only, view)
+    if not plan and listed != ["none"]:
+        raise InputError(
+            f"attacks {names!r} ask for scores alone, which their views do not change: "
+            "name them without a view"
+        )
     return plan
+
+
+def _known_view(given, view, known):
+    """The view of an attack; None for the model itself."""
+    if not view:
+        return None
+    if view == TRANSFER and view not in known:
+        raise InputError(f"attack {given!r} needs a surrogate to be run against")
+    if view not in known:
+        raise InputError(
+            f"attack {given!r}: there is no view {view!r} of this model; "
+            + (f"choose from {', '.join(known)}" if known else "a defence has views")
+        )
+    return known[view]
 
 
 def _members(name, norm):

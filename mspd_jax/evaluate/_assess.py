@@ -1,13 +1,13 @@
 """A model on a data set under attack, and whether the number can be trusted."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import jax
 import numpy as np
 
-from mspd_jax.attacks import SUITES, Staged, eot, plan_attacks
+from mspd_jax.attacks import SUITES, Staged, View, eot, plan_attacks
 from mspd_jax.data import Source
 from mspd_jax.errors import InputError
 from mspd_jax.evaluate._accuracy import accuracies
@@ -18,18 +18,23 @@ from mspd_jax.evaluate._check_results import check_results
 from mspd_jax.evaluate._journal import Journal, journal_records, memory_journal
 from mspd_jax.evaluate._stages import Threat, run_stages
 
+_GIVEN = "given"
+
 
 class Assessment(NamedTuple):
     """What came of an evaluation.
 
     records: one per image, ordered by index. summary: the totals, worst case first,
     with `reliable` (None if nothing was checked) and `warnings`. checks: each
-    reliability check with what it measured. unreadable: images left out, and why.
+    reliability check with what it measured. examined: those among them that looked at
+    the model, and need not again at a smaller eps. unreadable: images left out, and
+    why.
     """
 
     records: list[dict]
     summary: dict
     checks: list[Check]
+    examined: list[Check]
     unreadable: list[str]
 
 
@@ -43,6 +48,8 @@ def assess(
     norm: str = "linf",
     batch_size: int = 64,
     surrogate: Callable | None = None,
+    views: Mapping[str, View] | None = None,
+    claim: str | None = None,
     each_alone: bool = False,
     eight_bit: bool = False,
     given: Source | None = None,
@@ -57,9 +64,13 @@ def assess(
 
     predict: any function [H, W, C] in [0, 1] -> logits [K]. attack: names as in
     `attacks.plan_attacks`, for example "autoattack"; `surrogate` is needed for those
-    that start with `transfer:`. given: images attacked elsewhere, judged first, under
-    the name "given". eps: radius in pixels. batch_size: per device. eight_bit: judge
-    what an 8-bit file keeps of an attacked image.
+    that start with `transfer:`, `views` of a defended model for those that start with
+    the name of one. claim: the view in which the authors of the defence measured it, ""
+    for gradients of the model as it is: the attacks in it run before all others, and
+    their worst case stands in the summary as `claimed_accuracy`, beside that of all.
+    given: images attacked elsewhere, judged first but for those, under the name
+    "given". eps: radius in pixels. batch_size: per device. eight_bit: judge what an
+    8-bit file keeps of an attacked image.
     check_images: how many images the reliability checks look at, 0 for no checks.
     clean_gate: the clean accuracy that the model is known to reach, at the least.
     checks: results of `examine`, if it was run before. journal: where the outcomes are
@@ -67,13 +78,27 @@ def assess(
 
     A model has survived the attacks that were run, and no others.
     """
-    start = time.perf_counter()
     plan = plan_attacks(
         attack, eps=eps, norm=norm, num_classes=num_classes(predict, source),
-        surrogate=surrogate,
+        surrogate=surrogate, views=views,
     )  # fmt: skip
     if given is not None:
-        plan = {"given": Staged((), True, False, given), **plan}
+        plan = {_GIVEN: Staged((), True, _GIVEN, given), **plan}
+    claimed = [
+        name
+        for name, staged in plan.items()
+        if staged.view == claim and (claim or not staged.scores_only)
+    ]
+    plan = {name: plan[name] for name in [*claimed, *plan]}
+    if checks is None:
+        averages = "-rand" in attack or any(a.view == "eot" for a in plan.values())
+        draws = SUITES["autoattack-rand"](norm).draws
+        checks = examine(
+            key, eot(predict, draws=draws) if averages else predict, source,
+            eps=eps, norm=norm, images=check_images, clean_gate=clean_gate,
+        )  # fmt: skip
+    examined = checks
+    start = time.perf_counter()
     journal = memory_journal() if journal is None else journal
     fresh = not journal.last  # else the time of this start is not that of the whole
     unreadable = run_stages(
@@ -82,16 +107,9 @@ def assess(
     )  # fmt: skip
     seconds = time.perf_counter() - start
     records = journal_records(journal, plan)
-    if checks is None:
-        averaged = SUITES["autoattack-rand"](norm).draws if "-rand" in attack else 1
-        looked_at = eot(predict, draws=averaged) if averaged > 1 else predict
-        checks = examine(
-            key, looked_at, source, eps=eps, norm=norm, images=check_images,
-            clean_gate=clean_gate,
-        )  # fmt: skip
     if checks:
         checks = [*checks, *check_results(records)]
-    summary = accuracies(records, list(plan), each_alone=each_alone)
+    summary = accuracies(records, list(plan), each_alone=each_alone, claimed=claimed)
     summary = {
         "images": len(records), "seconds": round(seconds, 3),
         "images_per_second": round(len(records) / seconds, 3) if fresh else None,
@@ -100,7 +118,7 @@ def assess(
         "reliability": [check._asdict() for check in checks],
         "warnings": summary["warnings"] + told(checks),
     }  # fmt: skip
-    return Assessment(records, summary, checks, unreadable)
+    return Assessment(records, summary, checks, examined, unreadable)
 
 
 def examine(

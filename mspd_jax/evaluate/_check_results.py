@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-from mspd_jax.attacks import parse_attack
+from mspd_jax.attacks import parse_attack, split_view
 from mspd_jax.errors import InputError
 from mspd_jax.evaluate._check import Check, beyond_noise, noise_allowed
 from mspd_jax.evaluate._check_attack import monotone
 
-_TRANSFER = "transfer:"
+# Views of attackers who know less than all: another model, or none of the defence.
+_WEAKER = ("static", "transfer")
 
 
 def check_results(
@@ -24,8 +25,10 @@ def check_results(
 
     records: {"correct": bool, "attacks": {name: {"found": bool, "finite": bool}}}. An
     attack may be missing from a record, if the image had fallen before. Only images
-    that were right and that met both kinds of attack are compared. A name that is not
-    in the registry counts as a gradient attack.
+    that were right and that met both kinds of attack are compared. What saw the model
+    without its defence (`static:`) counts like what saw another (`transfer:`); all
+    other views are those of a white box. A name that is not in the registry counts as a
+    gradient attack.
     """
     checks = [
         _beaten(
@@ -89,14 +92,14 @@ def _finite(records):
 
 
 def _moved(name):
-    return name.startswith(_TRANSFER)
+    return split_view(name)[0] in _WEAKER
 
 
 def _scores_only(name):
     if _moved(name):
         return False
     try:
-        return parse_attack(name)[0].scores_only
+        return parse_attack(split_view(name)[1])[0].scores_only
     except InputError:
         return False
 

@@ -1,12 +1,23 @@
 """Lists of attacks as stages: suites, attempts, transfer; and what is refused."""
 
+from unittest import mock
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from absl.testing import parameterized
 from jax.tree_util import Partial
 
-from mspd_jax.attacks import known_attacks, margin, pgd, plan_attacks
+from mspd_jax.attacks import (
+    ATTACKS,
+    Attack,
+    Proposal,
+    View,
+    known_attacks,
+    margin,
+    pgd,
+    plan_attacks,
+)
 from mspd_jax.errors import InputError
 
 IMAGE = np.random.default_rng(0).uniform(size=(3, 3, 1)).astype(np.float32)
@@ -22,6 +33,12 @@ def rugged(weights, image):
 
 def model(seed):
     return Partial(linear, jax.random.normal(jax.random.key(seed), (9, 4)))
+
+
+def probe(key, predict, image, label, *, eps, norm):
+    """Proposes what the model that it runs against says of the image."""
+    del key, label, eps, norm
+    return Proposal(jnp.zeros_like(image) + predict(image)[0], jnp.float32(0.0))
 
 
 def plan(names, norm="linf", classes=10, **options):
@@ -74,7 +91,7 @@ class PartsTest(parameterized.TestCase):
     def test_transfer_asks_the_surrogate(self):
         surrogate, target = model(1), model(2)
         attack = plan("transfer:pgd-5", surrogate=surrogate)["transfer:pgd-5"]
-        self.assertTrue(attack.transfer)
+        self.assertEqual(attack.view, "transfer")
         key = jax.random.key(0)
         got = attack.parts[0](key, target, IMAGE, 1)
         want = pgd(key, surrogate, IMAGE, 1, eps=0.1, steps=5)
@@ -87,10 +104,46 @@ class PartsTest(parameterized.TestCase):
         self.assertEqual(names[-1], "fgsm")
 
 
+class ViewsTest(parameterized.TestCase):
+    def test_an_attack_runs_against_the_view(self):
+        target, other = model(2), model(1)
+        views = {"static": View(other, False)}
+        staged = plan("static:pgd-5,pgd-5", views=views)
+        self.assertEqual([s.view for s in staged.values()], ["static", ""])
+        key = jax.random.key(0)
+        got = staged["static:pgd-5"].parts[0](key, target, IMAGE, 1)
+        want = pgd(key, other, IMAGE, 1, eps=0.1, steps=5)
+        np.testing.assert_array_equal(got.image, want.image)
+        # Judged on the model itself.
+        np.testing.assert_allclose(got.loss, margin(target(got.image), 1), rtol=1e-6)
+
+    def test_scores_are_not_asked_twice(self):
+        views = {"bpda": View(model(0), True), "static": View(model(1), False)}
+        names = "bpda:autoattack,static:autoattack,bpda:pgd,bpda:square"
+        got = list(plan(names, views=views))
+        moved = ["apgd-ce", "apgd-t", "fab-t", "square"]
+        want = [f"bpda:{name}" for name in moved[:3]]
+        want += [f"static:{name}" for name in moved] + ["bpda:pgd"]
+        self.assertEqual(got, want)
+
+    def test_a_random_view_draws_anew_for_each_key(self):
+        def noisy(key, weights, image):
+            return linear(weights, image) + jax.random.normal(key, (4,))
+
+        predict = Partial(noisy, jax.random.key(0), model(0).args[0])
+        views = {"eot": View(predict, False)}
+        with mock.patch.dict(ATTACKS, probe=Attack(probe, ("linf",))):
+            part = plan("eot:probe", views=views)["eot:probe"].parts[0]
+        seen = [part(jax.random.key(n), predict, IMAGE, 1).image for n in (1, 1, 2)]
+        np.testing.assert_array_equal(seen[0], seen[1])
+        self.assertGreater(np.max(np.abs(seen[0] - seen[2])), 0.01)
+
+
 class RefusalTest(parameterized.TestCase):
     @parameterized.parameters(
         ("autoattack,square", "'square' is named twice"),
         ("transfer:pgd", "needs a surrogate"),
+        ("bpda:pgd", "no view 'bpda' of this model; a defence has views"),
         ("autoatack", "unknown attack 'autoatack': choose from .*autoattack"),
         ("pgd,", "unknown attack ''"),
         ("autoattack-5", "unknown attack 'autoattack-5'"),
@@ -98,6 +151,18 @@ class RefusalTest(parameterized.TestCase):
     def test_what_cannot_be(self, names, message):
         with self.assertRaisesRegex(InputError, message):
             plan(names)
+
+    @parameterized.parameters(
+        ("eot:pgd", "'eot:pgd': there is no view 'eot' .* choose from bpda, static"),
+        ("static:bpda:pgd", "no view 'static:bpda'"),
+        ("bpda:pdg", "unknown attack 'pdg'"),
+        ("bpda:square,bpda:spsa", "name them without a view"),
+        ("static:fgsm,static:fgsm", "'static:fgsm' is named twice"),
+    )
+    def test_views_that_cannot_be(self, names, message):
+        views = {"bpda": View(model(0), True), "static": View(model(1), False)}
+        with self.assertRaisesRegex(InputError, message):
+            plan(names, views=views)
 
     def test_norm(self):
         with self.assertRaisesRegex(InputError, "fgsm.* is defined for --norm=linf"):

@@ -9,6 +9,7 @@ from absl.testing import absltest
 from jax.tree_util import Partial
 
 from mspd_jax import data
+from mspd_jax.attacks import View
 from mspd_jax.errors import InputError
 from mspd_jax.evaluate import assess
 
@@ -68,6 +69,44 @@ class AssessTest(absltest.TestCase):
         self.assertIn("unreliable: gradients", found.summary["warnings"][0])
         json.dumps(found.summary)
 
+    def test_a_claim_stands_beside_the_worst_case(self):
+        predict, _ = problem(linear)
+        views = {"bpda": View(predict, True)}
+        options = {"views": views, "check_images": 0}
+        names = "bpda:pgd-10,square-20,pgd-10"
+        found = run(masked, names, claim="", **options)
+        summary = found.summary
+        # Its attacks run first, whatever the list says, so that its number is exact.
+        self.assertEqual(
+            list(summary["attacks"]), ["pgd-10", "bpda:pgd-10", "square-20"]
+        )
+        alone = run(masked, "pgd-10", **options).summary
+        for kind in ("accuracy", "interval"):
+            self.assertEqual(summary[f"claimed_{kind}"], alone[f"robust_{kind}"])
+        self.assertNotIn("claimed_accuracy", alone)
+        direct = run(linear, "pgd-10", check_images=0).summary
+        self.assertEqual(summary["robust_accuracy"], direct["robust_accuracy"])
+        self.assertLess(summary["robust_accuracy"], summary["claimed_accuracy"] - 0.2)
+        keys = list(summary)
+        place = keys.index("robust_accuracy")
+        want = ["robust_interval", "claimed_accuracy", "claimed_interval", "attacks"]
+        self.assertEqual(keys[place + 1 : place + 5], want)
+
+    def test_given_images_count_for_no_claim(self):
+        _, source = problem(linear)
+        black = np.zeros((IMAGES, 4, 4, 1), np.float32)
+        options = {"given": data.from_arrays(black, np.zeros(IMAGES, np.int64)),
+                   "eps": 1.0, "check_images": 0}  # fmt: skip
+        found = run(masked, "fgsm", claim="", **options)
+        self.assertEqual(list(found.summary["attacks"]), ["fgsm", "given"])
+        self.assertLess(
+            found.summary["robust_accuracy"], found.summary["claimed_accuracy"]
+        )
+        # Nothing of what was named is in the claimed setting.
+        found = run(masked, "fgsm", claim="static", **options)
+        self.assertEqual(list(found.summary["attacks"]), ["given", "fgsm"])
+        self.assertNotIn("claimed_accuracy", found.summary)
+
     def test_averaged_draws_are_looked_at_as_such(self):
         def noisy(key, weights, image):
             return linear(weights, image) + jax.random.normal(key, (3,))
@@ -78,11 +117,14 @@ class AssessTest(absltest.TestCase):
         def outcome(attack):
             found = assess(
                 jax.random.key(0), predict, source, attack=attack, eps=0.05,
-                batch_size=8, check_images=4,
+                batch_size=8, check_images=4, views={"eot": View(predict, False)},
             )  # fmt: skip
-            return {c.name: c.passed for c in found.checks}["randomized"]
+            told = {c.name: c.passed for c in found.checks}
+            self.assertEqual(found.examined, found.checks[: len(found.examined)])
+            return told["randomized"]
 
         self.assertFalse(outcome("fgsm"))
+        self.assertTrue(outcome("fgsm,eot:fgsm"))
 
     def test_what_is_no_model_is_named(self):
         predict, source = problem(linear)

@@ -71,6 +71,25 @@ class RecordsTest(parameterized.TestCase):
         got = verdicts([record(mine=False, transfer_square=True)] * 5)
         self.assertEqual((got[BLACK][0], got[MOVED][0]), (None, False))
 
+    def test_views_that_know_less_are_no_white_box(self):
+        got = verdicts([record(pgd020=False, static_pgd=True)] * 5)
+        self.assertEqual((got[BLACK][0], got[MOVED][0]), (None, False))
+        # Not even for others: nothing to compare with.
+        got = verdicts([record(square=True, static_pgd=False)] * 5)
+        self.assertEqual((got[BLACK][0], got[MOVED][0]), (None, None))
+
+    @parameterized.parameters("bpda_pgd", "detached_pgd", "eot_pgd")
+    def test_views_that_know_all_are_a_white_box(self, name):
+        found = {"pgd020": False, "static_pgd": True, "square": True}
+        got = verdicts([record(**found, **{name: True})] * 5)
+        self.assertEqual((got[BLACK][0], got[MOVED][0]), (True, True))
+        got = verdicts([record(**found, **{name: False})] * 5)
+        self.assertEqual((got[BLACK][0], got[MOVED][0]), (False, False))
+
+    def test_scores_of_averaged_draws_are_a_black_box(self):
+        got = verdicts([record(pgd020=False, eot_square=True)] * 5)
+        self.assertEqual((got[BLACK][0], got[MOVED][0]), (False, None))
+
     def test_not_finite(self):
         got = verdicts([STANDS, record(pgd=False, square=False, broken=("square",))])
         want = "1 of 5 proposals or their logits not finite"

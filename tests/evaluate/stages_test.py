@@ -50,7 +50,7 @@ def push(key, predict, image, label, *, victims):
 
 def staged(*victims, scores_only=False):
     parts = (Partial(push, victims=np.array(v, np.int32)) for v in victims)
-    return Staged(tuple(parts), scores_only, False)
+    return Staged(tuple(parts), scores_only)
 
 
 def records(attacks, *, journal=None, **options):
@@ -102,7 +102,7 @@ class StagesTest(parameterized.TestCase):
             Partial(push_and_tell, victims=np.array([v], np.int32)) for v in (0, 1)
         )
         told = records(
-            {"a": Staged((first, second), False, False)}, batch_size=IMAGES,
+            {"a": Staged((first, second), False)}, batch_size=IMAGES,
             devices=jax.devices()[:1],
         )  # fmt: skip
         found = {r["label"] for r in told if r["attacks"]["a"]["found"]}
@@ -142,7 +142,7 @@ class StagesTest(parameterized.TestCase):
         given[[1, 2, 3]] += 0.2  # found
         given[4, 0, 0, 0] = 5.0  # outside: what is left of it, 0.9, is found as well
         given = data.from_arrays(np.clip(given, 0, 1), np.zeros(IMAGES))
-        attacks = {"given": Staged((), True, False, given), "a": staged([0])}
+        attacks = {"given": Staged((), True, "given", given), "a": staged([0])}
         told = records(attacks)
         found = {r["index"] for r in told if r["attacks"]["given"]["found"]}
         self.assertEqual(found, {1, 2, 3, 4})
