@@ -1,9 +1,12 @@
-"""What the training mains share: flags, data, the identity of a run."""
+"""What the training mains share: flags, data, and the frame of a run."""
 
+from collections.abc import Callable
+
+import jax
 from absl import flags
 
 from launch import _job
-from mspd_jax import data, drive, models, train
+from mspd_jax import data, models, train
 
 # Flags defined through this module count as the calling main's own.
 flags.disclaim_key_flags()
@@ -58,17 +61,50 @@ def load(*, labelled: bool = True) -> tuple[train.Examples, data.Source | None]:
     return train.load_examples(sources, labelled=labelled), judged
 
 
-def identity(name: str, used: dict[str, models.Model]) -> dict:
+def run(
+    name: str,
+    plan: train.Plan,
+    examples: train.Examples,
+    judged: data.Source | None,
+    *,
+    used: dict[str, models.Model],
+    measure: Callable[..., list[str]],
+    summarize: Callable[..., dict],
+    origin: dict | None = None,
+    **measuring,
+) -> int:
+    """Trains, measures on the images of `judged`, saves; returns the exit code.
+
+    used: the models that the training looks at, by role; the one that it starts from is
+    added. measure: what appends records of the trained model, with `measuring` as
+    further arguments; summarize: what makes totals of them. origin: what the checkpoint
+    is to say of itself, besides the identity of the run and its totals.
+    """
+    start = {"init": plan.start} if isinstance(plan.start, models.Model) else {}
+    identity = _identity(name, used | start)
+    hidden = jax.process_index() > 0
+    folder = _job.open_folder(FLAGS.out, identity)
+    done = folder.path / "summary.json"
+    if done.exists():
+        print(f"finished before: see {done}")
+        return 0
+    trained = train.run_plan(
+        folder.path, plan, examples, checkpoint_every=FLAGS.checkpoint_every,
+        hidden=hidden,
+    )  # fmt: skip
+    unreadable = []
+    if judged is not None:
+        unreadable = measure(plan, trained, judged, folder, hidden=hidden, **measuring)
+    records = _job.merged(folder)
+    summary = summarize(folder.path, trained, records or [])
+    told = {**(origin or {}), **identity, "result": summary}
+    train.save_trained(folder.path / "model", plan, trained, origin=told)
+    return _job.finish(_job.Finished(folder, records, {}, unreadable), summary)
+
+
+def _identity(name: str, used: dict[str, models.Model]) -> dict:
     """What decides the result: here the batch does, the checkpoints do not."""
     found = _job.identity(name, used)
     found["flags"].pop("checkpoint_every")
     found["flags"]["batch_size"] = FLAGS.batch_size
     return found
-
-
-def finished(run: drive.Run) -> bool:
-    """Whether the run is done, which is then said."""
-    path = run.path / "summary.json"
-    if path.exists():
-        print(f"finished before: see {path}")
-    return path.exists()

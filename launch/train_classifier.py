@@ -8,9 +8,8 @@ per epoch) and OUT/summary.json. --init=CKPT goes on from a checkpoint. All devi
 share a batch. Interrupted, the same command goes on and ends with the same weights.
 """
 
-from launch import _flags, _job, _main, _training  # isort: skip (prepares JAX)
+from launch import _flags, _main, _training  # isort: skip (prepares JAX)
 
-import jax
 from absl import flags
 
 from mspd_jax import models, train
@@ -25,10 +24,12 @@ _training.define(epochs=30, optimizer="sgd", learning_rate=0.05, weight_decay=5e
     schedule="cosine", warmup_epochs=0.5)
 flags.DEFINE_string("arch", None, f"network to train: {models.ARCHITECTURES}")
 flags.DEFINE_enum("adversarial", "none", list(train.OBJECTIVES), "what is trained on: "
-    "none (the images), fgsm (one step of 1.25 eps from a random start), pgd, trades")
+    "none (the images), fgsm (one step of 1.25 eps from a random start), "
+    "fgsm_regularized (the images, and one step of eps from them), pgd, trades")
 flags.DEFINE_integer("attack_steps", None, "gradient steps of pgd and trades [10]", 1)
 flags.DEFINE_float("step_size", None, "their size [min(1.25, 2.5 / steps) * eps]", 0.0)
-flags.DEFINE_float("beta", 6.0, "weight of the divergence in trades", 0.0)
+flags.DEFINE_float("beta", None, "weight of the divergence in trades [6], of the loss "
+    "on attacked images in fgsm_regularized [1]", 0.0)
 flags.DEFINE_float("noise", 0.0, "standard deviation of noise on the images", 0.0)
 flags.DEFINE_float("label_smoothing", 0.0, "share of the label for all classes", 0.0, 1)
 _PLANNED = (
@@ -44,26 +45,11 @@ def main(_) -> int:
     plan = train.make_plan(
         examples, judged, eps=eps, **{name: FLAGS[name].value for name in _PLANNED}
     )
-    start = {"init": plan.start} if isinstance(plan.start, models.Model) else {}
-    identity = _training.identity("train_classifier", start)
-    first = jax.process_index() == 0
-    run = _job.open_folder(FLAGS.out, identity)
-    if _training.finished(run):
-        return 0
-    trained = train.run_plan(
-        run.path, plan, examples, checkpoint_every=FLAGS.checkpoint_every,
-        hidden=not first,
+    return _training.run(
+        "train_classifier", plan, examples, judged, used={},
+        measure=train.final_records, summarize=train.final_summary,
+        eps=eps, norm=FLAGS.norm, sigma=FLAGS.noise or None,
     )
-    unreadable = [] if judged is None else train.final_records(
-        plan, trained, judged, run, eps=eps, norm=FLAGS.norm,
-        sigma=FLAGS.noise or None, hidden=not first,
-    )
-    records = _job.merged(run)
-    summary = train.final_summary(run.path, trained, records or [])
-    train.save_trained(
-        run.path / "model", plan, trained, origin={**identity, "result": summary}
-    )
-    return _job.finish(_job.Finished(run, records, {}, unreadable), summary)
 
 
 # fmt: on

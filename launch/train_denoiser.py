@@ -11,9 +11,8 @@ it knows its sigma), OUT/metrics.jsonl and OUT/summary.json. All devices share a
 Interrupted, the same command goes on and ends with the same weights.
 """
 
-from launch import _flags, _job, _main, _training  # isort: skip (prepares JAX)
+from launch import _flags, _main, _training  # isort: skip (prepares JAX)
 
-import jax
 from absl import flags
 
 from mspd_jax import models, train
@@ -42,31 +41,17 @@ def main(_) -> int:
         examples, judged, classifiers=classifiers,
         **{name: FLAGS[name].value for name in _PLANNED},
     )  # fmt: skip
-    identity = _training.identity("train_denoiser", _used(plan, classifiers))
-    first = jax.process_index() == 0
-    run = _job.open_folder(FLAGS.out, identity)
-    if _training.finished(run):
-        return 0
-    trained = train.run_plan(
-        run.path, plan, examples, checkpoint_every=FLAGS.checkpoint_every,
-        hidden=not first,
+    _check_sigma(plan)
+    return _training.run(
+        "train_denoiser", plan, examples, judged,
+        used={f"classifier{n}": model for n, model in enumerate(classifiers)},
+        measure=train.denoiser_records, summarize=train.denoiser_summary,
+        origin={"sigma": FLAGS.sigma}, sigma=FLAGS.sigma, classifiers=classifiers,
     )  # fmt: skip
-    unreadable = []
-    if judged is not None:
-        unreadable = train.denoiser_records(
-            plan, trained, judged, run, sigma=FLAGS.sigma, classifiers=classifiers,
-            hidden=not first,
-        )  # fmt: skip
-    records = _job.merged(run)
-    summary = train.denoiser_summary(run.path, trained, records or [])
-    origin = {"sigma": FLAGS.sigma, **identity, "result": summary}
-    train.save_trained(run.path / "model", plan, trained, origin=origin)
-    return _job.finish(_job.Finished(run, records, {}, unreadable), summary)
 
 
-def _used(plan: train.Plan, classifiers: list[models.Model]) -> dict:
-    """The models by role; a denoiser that was made for other noise is refused."""
-    used = {f"classifier{n}": model for n, model in enumerate(classifiers)}
+def _check_sigma(plan: train.Plan) -> None:
+    """InputError if training starts from a denoiser that was made for other noise."""
     if isinstance(plan.start, models.Model):
         sigma = plan.start.spec.origin.get("sigma")
         if sigma is not None and sigma != FLAGS.sigma:
@@ -74,8 +59,6 @@ def _used(plan: train.Plan, classifiers: list[models.Model]) -> dict:
                 f"--init was trained on noise of sigma {sigma}, --sigma={FLAGS.sigma}: "
                 "give the same, or train from --arch"
             )
-        used["init"] = plan.start
-    return used
 
 
 if __name__ == "__main__":

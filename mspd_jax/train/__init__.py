@@ -17,6 +17,7 @@ from mspd_jax.train._augment import (
     random_flip,
 )
 from mspd_jax.train._checkpoint import open_checkpoints, restore_state, save_state
+from mspd_jax.train._classifier_plan import make_plan
 from mspd_jax.train._denoise import DENOISER_OBJECTIVES, denoiser_objective
 from mspd_jax.train._denoiser_final import denoiser_records, denoiser_summary
 from mspd_jax.train._denoiser_plan import make_denoiser_plan
@@ -24,6 +25,7 @@ from mspd_jax.train._examples import Examples, load_examples, open_sources
 from mspd_jax.train._final import final_records, final_summary, save_trained
 from mspd_jax.train._fit import Progress, first_state, fit, steps_per_epoch, train_steps
 from mspd_jax.train._log import read_log
+from mspd_jax.train._mix import MIXED, Mix, make_mix, mixed_adversary
 from mspd_jax.train._objective import OBJECTIVES, Objective, Signals, objective
 from mspd_jax.train._optimizer import (
     OPTIMIZERS,
@@ -32,7 +34,16 @@ from mspd_jax.train._optimizer import (
     optimizer,
 )
 from mspd_jax.train._order import batch_positions, epoch_order
-from mspd_jax.train._plan import Plan, make_plan, plan_spec, run_plan
+from mspd_jax.train._plan import Plan, plan_spec, plan_training, run_plan
+from mspd_jax.train._restoration import restoration_objective
+from mspd_jax.train._restoration_final import (
+    restoration_records,
+    restoration_summary,
+)
+from mspd_jax.train._restoration_plan import (
+    make_restoration_plan,
+    restoration_origin,
+)
 from mspd_jax.train._run import Trained, run_training
 from mspd_jax.train._start import check_start, fresh_spec
 from mspd_jax.train._step import (
@@ -47,6 +58,8 @@ from mspd_jax.train._step import (
 
 __all__ = [
     "DENOISER_OBJECTIVES",
+    "MIXED",
+    "Mix",
     "OBJECTIVES",
     "OPTIMIZERS",
     "SCHEDULES",
@@ -81,16 +94,24 @@ __all__ = [
     "learning_rate_schedule",
     "load_examples",
     "make_denoiser_plan",
+    "make_mix",
     "make_plan",
+    "make_restoration_plan",
+    "mixed_adversary",
     "objective",
     "open_checkpoints",
     "open_sources",
     "optimizer",
     "pgd_adversary",
     "plan_spec",
+    "plan_training",
     "random_crop",
     "random_flip",
     "read_log",
+    "restoration_objective",
+    "restoration_origin",
+    "restoration_records",
+    "restoration_summary",
     "restore_state",
     "run_plan",
     "run_training",

@@ -1,4 +1,4 @@
-"""A whole training from what a user gives: checked before anything is written."""
+"""A whole training as a value: what is trained and how, checked before it runs."""
 
 import functools
 import pathlib
@@ -10,14 +10,14 @@ import optax
 
 from mspd_jax.data import Source, check_compatible
 from mspd_jax.errors import InputError
-from mspd_jax.models import Model, ModelSpec, gives_images
+from mspd_jax.models import Model, ModelSpec
 from mspd_jax.train._examples import Examples
 from mspd_jax.train._fit import first_state, steps_per_epoch, train_steps
-from mspd_jax.train._objective import Objective, objective
+from mspd_jax.train._objective import Objective
 from mspd_jax.train._optimizer import learning_rate_schedule
 from mspd_jax.train._optimizer import optimizer as optimizer_by_name
 from mspd_jax.train._run import Trained, run_training
-from mspd_jax.train._start import augmentation_of, start_of
+from mspd_jax.train._start import augmentation_of
 
 
 class Plan(NamedTuple):
@@ -38,22 +38,14 @@ class Plan(NamedTuple):
     batch_size: int
 
 
-def make_plan(
+def plan_training(
     examples: Examples,
     judged: Source | None,
+    start: ModelSpec | Model,
+    lowered: Objective,
     *,
-    init: str | None,
-    arch: str | None,
-    arch_options: str,
-    adversarial: str,
-    eps: float | None,
-    norm: str,
-    attack_steps: int | None,
-    step_size: float | None,
-    beta: float,
-    noise: float,
+    num_classes: int | None,
     augment: str,
-    label_smoothing: float,
     epochs: int,
     batch_size: int,
     optimizer: str,
@@ -64,46 +56,30 @@ def make_plan(
     clip: float | None,
     ema: float | None,
     seed: int,
+    noise: float = 0.0,
 ) -> Plan:
-    """Builds a plan from values as the flags of train_classifier give them.
+    """A plan from where it starts, what it lowers, and values as flags give them.
 
-    Raises InputError for whatever cannot be used. judged: where the model will be
-    measured, if anywhere: it must fit. init: a checkpoint, arch_options:
-    JSON, augment: "auto", "none" or a list of crop and flip.
+    judged: where the model will be measured, if anywhere: it must fit, with
+    `num_classes` classes if they matter. augment: "auto", "none" or a list of crop and
+    flip; noise: its standard deviation. Raises InputError for whatever cannot be used.
     """
-    if noise and adversarial != "none":
-        raise InputError(
-            f"--noise={noise} with --adversarial={adversarial}: an adversary needs "
-            "images in [0, 1]; choose one of the two"
-        )
+    if judged is not None:
+        shape = _spec_of(start).image_shape
+        check_compatible(judged, image_shape=shape, num_classes=num_classes)
     try:
-        rate = rate_of(
-            examples,
-            epochs=epochs,
-            batch_size=batch_size,
-            schedule=schedule,
-            learning_rate=learning_rate,
-            warmup_epochs=warmup_epochs,
-        )
-        lowered = objective(
-            adversarial,
-            eps=eps,
-            norm=norm,
-            steps=attack_steps,
-            step_size=step_size,
-            beta=beta,
-            smoothing=label_smoothing,
+        per_epoch = steps_per_epoch(
+            len(examples.labels), batch_size=batch_size, devices=jax.device_count()
         )
     except ValueError as error:
         raise InputError(str(error)) from error
-    start = start_of(examples, init=init, arch=arch, arch_options=arch_options)
-    spec = start.spec if isinstance(start, Model) else start
-    if gives_images(spec):
-        raise InputError(f"a {spec.architecture} is a denoiser, not a classifier")
-    if judged is not None:
-        check_compatible(
-            judged, image_shape=spec.image_shape, num_classes=spec.num_classes
-        )
+    steps = epochs * per_epoch
+    rate = learning_rate_schedule(
+        schedule,
+        peak=learning_rate,
+        steps=steps,
+        warmup_steps=min(int(warmup_epochs * per_epoch), steps // 2),
+    )
     return Plan(
         key=jax.random.key(seed),
         start=start,
@@ -153,28 +129,10 @@ def run_plan(
     )
 
 
-def rate_of(
-    examples: Examples,
-    *,
-    epochs: int,
-    batch_size: int,
-    schedule: str,
-    learning_rate: float,
-    warmup_epochs: float,
-) -> optax.Schedule:
-    """The learning rate over all steps; ValueError if the batch does not suit."""
-    per_epoch = steps_per_epoch(
-        len(examples.labels), batch_size=batch_size, devices=jax.device_count()
-    )
-    steps = epochs * per_epoch
-    return learning_rate_schedule(
-        schedule,
-        peak=learning_rate,
-        steps=steps,
-        warmup_steps=min(int(warmup_epochs * per_epoch), steps // 2),
-    )
-
-
 def plan_spec(plan: Plan) -> ModelSpec:
     """The specification of the model that the plan trains."""
-    return plan.start.spec if isinstance(plan.start, Model) else plan.start
+    return _spec_of(plan.start)
+
+
+def _spec_of(start: ModelSpec | Model) -> ModelSpec:
+    return start.spec if isinstance(start, Model) else start

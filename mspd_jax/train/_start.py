@@ -19,9 +19,17 @@ from mspd_jax.train._examples import Examples
 
 
 def start_of(
-    examples: Examples, *, init: str | None, arch: str | None, arch_options: str
+    examples: Examples,
+    *,
+    init: str | None,
+    arch: str | None,
+    arch_options: str,
+    more: dict | None = None,
 ) -> ModelSpec | Model:
-    """Where training starts, by the flags: a checkpoint, or a new network."""
+    """Where training starts, by the flags: a checkpoint, or a new network.
+
+    more: options of a new network besides those of the flag.
+    """
     if init:
         model = load_model(init)
         check_start(model, arch or None, examples)
@@ -34,7 +42,7 @@ def start_of(
         options = None
     if not isinstance(options, dict):
         raise InputError(f"--arch_options={arch_options}: expected a JSON object")
-    return fresh_spec(arch, options, examples)
+    return fresh_spec(arch, options | (more or {}), examples)
 
 
 def augmentation_of(
@@ -106,6 +114,22 @@ def check_start(model: Model, architecture: str | None, examples: Examples) -> N
         raise InputError(
             f"--init was made for images of shape {tuple(spec.image_shape)}, the "
             f"training data have {shape}: give a model or data that fit"
+        )
+
+
+def check_classifier(model: Model, examples: Examples, *, labelled: bool) -> None:
+    """InputError unless a fixed classifier reads the data, and has their classes."""
+    name, wanted = model.spec.architecture, tuple(model.spec.image_shape)
+    shape = tuple(examples.images.shape[1:])
+    if wanted != shape:
+        raise InputError(
+            f"--classifier: a {name} for images {wanted}, the training data have "
+            f"{shape}: give a model or data that fit"
+        )
+    if labelled and model.spec.num_classes != examples.num_classes:
+        raise InputError(
+            f"--classifier has {model.spec.num_classes} classes, the training data "
+            f"have {examples.num_classes}: give a model or data that fit"
         )
 
 

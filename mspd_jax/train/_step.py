@@ -10,9 +10,8 @@ import optax
 from mspd_jax.models import (
     Model,
     ModelSpec,
+    function_of,
     gives_images,
-    predictor,
-    restorer,
     train_outputs,
 )
 from mspd_jax.train._objective import Objective
@@ -121,7 +120,7 @@ def train_step(
     steps_per_epoch: int [], traced: when to start new totals.
     """
     model = Model(spec, _variables(state.params, state.batch_stats))
-    predict = restorer(model) if gives_images(spec) else predictor(model)
+    predict = function_of(model)
     images, adversarial = _examples(batch, predict, objective, augment)
 
     def loss_of(params):

@@ -98,6 +98,10 @@ BAD = {
     "no_eps": (["--adversarial=pgd"], "eps"),
     "noise": (["--adversarial=pgd", "--eps=0.1", "--noise=0.1"], "--noise"),
     "steps": (["--adversarial=fgsm", "--eps=0.1", "--attack_steps=3"], "steps"),
+    "one_step": (
+        ["--adversarial=fgsm_regularized", "--eps=0.1", "--attack_steps=3"],
+        "steps",
+    ),
     "source": (["--source=digits:validation"], "validation"),
     "missing_source": (["--source=npz:MISSING/x.npz"], "x.npz"),
     "two_sources": (["--source=digits:train,npz:THREE"], "image_shape"),
@@ -157,6 +161,50 @@ def test_bad_input_is_one_line_and_leaves_nothing(tmp_path):
         lines = [line for line in text.splitlines() if line.startswith("error: ")]
         assert len(lines) == 1 and place(word) in lines[0], (name, text)
     assert not (tmp_path / "out").exists()
+
+
+WEIGHTS = """
+    import json, sys
+    from absl import flags
+    from launch import train_classifier
+    make_plan = train_classifier.train.make_plan
+
+    def told(*arguments, **settings):
+        plan = make_plan(*arguments, **settings)
+        print(float(plan.objective.loss.keywords["beta"]))
+        sys.exit()
+
+    train_classifier.train.make_plan = told
+    for arguments in json.load(sys.stdin):
+        sys.argv[:] = ["train_classifier", *arguments]
+        flags.FLAGS.unparse_flags()
+        for name in flags.FLAGS:
+            flags.FLAGS[name].unparse()
+        flags.FLAGS(sys.argv)
+        try:
+            train_classifier.main(sys.argv[:1])
+        except SystemExit:
+            pass
+"""
+
+
+def test_the_weight_is_that_of_the_objective_unless_given(tmp_path):
+    base = [
+        "--source=digits:train",
+        "--arch=small_cnn",
+        f"--out={tmp_path}",
+        "--eps=.1",
+    ]
+    cases = {"trades": 6.0, "fgsm_regularized": 1.0, "fgsm_regularized --beta=3": 3.0}
+    found = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(WEIGHTS)],
+        input=json.dumps([[*base, *f"--adversarial={c}".split()] for c in cases]),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    told = [float(line) for line in found.stdout.split()]
+    assert told == list(cases.values()), found.stderr[-2000:]
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path):

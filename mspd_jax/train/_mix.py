@@ -1,0 +1,120 @@
+"""A mix of attacks as one adversary, for training on all of them at once.
+
+FGSM, FFGSM, BIM, PGD and MIM in l_inf are one iteration with other numbers:
+
+    x_0 = clip01(image + start * U(-eps, eps)),   m_0 = 0
+    m_{t+1} = decay * m_t + g / mean |g|,   g = grad_x CE(predict(x_t), label)
+    x_{t+1} = P(x_t + step * eps * sign(m_{t+1}))       for t < steps
+
+With decay = 0 the sign of m is that of the gradient. So the kind of the attack is data:
+drawn anew for each image in each epoch, and one loop serves the whole batch.
+"""
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.tree_util import Partial
+
+from mspd_jax.attacks import cross_entropy, project
+
+MIXED = ("clean", "fgsm", "ffgsm", "bim", "pgd", "mim")
+
+
+class Mix(NamedTuple):
+    """Attacks as rows of numbers, and how often each is drawn.
+
+    Attributes:
+      until: float32 [A], cumulated shares, the last one 1.
+      start, step, decay: float32 [A], as in the formula; start and step in eps.
+      steps: int32 [A].
+      eps: float32 [E], radii in pixels, drawn uniformly.
+    """
+
+    until: jax.Array
+    start: jax.Array
+    step: jax.Array
+    decay: jax.Array
+    steps: jax.Array
+    eps: jax.Array
+
+
+def make_mix(shares: Mapping[str, float], *, eps: Sequence[float], steps: int) -> Mix:
+    """A mix from shares by name (of MIXED), which sum to 1.
+
+    steps: of bim, pgd and mim, which step 2.5, 2.5 and 1 eps / steps at a time; fgsm
+    steps eps, ffgsm 1.25 eps from a random start, and clean is the image as it is.
+    """
+    if unknown := sorted(set(shares) - set(MIXED)):
+        raise ValueError(f"mix: {unknown[0]!r} is none of {', '.join(MIXED)}")
+    if not shares or min(shares.values()) < 0:
+        raise ValueError(f"mix: shares must not be negative, got {dict(shares)}")
+    total = sum(shares.values())
+    if abs(total - 1.0) > 1e-6:
+        raise ValueError(f"mix: the shares must sum to 1, they sum to {total:.6g}")
+    if not eps or not all(0 < radius <= 1 for radius in eps):
+        raise ValueError(f"eps: every radius must lie in (0, 1], got {list(eps)}")
+    if steps < 1:
+        raise ValueError(f"steps must be at least 1, got {steps}")
+    rows = {
+        # start, step, decay, steps
+        "clean": (0.0, 0.0, 0.0, 0),
+        "fgsm": (0.0, 1.0, 0.0, 1),
+        "ffgsm": (1.0, 1.25, 0.0, 1),
+        "bim": (0.0, 2.5 / steps, 0.0, steps),
+        "pgd": (1.0, 2.5 / steps, 0.0, steps),
+        "mim": (0.0, 1.0 / steps, 1.0, steps),
+    }
+    used = [name for name in MIXED if shares.get(name, 0.0) > 0]
+    start, step, decay, count = zip(*(rows[name] for name in used), strict=True)
+    until = jnp.cumsum(jnp.asarray([shares[name] for name in used], jnp.float32))
+    return Mix(
+        until.at[-1].set(1.0),
+        *(jnp.asarray(column, jnp.float32) for column in (start, step, decay)),
+        jnp.asarray(count, jnp.int32),
+        jnp.asarray(eps, jnp.float32),
+    )
+
+
+def mixed_adversary(mix: Mix, classifier) -> Partial:
+    """The adversary of an `Objective` that attacks a fixed classifier with a mix.
+
+    (key, predict, image, label) -> image; `predict`, the network in training, is not
+    asked. Costs as many gradients for every image as the longest attack takes.
+    """
+    return Partial(_mixed(int(mix.steps.max())), mix=mix, classifier=classifier)
+
+
+@functools.cache
+def _mixed(steps: int):
+    return functools.partial(_attacked, steps=steps)
+
+
+def _attacked(key, predict, image, label, *, mix: Mix, classifier, steps: int):
+    del predict
+    kind_key, eps_key, start_key = jax.random.split(key, 3)
+    kind = jnp.sum(jax.random.uniform(kind_key) >= mix.until[:-1], dtype=jnp.int32)
+    eps = jax.random.choice(eps_key, mix.eps)
+    start, step, decay = (column[kind] for column in (mix.start, mix.step, mix.decay))
+    noise = jax.random.uniform(start_key, image.shape, minval=-1.0, maxval=1.0)
+    slope = jax.grad(lambda x: cross_entropy(classifier(x), label))
+
+    def turn(number, state):
+        x, momentum = state
+        gradient = slope(x)
+        size = jnp.mean(jnp.abs(gradient))
+        momentum = decay * momentum + gradient / jnp.where(size > 0.0, size, 1.0)
+        moved = project(
+            x + step * eps * jnp.sign(momentum), image, eps=eps, norm="linf"
+        )
+        return jnp.where(number < mix.steps[kind], moved, x), momentum
+
+    x = jnp.clip(image + start * eps * noise, 0.0, 1.0)
+    state = x, jnp.zeros_like(image)
+    if steps == 0:
+        return x
+    if steps == 1:  # a loop would only cost compile time
+        return turn(jnp.zeros((), jnp.int32), state)[0]
+    return jax.lax.fori_loop(0, steps, turn, state)[0]

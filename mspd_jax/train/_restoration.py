@@ -1,0 +1,54 @@
+"""What training of a restoration network lowers (TRN, arXiv 2202.01117)."""
+
+import functools
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax.tree_util import Partial
+
+from mspd_jax.defenses import mapped
+from mspd_jax.models import LABEL_RULES
+from mspd_jax.train._mix import Mix, mixed_adversary
+from mspd_jax.train._objective import Objective, Signals
+
+
+def restoration_objective(
+    classifier: Callable, mix: Mix, *, rule: str, ce_weight: float
+) -> Objective:
+    """The objective of a Two-stream Restoration Network T.
+
+        mean |z - x|_1 / pixels + ce_weight * CE(f(z), y),
+        z = clip01(T(x', map(x')))
+
+    with x' the image x under an attack of the mix on f, the fixed classifier, and the
+    gradient map of f by `rule`, which depends on no label. The weights of f do not
+    move; the signals' robust accuracy is that of f on z.
+    """
+    if rule not in LABEL_RULES:
+        raise ValueError(f"rule must be one of {list(LABEL_RULES)}, got {rule!r}")
+    if not ce_weight >= 0:
+        raise ValueError(f"ce_weight must not be negative, got {ce_weight}")
+    loss = Partial(_loss(rule), classifier=classifier, ce_weight=jnp.asarray(ce_weight))
+    return Objective(mixed_adversary(mix, classifier), loss)
+
+
+@functools.cache
+def _loss(rule: str):
+    return functools.partial(restoration_loss, rule=rule)
+
+
+def restoration_loss(
+    forward, batch_stats, images, adversarial, labels, *, classifier, ce_weight, rule
+):
+    """The batch's mean of the loss above, and its signals."""
+    maps = jax.vmap(lambda x: mapped(classifier, x, rule=rule, detach=True))
+    told = jnp.concatenate([adversarial, maps(adversarial)], axis=-1)
+    restored, batch_stats = forward(batch_stats, told)
+    restored = jnp.clip(restored, 0.0, 1.0)
+    logits = jax.vmap(classifier)(restored)
+    chosen = jnp.take_along_axis(
+        jax.nn.log_softmax(logits), labels[:, None], axis=-1
+    ).mean()
+    loss = jnp.mean(jnp.abs(restored - images)) - ce_weight * chosen
+    return loss, Signals(batch_stats, None, logits)

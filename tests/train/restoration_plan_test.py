@@ -1,0 +1,60 @@
+"""The plan of a restoration training: what it builds, and what it refuses."""
+
+import jax
+import numpy as np
+from absl.testing import parameterized
+
+from mspd_jax import models, train
+from mspd_jax.errors import InputError
+
+
+def classifier(shape=(8, 8, 1), classes=4):
+    channels = shape[-1]
+    spec = models.ModelSpec(
+        "small_cnn", {"widths": [4]}, (0.0,) * channels, (1.0,) * channels, classes,
+        shape, {},
+    )  # fmt: skip
+    return models.create_model(jax.random.key(0), spec)
+
+
+CLASSIFIER = classifier()
+GIVEN = {
+    "classifier": CLASSIFIER, "rule": "predicted", "mix": {"fgsm": 1.0}, "eps": [0.1],
+    "attack_steps": 2, "ce_weight": 0.1, "init": None, "arch": "trn_small",
+    "arch_options": "{}", "augment": "none", "epochs": 1, "batch_size": 8,
+    "optimizer": "adamw", "learning_rate": 1e-3, "weight_decay": 0.0,
+    "schedule": "cosine", "warmup_epochs": 0.0, "clip": None, "ema": None, "seed": 0,
+}  # fmt: skip
+
+
+def plan(**changes):
+    rng = np.random.default_rng(0)
+    examples = train.Examples(
+        images=rng.random((16, 8, 8, 1), np.float32),
+        labels=np.arange(16, dtype=np.int32) % 4,
+        indices=np.arange(16),
+        num_classes=4,
+    )
+    return train.make_restoration_plan(examples, None, **(GIVEN | changes))
+
+
+class RestorationPlanTest(parameterized.TestCase):
+    @parameterized.parameters(("softmax", 1), ("all", 4))
+    def test_the_rule_decides_what_the_network_reads(self, rule, maps):
+        spec = train.plan_spec(plan(rule=rule))
+        self.assertEqual((spec.options["rule"], spec.options["maps"]), (rule, maps))
+        self.assertEqual(spec.num_classes, 0)
+
+    @parameterized.parameters(
+        ({"rule": "true"}, "rule must be one of .* 'true'"),
+        ({"mix": {"fgsm": 0.7}}, "shares must sum to 1, they sum to 0.7"),
+        ({"eps": [0.0]}, "every radius"),
+        ({"classifier": classifier((32, 32, 3))}, r"\(32, 32, 3\), .* \(8, 8, 1\)"),
+        ({"classifier": classifier(classes=7)}, "7 classes, the training data have 4"),
+        ({"arch": "dncnn"}, "a dncnn is a denoiser, .* trn, trn_small"),
+        ({"arch_options": '{"width": 0}'}, "width must be 1 or more"),
+        ({"batch_size": 99}, "99"),
+    )
+    def test_refusals(self, changes, message):
+        with self.assertRaisesRegex(InputError, message):
+            plan(**changes)
