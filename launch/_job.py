@@ -25,7 +25,7 @@ _FREE = {
 }  # fmt: skip
 _PACKAGES = ("mspd_jax", "jax", "jaxlib", "flax", "numpy", "orbax-checkpoint")
 # Shuffles job streams apart: the same seed gives each job noise of its own.
-_STREAMS = {"protect": 1, "revert": 2, "evaluate": 3, "certify": 4}
+_STREAMS = {"protect": 1, "revert": 2, "evaluate": 3, "certify": 4, "defense": 5}
 
 
 class Finished(NamedTuple):
@@ -153,6 +153,12 @@ def finish(job: Finished, summary: dict) -> int:
     """Writes and prints the summary, names unreadable images; gives the exit code."""
     if job.records is not None:
         summary = write_summary(job, summary)
+    return tell(job, summary)
+
+
+def tell(job: Finished, summary: dict) -> int:
+    """Prints a summary, names unreadable images; gives the exit code."""
+    if job.records is not None:
         for field, value in summary.items():
             if field not in ("warnings", "reliability"):
                 print(f"{field}: {_shown(value)}")

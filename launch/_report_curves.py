@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from fractions import Fraction
 
-from launch._report_rows import Run, model_name
+from launch._report_rows import Run, defense_name, model_name
 from mspd_jax.evaluate import Curve, accuracy_plot
 
 
@@ -45,8 +45,8 @@ def _usable(run: Run) -> bool:
 def _kind(run: Run) -> tuple:
     """What two runs share that differ in eps alone."""
     flags = run.flags
-    source = f"{flags.get('source')}"
-    return model_name(flags), source, str(flags.get("attack")), str(flags.get("norm"))
+    chosen = (f"{flags.get(name)}" for name in ("source", "attack", "norm"))
+    return model_name(flags), defense_name(flags) or "no defence", *chosen
 
 
 def _name(kind: tuple, groups: dict) -> str:

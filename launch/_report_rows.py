@@ -9,11 +9,14 @@ from typing import NamedTuple
 from mspd_jax import drive, evaluate
 from mspd_jax.errors import InputError
 
-# Order of the CSV columns; attacks, one column each, follow `robust_high`.
-_HEAD = ("run", "job", "finished", "model", "source", "images", "eps", "norm")
+# Order of the CSV columns; attacks, one column each, follow `reliable`.
+_HEAD = (
+    "run", "job", "finished", "model", "defense", "source", "images", "eps", "norm",
+)  # fmt: skip
 _ACCURACY = (
     "clean_accuracy", "clean_low", "clean_high",
-    "robust_accuracy", "robust_low", "robust_high", "reliable",
+    "robust_accuracy", "robust_low", "robust_high",
+    "claimed_accuracy", "claimed_low", "claimed_high", "reliable",
 )  # fmt: skip
 _TAIL = (
     "labeler", "labeler_accuracy", "linf_mean", "linf_max", "l2_mean", "l2_max",
@@ -93,8 +96,8 @@ def told_columns(rows: Sequence[dict]) -> list[str]:
     The worst case over the attacks stands before each attack.
     """
     columns = list(dict.fromkeys(key for row in rows for key in row))
-    first = ["run", "job", "model", "source", "images", "eps"]
-    accuracies = ["clean %", "robust % (worst case)", "certified %"]
+    first = ["run", "job", "model", "defense", "source", "images", "eps"]
+    accuracies = ["clean %", "robust % (worst case)", "claimed %", "certified %"]
     attacks = [c for c in columns if c.startswith(("attack ", "after "))]
     last = [c for c in columns if c not in first + accuracies + attacks]
     order = [*first, *accuracies, *attacks, *last]
@@ -153,6 +156,7 @@ def _raw_row(run: Run) -> dict:
         "job": run.info.get("job"),
         "finished": run.summary is not None,
         "model": model_name(flags),
+        "defense": defense_name(flags),
         "source": judged or flags.get("source"),
         # Training counts its steps' images; accuracies are over the records.
         "images": len(run.records) or summary.get("images"),
@@ -161,7 +165,7 @@ def _raw_row(run: Run) -> dict:
         "seconds_per_image": _seconds_per_image(run),
         "warnings": "; ".join(_warnings(summary)) or None,
     }
-    for kind in ("clean", "robust"):
+    for kind in ("clean", "robust", "claimed"):
         row[f"{kind}_accuracy"] = summary.get(f"{kind}_accuracy")
         low_high = summary.get(f"{kind}_interval") or (None, None)
         row[f"{kind}_low"], row[f"{kind}_high"] = low_high
@@ -184,6 +188,14 @@ def model_name(flags: dict) -> str | None:
     roles = ("target", "surrogate", "arch", "init")
     path = next((flags[role] for role in roles if flags.get(role)), None)
     return _asked_name(flags["query"]) if flags.get("query") else _path_name(path)
+
+
+def defense_name(flags: dict) -> str | None:
+    """What stands in front of the model: checkpoints by the names of their folders."""
+    chain = [flags[role] for role in ("purify", "defense") if flags.get(role)]
+    layers = [layer.strip().partition(":") for layer in ",".join(chain).split(",")]
+    told = [f"{name}{colon}{_path_name(rest) or ''}" for name, colon, rest in layers]
+    return ",".join(told) or None
 
 
 def _path_name(path: str | None) -> str | None:
@@ -251,11 +263,13 @@ def _told_row(row: dict) -> dict:
         "run": row["run"],
         "job": row["job"],
         "model": row["model"],
+        "defense": row["defense"],
         "source": row["source"],
         "images": count,
         "eps": row["eps"] and f"{row['eps']} {row['norm'] or ''}".strip(),
         "clean %": accuracy("clean"),
         "robust % (worst case)": accuracy("robust"),
+        "claimed %": accuracy("claimed"),
         "certified %": share(row.get("certified_accuracy")),
         **{
             words.format(key.removeprefix(prefix)): share(value)

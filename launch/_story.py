@@ -107,7 +107,6 @@ def attacked(
         settings, part, folder, source=source, target=name, attack=attack,
         eps=str(eps), norm="linf", seed=_job.FLAGS.seed,
     )  # fmt: skip
-    _job.write_summary(done.job, done.summary)
     return done.job.records
 
 

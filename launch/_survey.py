@@ -1,4 +1,4 @@
-"""Evaluations of several models at several radii: a run folder each, one summary."""
+"""Evaluations of several models and radii: a run folder each, one summary of all."""
 
 import functools
 import pathlib
@@ -7,8 +7,8 @@ from typing import NamedTuple
 import jax
 from absl import flags
 
-from launch import _job, _verdicts
-from mspd_jax import attacks, data, drive, evaluate, models
+from launch import _defended, _job, _verdicts
+from mspd_jax import attacks, data, defenses, drive, evaluate, models
 from mspd_jax.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -30,13 +30,16 @@ class Settings(NamedTuple):
 
 
 class Part(NamedTuple):
-    """One evaluation. path: of the model, as given. eps: as given, None for none."""
+    """One evaluation. path: of the model, as given. eps, purifier: as given, None for
+    none. defended: the model behind its defences, None without any."""
 
     name: str
     path: str
     model: models.Model
     eps: str | None
     radius: float
+    purifier: str | None = None
+    defended: defenses.Defended | None = None
 
 
 class Done(NamedTuple):
@@ -61,43 +64,52 @@ def load_targets(one: str | None, several: list[str] | None) -> dict[str, models
 def survey(
     settings: Settings, targets: dict[str, models.Model], radii: dict[str, float]
 ) -> int:
-    """Evaluates every target at every radius; returns the exit code.
+    """Evaluates every target behind every purifier at every radius; the exit code.
 
-    One target and one radius fill --out itself. Otherwise each pair has a folder below
-    it that is a run of its own, and --out holds a summary of all; more radii or models
-    may be asked for later.
+    One of each fills --out itself. Otherwise each combination has a folder below it
+    that is a run of its own, and --out holds a summary of all; more radii, purifiers or
+    models may be asked for later.
     """
     names = dict(zip(targets, _short_names(list(targets)), strict=True))
-    pairs = list(radii.items()) or [(None, 0.0)]
+    chains = _defended.chains()
+    behind = _defended.defend_each(targets, list(chains.values()))
     parts = [
-        Part(names[path], path, model, *pair)
+        Part(names[path], path, model, *pair, purifier, behind[path, chain])
         for path, model in targets.items()
-        for pair in pairs
+        for purifier, chain in chains.items()
+        for pair in list(radii.items()) or [(None, 0.0)]
     ]
     for part in parts:  # bad names are refused before anything is written
         _plan(settings, part)
     out = pathlib.Path(FLAGS.out)
     if len(parts) == 1:
         done = evaluated(settings, parts[0], out, None)
-        return _job.finish(done.job, done.summary)
+        return _job.tell(done.job, done.summary)
     return _sweep(settings, parts, out)
 
 
 def _sweep(settings: Settings, parts: list[Part], out: pathlib.Path) -> int:
     identity = _job.identity("evaluate-sweep", {})
-    identity["flags"] |= {"eps": None, "target": None, "targets": None}
+    free = {"eps": None, "target": None, "targets": None}
+    identity["flags"] = _defended.own_flags(identity["flags"], None) | free
     _job.open_folder(out, identity)
+    purifiers = _defended.folder_names([part.purifier for part in parts])
     code, finished, checks = 0, [], {}
     # The largest radius comes first: its checks count for the smaller ones too.
     for part in sorted(parts, key=lambda part: -part.radius):
-        folder = out / part.name / f"eps_{part.eps or 0}".replace("/", "_")
-        done = evaluated(settings, part, folder, checks.get(part.name))
-        checks.setdefault(part.name, done.checks)
-        print(f"{part.name}, eps {part.eps}")
-        code = max(code, _job.finish(done.job, done.summary))
+        model = out / part.name / purifiers[part.purifier]
+        folder = model / f"eps_{part.eps or 0}".replace("/", "_")
+        kind = part.path, part.purifier
+        done = evaluated(settings, part, folder, checks.get(kind))
+        checks.setdefault(kind, done.checks)
+        print(", ".join(filter(None, [part.name, part.purifier, f"eps {part.eps}"])))
+        code = max(code, _job.tell(done.job, done.summary))
         finished.append(done)
     if jax.process_index() == 0:
-        finished.sort(key=lambda done: (done.part.path, done.part.radius))
+        places = {purifier: place for place, purifier in enumerate(purifiers)}
+        finished.sort(
+            key=lambda d: (d.part.path, places[d.part.purifier], d.part.radius)
+        )
         summary = _sweep_summary(finished)
         drive.write_json(out / "summary.json", summary)
         for warning in summary["warnings"]:
@@ -114,12 +126,15 @@ def evaluated(
     checks: what was found of the model before. flags: those that the folder is to hold,
     where they are not the main's own.
     """
-    used = {"target": part.model}
+    defended = part.defended
+    used = {"target": part.model, **(defended.used if defended else {})}
     if settings.surrogate is not None:
         used["surrogate"] = settings.surrogate
     identity = _job.identity("evaluate", used)
     own = {"target": part.path, "targets": None, "eps": part.eps}
-    identity["flags"] = flags or identity["flags"] | own
+    identity["flags"] = flags or (
+        _defended.own_flags(identity["flags"], part.purifier) | own
+    )
     classes = {"num_classes": settings.source.num_classes}
     run = _job.open_folder(out, identity, **classes)
     earlier = _job.finished_summary(run)
@@ -130,37 +145,46 @@ def evaluated(
     journal = evaluate.disk_journal(
         out, process_index=index, process_count=count, wait=_job.barrier
     )
-    predict, key = models.predictor(part.model), _job.job_key("evaluate")
-    if index > 0:
-        checks = []  # one process looks at the model
-    elif checks is None:
-        checks = evaluate.examine(
-            key, predict, settings.source, eps=part.radius or None, norm=settings.norm,
-            images=settings.check_images, clean_gate=settings.clean_gate,
-        )  # fmt: skip
     keep = functools.partial(_verdicts.keep, out) if settings.save_images else None
     found = evaluate.assess(
-        key, predict, settings.source, attack=settings.attack, eps=part.radius,
-        norm=settings.norm, batch_size=FLAGS.batch_size, checks=checks, keep=keep,
-        surrogate=_surrogate(settings), each_alone=settings.each_alone,
-        eight_bit=settings.eight_bit, given=settings.given, journal=journal,
-        progress=index == 0,
+        _job.job_key("evaluate"), _predict(part), settings.source,
+        attack=_attacks(settings, part), eps=part.radius, norm=settings.norm,
+        batch_size=FLAGS.batch_size, keep=keep, surrogate=_surrogate(settings),
+        views=defended and defended.views, claim=defended and defended.claim,
+        each_alone=settings.each_alone, eight_bit=settings.eight_bit,
+        given=settings.given, check_images=settings.check_images,
+        clean_gate=settings.clean_gate, journal=journal, progress=index == 0,
+        checks=checks if index == 0 else [],  # one process looks at the model
     )  # fmt: skip
+    told = {"defense": defended.text} if defended else {}
     if index == 0:
-        new = [record for record in found.records if record["index"] not in run.done]
+        new = [r | told for r in found.records if r["index"] not in run.done]
         drive.append_records(run, new)
-    records = _job.merged(run)
-    if index == 0 and not found.unreadable:
-        _job.write_summary(_job.Finished(run, records, {}, []), found.summary)
-        evaluate.remove_journal(out)
-    job = _job.Finished(run, records, {}, found.unreadable)
-    return Done(part, job, found.summary, checks)
+    job = _job.Finished(run, _job.merged(run), {}, found.unreadable)
+    summary = told | found.summary
+    if index == 0:
+        summary = _job.write_summary(job, summary)
+        if not found.unreadable:
+            evaluate.remove_journal(out)
+    return Done(part, job, summary, found.examined)
+
+
+def _predict(part: Part):
+    return part.defended.predict if part.defended else models.predictor(part.model)
+
+
+def _attacks(settings: Settings, part: Part) -> str:
+    return _defended.attacks_on(
+        part.defended, settings.attack, settings.norm,
+        transfers=settings.surrogate is not None,
+    )  # fmt: skip
 
 
 def _plan(settings: Settings, part: Part) -> None:
     attacks.plan_attacks(
-        settings.attack, eps=part.radius, norm=settings.norm,
+        _attacks(settings, part), eps=part.radius, norm=settings.norm,
         num_classes=part.model.spec.num_classes, surrogate=_surrogate(settings),
+        views=part.defended and part.defended.views,
     )  # fmt: skip
 
 
@@ -171,20 +195,25 @@ def _surrogate(settings: Settings):
 
 def _sweep_summary(finished: list[Done]) -> dict:
     """The runs of a sweep side by side, and whether accuracy falls as eps grows."""
-    runs = [
-        {"target": d.part.name, "eps": d.part.eps, "folder": d.job.run.path.name}
-        | {k: v for k, v in d.summary.items() if k not in ("reliability", "warnings")}
-        for d in finished
-    ]
+    runs, kinds = [], {}
+    for done in finished:
+        part, told = done.part, {"target": done.part.name}
+        if part.purifier is not None:
+            told["purify"] = part.purifier
+        told |= {"eps": part.eps, "folder": done.job.run.path.name}
+        hidden = ("reliability", "warnings")
+        runs.append(told | {k: v for k, v in done.summary.items() if k not in hidden})
+        kinds.setdefault((part.path, part.purifier), []).append(done)
     warnings = []
-    for path in dict.fromkeys(d.part.path for d in finished):
+    for (path, purifier), group in kinds.items():
         points = [
             (d.part.radius, d.summary["robust_accuracy"], d.summary["images"])
-            for d in finished
-            if d.part.path == path and "robust_accuracy" in d.summary
+            for d in group
+            if "robust_accuracy" in d.summary
         ]
         told = evaluate.told([evaluate.check_sweep(points)]) if len(points) > 1 else []
-        warnings += [f"{pathlib.Path(path).name}: {line}" for line in told]
+        kind = ", ".join(filter(None, [pathlib.Path(path).name, purifier]))
+        warnings += [f"{kind}: {line}" for line in told]
     return {"runs": runs, "warnings": warnings}
 
 

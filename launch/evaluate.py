@@ -7,9 +7,14 @@ The images may be the output of protect: they are read back from disk, and attac
 start from them. summary.json holds the worst case over the attacks first, and what each
 reliability check measured; a defence has survived these attacks and no others.
 AutoAttack on 256 CIFAR-10 images and a ResNet-20 takes minutes on two CPU cores.
+
+With --defense the target stands behind one, and meets attackers who know of it:
+claimed_accuracy is what attacks leave in the way that the defence was published,
+robust_accuracy what all of them leave. --purify=none,jpeg:75,bits:5 compares purifiers.
 """
 
 from launch import _flags, _main, _protected, _survey  # isort: skip (prepares JAX)
+from launch import _defended  # isort: skip
 
 from absl import flags
 
@@ -28,8 +33,10 @@ flags.DEFINE_list(
 flags.DEFINE_string(
     "attack", "pgd-20", "none, an attack or a list: " + attacks.known_attacks()
     + "; pgd-20x5 means 20 steps and 5 restarts; with transfer: in front, as in "
-    "transfer:pgd-20, an attack is run against --surrogate",
+    "transfer:pgd-20, an attack is run against --surrogate; with the name of another "
+    "view (see --adaptive) against that",
 )  # fmt: skip
+_defended.define_flags()
 flags.DEFINE_bool(
     "each_alone", False, "let every attack meet every image that was right, not only "
     "what the attacks before it left standing: slower, but each attack's accuracy is "
