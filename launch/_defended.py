@@ -74,6 +74,17 @@ def attacks_on(
     )  # fmt: skip
 
 
+def misfits(defended: defenses.Defended | None, target: models.Model) -> list[str]:
+    """What is said of restoration networks that were trained for another model."""
+    own = models.function_hash(target)
+    return [
+        f"--defense: the restoration network {role!r} was trained for another "
+        "classifier than the target"
+        for role, model in (defended.used if defended else {}).items()
+        if model.spec.origin.get("classifier", own) != own
+    ]
+
+
 def own_flags(values: dict, purifier: str | None) -> dict:
     """The flags of a run with this purifier; without any defence as if there were no
     such flags, so that a run which began before there were goes on."""

@@ -162,6 +162,7 @@ def evaluated(
         drive.append_records(run, new)
     job = _job.Finished(run, _job.merged(run), {}, found.unreadable)
     summary = told | found.summary
+    summary["warnings"] = summary["warnings"] + _defended.misfits(defended, part.model)
     if index == 0:
         summary = _job.write_summary(job, summary)
         if not found.unreadable:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mspd_jax import models
-from tests.launch.runs import run, start
+from tests.launch.runs import run, save_small_model, start
 
 SOURCE = ("--source=digits:train", "--eps=0.15")
 
@@ -30,36 +30,65 @@ def training(classifier, out, *flags):
             "--attack_steps=2", f"--out={out}", *flags)  # fmt: skip
 
 
-def test_restores_what_an_unaware_attacker_broke(classifier, tmp_path):
-    out = tmp_path / "trn"
-    code, told, err = run(*training(
-        classifier, out, "--epochs=6", "--eval_source=digits:test", "--eval_limit=100",
-        "--learning_rate=5e-3"))  # fmt: skip
+WHOLE = ("--epochs=6", "--eval_source=digits:test", "--eval_limit=100",
+         "--learning_rate=5e-3")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def trained(classifier):
+    out = classifier.parent / "trn"
+    code, _, err = run(*training(classifier, out, *WHOLE))
     assert code == 0, err
-    summary = json.loads((out / "summary.json").read_text())
+    return out
+
+
+def test_restores_what_an_unaware_attacker_broke(classifier, trained):
+    summary = json.loads((trained / "summary.json").read_text())
     plain, restored = summary["plain_accuracy"], summary["restored_accuracy"]
     assert restored["pgd-10"] > plain["pgd-10"] + 0.3
     assert restored["clean"] > plain["clean"] - 0.15
     assert "does not know of the network" in summary["warnings"][0]
-    records = [json.loads(line) for line in (out / "records.jsonl").open()]
+    records = [json.loads(line) for line in (trained / "records.jsonl").open()]
     assert len(records) == 100
     right = [record["restored"]["fgsm"] == record["label"] for record in records]
     assert restored["fgsm"] == np.mean(right)
-    model = models.load_model(out)
+    model = models.load_model(trained)
     assert model.spec.options["rule"] == "predicted"
     assert model.spec.origin["classifier"] == models.function_hash(
         models.load_model(classifier)
     )
-    # A second call has nothing to do; going on from it needs the same rule.
-    code, told, _ = run(*training(
-        classifier, out, "--epochs=6", "--eval_source=digits:test", "--eval_limit=100",
-        "--learning_rate=5e-3"))  # fmt: skip
+    code, told, _ = run(*training(classifier, trained, *WHOLE))
     assert (code, "finished before" in told) == (0, True)
-    code, _, err = run(*training(classifier, tmp_path / "b", f"--init={out}",
-                                 "--rule=uniform"))  # fmt: skip
+
+
+def test_goes_on_with_the_same_rule_alone(classifier, trained, tmp_path):
+    flags = (f"--init={trained}", "--rule=uniform")
+    code, _, err = run(*training(classifier, tmp_path / "b", *flags))
     assert (code, err.count("\n")) == (2, 1)
     assert "rule 'predicted'" in err
     assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.slow
+def test_an_adaptive_attacker_leaves_less_than_the_claim(classifier, trained, tmp_path):
+    def evaluated(target, out):
+        code, _, err = run(
+            "evaluate", "--source=digits:test", "--limit=64", f"--target={target}",
+            f"--defense=trn:{trained}", "--attack=pgd-10,square-100", "--eps=0.15",
+            f"--out={out}", "--check_images=0",
+        )  # fmt: skip
+        assert code == 0, err
+        return json.loads((out / "summary.json").read_text())
+
+    summary = evaluated(classifier, tmp_path / "own")
+    assert summary["claimed_accuracy"] > summary["robust_accuracy"] + 0.2
+    assert {"static:pgd-10", "pgd-10", "detached:pgd-10", "bpda:pgd-10"} <= set(
+        summary["attacks"]
+    )
+    assert summary["warnings"] == []
+    save_small_model(tmp_path / "other")
+    summary = evaluated(tmp_path / "other", tmp_path / "foreign")
+    assert "'trn' was trained for another classifier" in summary["warnings"][0]
 
 
 @pytest.mark.slow
