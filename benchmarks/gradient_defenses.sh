@@ -6,7 +6,8 @@
 # SHARED holds data/cifar10_subset, data/cifar10_jpeg (prepared TFDS data sets) and
 # weights/resnet20-12fca82f.th, resnet32-d509ac18.th (PyTorch is needed to read them).
 # PART: gcm, digits, trn, purify; all of them by default, two hours on two CPU cores,
-# of which training takes one. On a GPU, for more than those cores afford:
+# of which training takes one. DENOISER=CKPT adds a denoiser to the purifiers. On a GPU,
+# for more than those cores afford:
 #
 #   SOURCE=tfds:cifar10_jpeg:train ARCH=trn EPOCHS=60 EPOCHS_RULES=60 LIMIT=512
 #
@@ -66,11 +67,13 @@ digits() {
   done
 }
 
-train_trn() { # FOLDER RULE EPOCHS
-  job train_trn "$1" --source="$source" "${data[@]}" --classifier="$out/resnet20" \
-    --arch="$arch" --rule="$2" --eps=4/255,8/255 --epochs="$3" --attack_steps=3 \
-    --batch_size=32 --learning_rate=2e-3 --clip=1 --eval_limit="$limit" \
-    --eval_source=tfds:cifar10_subset:test
+train_trn() { # FOLDER RULE EPOCHS FLAGS...
+  local folder=$1 rule=$2 epochs=$3
+  shift 3
+  job train_trn "$folder" --source="$source" "${data[@]}" --rule="$rule" \
+    --classifier="$out/resnet20" --arch="$arch" --eps=4/255,8/255 \
+    --epochs="$epochs" --attack_steps=3 --batch_size=32 --learning_rate=2e-3 \
+    --clip=1 --eval_source=tfds:cifar10_subset:test --eval_limit="$limit" "$@"
 }
 
 trn() {
@@ -78,10 +81,10 @@ trn() {
     --batch_size=32)
   job evaluate trn/plain "${by[@]}" --attack="${static//static:/}" --each_alone
   for rule in $rules; do
-    train_trn "trn/trn-$rule" "$rule" "${EPOCHS_RULES:-4}"
+    train_trn "trn/trn-$rule" "$rule" "${EPOCHS_RULES:-3}"
     restored "trn/$rule" "${by[@]}" --defense="trn:$out/trn/trn-$rule"
   done
-  train_trn trn/trn-longer predicted "${EPOCHS:-14}"
+  train_trn trn/trn-longer softmax "${EPOCHS:-17}" --init="$out/trn/trn-softmax"
   restored trn/longer "${by[@]}" --surrogate="$out/resnet32" \
     --defense="trn:$out/trn/trn-longer"
 }
@@ -93,14 +96,13 @@ purify() { # MSPD with the surrogate that ships; the target never met the protec
     --learning_rate=0.05 --epochs=1 --seed=1
   job protect purify/protected "${test[@]}" "${eight[@]}" --limit="$limit" \
     --surrogate=$surrogate --labeler="$out/resnet32"
-  local by=("${eight[@]}" --attack=pgd-20 --purify="${PURIFY:-none,jpeg:90,jpeg:75,\
-jpeg:50,bits:5,bits:3,gaussian:0.5,gaussian:1,median:3,tv:0.03,resize:0.9}")
+  local by=("${eight[@]}" --attack=pgd-20,square-100 --check_images=0
+    --purify="${PURIFY:-none,jpeg:90,jpeg:75,jpeg:50,bits:5,bits:3,gaussian:0.5,\
+gaussian:1,median:3,tv:0.03,resize:0.9}${DENOISER:+,denoiser:$DENOISER}")
   for images in unprotected protected; do
     local from=("${test[@]}" --limit="$limit")
     [ $images = protected ] && from=(--source="folder:$out/purify/protected")
-    job evaluate "purify/$images-on-surrogate" "${from[@]}" "${by[@]}" \
-      --target=$surrogate
-    job evaluate "purify/$images-on-target" "${from[@]}" "${by[@]}" \
+    job evaluate "purify/$images" "${from[@]}" "${by[@]}" \
       --target="$out/purify/target"
   done
 }

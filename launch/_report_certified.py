@@ -7,7 +7,7 @@ from launch._report_rows import CERTIFIED, Run, certified_radii
 from mspd_jax import evaluate, smoothing
 from mspd_jax.errors import InputError
 
-_SURE = 0.999  # the confidence of "at most so many are wrong"
+_SURE = evaluate.percent(evaluate.CONFIDENCE)
 _LABEL = "l2 radius (pixel values from 0 to 1)"
 _NOTES = """
 Percent of all images, cut and never rounded up: those whose class is right and
@@ -115,10 +115,12 @@ def _failures(rows: Sequence[dict]) -> list[str]:
 
 
 def _of_a_run(count: int, alpha: float) -> str:
-    wrong = smoothing.wrong_certificates(count, alpha=alpha, confidence=_SURE)
+    wrong = smoothing.wrong_certificates(
+        count, alpha=alpha, confidence=evaluate.CONFIDENCE
+    )
     return (
         f"among the {count} of a run {_none_wrong(count, alpha)}at most {wrong} "
-        f"{'is' if wrong == 1 else 'are'} wrong with confidence 99.9 %"
+        f"{'is' if wrong == 1 else 'are'} wrong with confidence {_SURE} %"
     )
 
 
@@ -138,7 +140,7 @@ def _union(best: Best) -> str:
     count = best.row["images"]
     # Runs of one seed share their noise, so only the union bound holds across them.
     wrong = smoothing.wrong_certificates(
-        count, alpha=alpha, confidence=1 - (1 - _SURE) / runs
+        count, alpha=alpha, confidence=1 - (1 - evaluate.CONFIDENCE) / runs
     )
     names = ", ".join(row["run"] for row in best.members)
     return (
@@ -146,7 +148,7 @@ def _union(best: Best) -> str:
         "results were seen, so it may fail where any of these runs fails; of their "
         f"{runs} x {count} certificates {_none_wrong(runs * count, alpha)}at most "
         f"{wrong} in each run {'is' if wrong == 1 else 'are'} wrong with confidence "
-        "99.9 % for all the runs together"
+        f"{_SURE} % for all the runs together"
     )
 
 

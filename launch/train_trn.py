@@ -45,7 +45,7 @@ def main(_) -> int:
     examples, judged = _training.load()
     plan = train.make_restoration_plan(
         examples, judged, classifier=classifier, mix=mix, eps=eps,
-        arch=None if FLAGS.init else FLAGS.arch,
+        arch=FLAGS.arch if FLAGS["arch"].present or not FLAGS.init else None,
         **{name: FLAGS[name].value for name in _PLANNED},
     )  # fmt: skip
     return _training.run(

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from mspd_jax.attacks import _ball
+from mspd_jax.attacks._adam import adam, no_moments
 from mspd_jax.attacks._checks import check_count, check_norm
 from mspd_jax.attacks._losses import margin, objective
 from mspd_jax.attacks._nearest import distance, keep_nearest, nothing_yet
@@ -16,8 +17,6 @@ from mspd_jax.attacks._proposal import Proposal
 _ALMOST_ONE = 0.999999
 _GROWTH = 10.0
 _SHRINK = 0.9
-# Adam's (Kingma and Ba 2015). Not optax's, which mixes types that a strict JAX refuses.
-_FIRST, _SECOND, _TINY = 0.9, 0.999, 1e-8
 
 
 def cw(
@@ -79,7 +78,7 @@ def cw(
 
         def step(number, state):
             # Judge, then move: one gradient in the program. The last move is wasted.
-            w, mean, square, tau, best, ever = state
+            w, moments, tau, best, ever = state
             gradient, (x, logits) = jax.grad(cost, has_aux=True)(w, weight, tau)
             # The variable stops a hair short of black and white; the image does not.
             x = jnp.where(number == 0, image, x)
@@ -89,16 +88,11 @@ def cw(
             shorter = jnp.minimum(tau, _SHRINK * distance(x, image, norm="linf"))
             tau = jnp.where(success, shorter, tau)
             gradient = jnp.nan_to_num(gradient, posinf=1e18, neginf=-1e18)
-            mean = _FIRST * mean + (1.0 - _FIRST) * gradient
-            square = _SECOND * square + (1.0 - _SECOND) * jnp.square(gradient)
-            # Adam's correction of the zeros that both averages start from.
-            count = number + 1.0
-            size = jnp.sqrt(square / (1.0 - _SECOND**count)) + _TINY
-            w = w - learning_rate * (mean / (1.0 - _FIRST**count)) / size
-            return w, mean, square, tau, best, ever | success
+            move, moments = adam(moments, gradient, number)
+            w = w - learning_rate * move
+            return w, moments, tau, best, ever | success
 
-        zeros = jnp.zeros_like(start)
-        state = (start, zeros, zeros, first_tau, best, jnp.array(False))
+        state = (start, no_moments(start), first_tau, best, jnp.array(False))
         *_, best, ever = lax.fori_loop(0, steps + 1, step, state)
         return best, ever
 

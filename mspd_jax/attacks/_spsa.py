@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from mspd_jax.attacks._adam import adam, no_moments
 from mspd_jax.attacks._attempts import best_attempt
 from mspd_jax.attacks._ball import project
 from mspd_jax.attacks._checks import check_count, check_norm
@@ -62,7 +63,7 @@ def spsa(
         restart_key = jax.random.fold_in(key, number)
 
         def step(t, state):
-            x, mean, square = state
+            x, moments = state
             gradient = estimate_gradient(
                 jax.random.fold_in(restart_key, t),
                 lambda z: value(z)[0],
@@ -71,30 +72,14 @@ def spsa(
                 samples=samples,
                 chunk=chunk,
             )
-            mean = 0.9 * mean + 0.1 * gradient
-            square = 0.999 * square + 0.001 * jnp.square(gradient)
-            update = adam_update(mean, square, t)
+            update, moments = adam(moments, gradient, t)
             x = project(x + learning_rate * update, image, eps=eps, norm=norm)
-            return x, mean, square
+            return x, moments
 
-        nothing = jnp.zeros_like(image)
-        x, _, _ = lax.fori_loop(0, steps, step, (image, nothing, nothing))
+        x, _ = lax.fori_loop(0, steps, step, (image, no_moments(image)))
         return x, *value(x)
 
     return best_attempt(restart, image, attempts=restarts, first=first)
-
-
-def adam_update(mean, square, t) -> jax.Array:
-    """Adam's step of length about 1 per pixel from its moments after step t = 0, 1, ...
-
-        (mean / (1 - .9^(t + 1))) / (sqrt(square / (1 - .999^(t + 1))) + 1e-8)
-
-    Written out: optax mixes dtypes, which the strict promotion of our tests forbids.
-    """
-    count = jnp.asarray(t, jnp.float32) + 1.0
-    mean = mean / (1.0 - 0.9**count)
-    square = square / (1.0 - 0.999**count)
-    return mean / (jnp.sqrt(square) + 1e-8)
 
 
 def estimate_gradient(key, function, x, *, delta, samples, chunk) -> jax.Array:

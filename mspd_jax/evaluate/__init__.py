@@ -3,6 +3,7 @@
 from mspd_jax.evaluate._accuracy import accuracies
 from mspd_jax.evaluate._assess import Assessment, assess, examine
 from mspd_jax.evaluate._certified import (
+    CONFIDENCE,
     RADII,
     certified_accuracy,
     certified_curve,
@@ -31,6 +32,7 @@ from mspd_jax.evaluate._tables import csv_table, interval, markdown_table, perce
 
 __all__ = [
     "Assessment",
+    "CONFIDENCE",
     "Check",
     "Curve",
     "Evaluated",

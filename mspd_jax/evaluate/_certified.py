@@ -16,7 +16,7 @@ from mspd_jax.smoothing import ABSTAIN, any_wrong, wrong_certificates
 RADII = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
 
 # How surely no more certificates are wrong than `wrong_certificates` says.
-_CONFIDENCE = 0.999
+CONFIDENCE = 0.999
 # Patterns of lines, for readers who do not see colors; 30 pairs before one comes again.
 _PATTERNS = ("-", (0, (6, 2)), (0, (1.5, 1.5)), (0, (7, 2, 1.5, 2)), (0, (3, 1)))
 
@@ -70,8 +70,8 @@ def certified_totals(
         "mean_radius": mean(right),
         "wrong_certificates": {
             "any": any_wrong(images, alpha=alpha),
-            "at_most": wrong_certificates(images, alpha=alpha, confidence=_CONFIDENCE),
-            "confidence": _CONFIDENCE,
+            "at_most": wrong_certificates(images, alpha=alpha, confidence=CONFIDENCE),
+            "confidence": CONFIDENCE,
         },
         "samples_drawn": mean(r["drawn"] for r in records),
     }

@@ -84,22 +84,6 @@ class SpsaTest(parameterized.TestCase):
         got = run(KEY, PREDICT, IMAGE, 0, eps=0.1, steps=1, learning_rate=0.02)
         np.testing.assert_allclose(np.abs(got.image - IMAGE), 0.02, atol=1e-5)
 
-    def test_adam_written_out_in_numpy(self):
-        # Kingma and Ba (2015), algorithm 1, on a fixed list of gradients.
-        gradients = np.random.default_rng(2).normal(size=(5, 3))
-        mean, square = np.zeros(3), np.zeros(3)
-        m, v = np.zeros(3), np.zeros(3)
-        for t, g in enumerate(gradients):
-            m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
-            want = (
-                m / (1 - 0.9 ** (t + 1)) / (np.sqrt(v / (1 - 0.999 ** (t + 1))) + 1e-8)
-            )
-            mean, square = 0.9 * mean + 0.1 * g, 0.999 * square + 0.001 * g**2
-            got = _spsa.adam_update(
-                jnp.array(mean, jnp.float32), jnp.array(square, jnp.float32), t
-            )
-            np.testing.assert_allclose(got, want, rtol=1e-3)
-
     def test_target_of_two_is_the_other_class(self):
         away = run(KEY, PREDICT, IMAGE, 0, eps=0.1, steps=5)
         towards = run(KEY, PREDICT, IMAGE, 0, eps=0.1, steps=5, target=1)
