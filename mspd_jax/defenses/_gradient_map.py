@@ -39,7 +39,8 @@ def gradient_map(predict: Callable, image: jax.Array, *, rule: str) -> jax.Array
     logits, pull = jax.vjp(predict, image)
     chex.assert_rank(logits, 1)
     if rule == "all":
-        cotangents = jax.nn.softmax(logits)[None] - jnp.eye(len(logits), dtype=logits.dtype)
+        eye = jnp.eye(len(logits), dtype=logits.dtype)
+        cotangents = jax.nn.softmax(logits)[None] - eye
         gradients = jax.vmap(lambda cotangent: pull(cotangent)[0])(cotangents)
         return jnp.concatenate(jax.vmap(_scaled)(gradients), axis=-1)
     (gradient,) = pull(_cotangent(logits, rule))

@@ -1,4 +1,4 @@
-"""The Two-stream Restoration Network in front of the classifier that it was made for."""
+"""The Two-stream Restoration Network in front of the classifier it was made for."""
 
 import functools
 from collections.abc import Callable

@@ -8,7 +8,6 @@ from flax import linen as nn
 
 from mspd_jax.models._layers import ConvNorm, conv, global_average
 
-
 # Of what is added to the image. A perturbation is some hundredths; with 1 the first
 # steps of Adam move every pixel by more than the attack did.
 SCALE = 0.05
@@ -51,13 +50,13 @@ class FusionBlock(nn.Module):
 
 
 class TRN(nn.Module):
-    """image + SCALE * net(image, gradient maps): two streams that fusion blocks let talk.
+    """image + SCALE * net(image, gradient maps): two streams that fusion lets talk.
 
     [..., H, W, channels * (1 + maps)], the image first -> [..., H, W, channels], any
     size. Each of `stages` is `blocks` residual blocks in either stream and a fusion
     block; the last convolution reads both streams, at their end and as they
-    came. With `shrink` s the streams work on
-    s x s blocks of pixels as channels (nothing is lost), which costs 1 / s^2.
+    came. With `shrink` s the streams work on s x s blocks of pixels as channels
+    (nothing is lost), which costs 1 / s^2.
 
     Deviation: widths, depths and the inside of the blocks are ours; the paper gives the
     two streams and the fusion, but no sizes, and no code is public.
