@@ -36,11 +36,11 @@ for depth in 20 32; do
 done
 
 gcm() { # what its authors attack with, and what they do not
-  local by=("${test[@]}" --limit="${LIMIT:-256}" --target="$out/resnet20"
+  local by=("${test[@]}" --limit="$limit" --target="$out/resnet20" --defense=gcm
     --surrogate="$out/resnet32" --batch_size=64 --each_alone)
-  job evaluate gcm/linf "${by[@]}" --defense=gcm --attack=fgsm,pgd-20 --eps=8/255
-  job evaluate gcm/l2 "${by[@]}" --defense=gcm --norm=l2 --attack=pgd-20,cw --eps=0.5
-  job evaluate gcm/l1 "${by[@]}" --defense=gcm --norm=l1 --attack=pgd-20 --eps=12
+  job evaluate gcm/linf "${by[@]}" --attack=fgsm,pgd-20,square-300 --eps=8/255
+  job evaluate gcm/l2 "${by[@]}" --norm=l2 --attack=pgd-20,cw,square-300 --eps=0.5
+  job evaluate gcm/l1 "${by[@]}" --norm=l1 --attack=pgd-20,square-300 --eps=12
 }
 
 static=static:fgsm,static:bim,static:pgd-20,static:mim,static:cw,static:apgd-ce-25
@@ -57,7 +57,7 @@ digits() {
   job train_classifier digits/classifier --source=digits:train --epochs=20 \
     --eval_source=digits:test --arch=small_cnn
   local by=(--source=digits:test --target="$out/digits/classifier" --eps=0.15
-    --batch_size=128)
+    --batch_size=128 --limit=256)
   job evaluate digits/plain "${by[@]}" --attack="${static//static:/}" --each_alone
   for rule in $rules; do
     job train_trn "digits/trn-$rule" --source=digits:train --rule="$rule" \
@@ -84,7 +84,7 @@ trn() {
     train_trn "trn/trn-$rule" "$rule" "${EPOCHS_RULES:-3}"
     restored "trn/$rule" "${by[@]}" --defense="trn:$out/trn/trn-$rule"
   done
-  train_trn trn/trn-longer softmax "${EPOCHS:-17}" --init="$out/trn/trn-softmax"
+  train_trn trn/trn-longer softmax "${EPOCHS:-12}" --init="$out/trn/trn-softmax"
   restored trn/longer "${by[@]}" --surrogate="$out/resnet32" \
     --defense="trn:$out/trn/trn-longer"
 }
@@ -97,8 +97,8 @@ purify() { # MSPD with the surrogate that ships; the target never met the protec
   job protect purify/protected "${test[@]}" "${eight[@]}" --limit="$limit" \
     --surrogate=$surrogate --labeler="$out/resnet32"
   local by=("${eight[@]}" --attack=pgd-20,square-100 --check_images=0
-    --purify="${PURIFY:-none,jpeg:90,jpeg:75,jpeg:50,bits:5,bits:3,gaussian:0.5,\
-gaussian:1,median:3,tv:0.03,resize:0.9}${DENOISER:+,denoiser:$DENOISER}")
+    --purify="${PURIFY:-none,jpeg:90,jpeg:50,bits:3,gaussian:0.5,gaussian:1,median:3,\
+tv:0.03,resize:0.9}${DENOISER:+,denoiser:$DENOISER}")
   for images in unprotected protected; do
     local from=("${test[@]}" --limit="$limit")
     [ $images = protected ] && from=(--source="folder:$out/purify/protected")

@@ -28,15 +28,18 @@ def define_flags() -> None:
     flags.DEFINE_bool(
         "adaptive", True, "with a defence, attack it as somebody who knows of it does: "
         "every attack on the model without it (static:), through it, and through it "
-        "with the gradient of the identity (bpda:), of a constant gradient map "
-        "(detached:) or of averaged draws (eot:), with scores alone, and from "
-        "--surrogate (transfer:); with --noadaptive as --attack names them",
+        "with the gradient of the identity (bpda:; unmasked: for those defences "
+        "alone that hide theirs), of a constant gradient map (detached:) or of the "
+        "mean over draws (eot:), with scores alone, and from --surrogate (transfer:); "
+        "with --noadaptive as --attack names them",
     )  # fmt: skip
 
 
 def chains() -> dict[str | None, str | None]:
     """The defences to evaluate, None for none, by the purifier in front as given."""
     given = [None] if FLAGS.purify is None else [p.strip() for p in FLAGS.purify]
+    if not given or "" in given:
+        raise InputError("--purify names no purifier: write --purify=none,jpeg:75")
     if len(set(given)) < len(given):
         raise InputError(f"--purify={','.join(given)} names a purifier twice")
     behind = [] if _is_none(FLAGS.defense) else [FLAGS.defense]

@@ -6,7 +6,7 @@ import urllib.parse
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from mspd_jax import drive, evaluate
+from mspd_jax import attacks, drive, evaluate
 from mspd_jax.errors import InputError
 
 # Order of the CSV columns; attacks, one column each, follow `reliable`.
@@ -105,7 +105,7 @@ def told_columns(rows: Sequence[dict]) -> list[str]:
 
 
 def _run_folders(path: pathlib.Path) -> list[pathlib.Path]:
-    patterns = ("run.json", "*/run.json", "*/*/run.json", "*/*/*/run.json")
+    patterns = [f"{'*/' * depth}run.json" for depth in range(5)]
     files = [file for pattern in patterns for file in sorted(path.glob(pattern))]
     # The folder of a sweep holds runs, it is none.
     return [
@@ -173,6 +173,7 @@ def _raw_row(run: Run) -> dict:
     for name, accuracy in (summary.get("attacks") or {}).items():
         row[(_ATTACK if alone else _AFTER) + name] = accuracy
     row["reliable"] = summary.get("reliable")
+    row["robust_doubted"], row["claimed_doubted"] = _doubts(summary)
     if row["job"] == "certify":
         row |= {key: flags.get(key) for key in _NOISE}
         row["denoiser"] = _path_name(flags.get("denoiser"))
@@ -238,6 +239,21 @@ def _warnings(summary: dict) -> list[str]:
     return [*told, *([f"unreliable: {', '.join(failed)}"] if failed else [])]
 
 
+def _doubts(summary: dict) -> tuple[bool, bool]:
+    """Whether the robust and the claimed accuracy are marked as unreliable.
+
+    A gradient that leads nowhere spoils what attacks along it tell. The minimum stands
+    where others have put another gradient in its place.
+    """
+    failed = {
+        c["name"] for c in summary.get("reliability") or [] if c["passed"] is False
+    }
+    views = {attacks.split_view(name)[0] for name in summary.get("attacks") or {}}
+    if views & {"bpda", "eot", "unmasked"}:
+        return bool(failed - set(evaluate.GRADIENT_CHECKS)), bool(failed)
+    return bool(failed), bool(failed)
+
+
 def _told_row(row: dict) -> dict:
     count = row["images"]
 
@@ -249,8 +265,7 @@ def _told_row(row: dict) -> dict:
         if value is None:
             return None
         shown = evaluate.interval(value, None if low is None else (low, high), count)
-        doubted = row["reliable"] is False
-        return f"{shown} UNRELIABLE" if doubted and kind == "robust" else shown
+        return f"{shown} UNRELIABLE" if row.get(f"{kind}_doubted") else shown
 
     def pair(norm, scale):
         mean, top = row[f"{norm}_mean"], row[f"{norm}_max"]

@@ -1,6 +1,7 @@
 """Evaluations of several models and radii: a run folder each, one summary of all."""
 
 import functools
+import os
 import pathlib
 from typing import NamedTuple
 
@@ -92,6 +93,8 @@ def _sweep(settings: Settings, parts: list[Part], out: pathlib.Path) -> int:
     identity = _job.identity("evaluate-sweep", {})
     free = {"eps": None, "target": None, "targets": None}
     identity["flags"] = _defended.own_flags(identity["flags"], None) | free
+    if FLAGS.purify is not None:  # else there may be no defence for it to matter
+        identity["flags"]["adaptive"] = FLAGS.adaptive
     _job.open_folder(out, identity)
     purifiers = _defended.folder_names([part.purifier for part in parts])
     code, finished, checks = 0, [], {}
@@ -110,7 +113,7 @@ def _sweep(settings: Settings, parts: list[Part], out: pathlib.Path) -> int:
         finished.sort(
             key=lambda d: (d.part.path, places[d.part.purifier], d.part.radius)
         )
-        summary = _sweep_summary(finished)
+        summary = _sweep_summary(finished, out)
         drive.write_json(out / "summary.json", summary)
         for warning in summary["warnings"]:
             print(f"warning: {warning}")
@@ -194,14 +197,14 @@ def _surrogate(settings: Settings):
     return None if model is None else models.predictor(model)
 
 
-def _sweep_summary(finished: list[Done]) -> dict:
+def _sweep_summary(finished: list[Done], out: pathlib.Path) -> dict:
     """The runs of a sweep side by side, and whether accuracy falls as eps grows."""
     runs, kinds = [], {}
     for done in finished:
         part, told = done.part, {"target": done.part.name}
         if part.purifier is not None:
             told["purify"] = part.purifier
-        told |= {"eps": part.eps, "folder": done.job.run.path.name}
+        told |= {"eps": part.eps, "folder": os.path.relpath(done.job.run.path, out)}
         hidden = ("reliability", "warnings")
         runs.append(told | {k: v for k, v in done.summary.items() if k not in hidden})
         kinds.setdefault((part.path, part.purifier), []).append(done)

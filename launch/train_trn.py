@@ -13,6 +13,8 @@ per second on two CPU cores with a ResNet-20.
 
 from launch import _flags, _main, _training  # isort: skip (prepares JAX)
 
+import functools
+
 from absl import flags
 
 from mspd_jax import models, train
@@ -48,9 +50,10 @@ def main(_) -> int:
         arch=FLAGS.arch if FLAGS["arch"].present or not FLAGS.init else None,
         **{name: FLAGS[name].value for name in _PLANNED},
     )  # fmt: skip
+    summarize = functools.partial(train.restoration_summary, eps=max(eps))
     return _training.run(
         "train_trn", plan, examples, judged, used={"classifier": classifier},
-        measure=train.restoration_records, summarize=train.restoration_summary,
+        measure=train.restoration_records, summarize=summarize,
         origin=train.restoration_origin(classifier, rule=FLAGS.rule),
         classifier=classifier, eps=max(eps),
     )  # fmt: skip

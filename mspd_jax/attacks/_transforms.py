@@ -23,7 +23,7 @@ def diversify(key, image, *, probability, resize) -> jax.Array:
     rows = resampling(image.shape[0], size, top, resize=resize)
     columns = resampling(image.shape[1], size, left, resize=resize)
     # Matrices, since the size is traced: no gather, and a plain product backwards.
-    resized = jnp.einsum("oi,pj,ijc->opc", rows, columns, image)
+    resized = jnp.einsum("oi,pj,ijc->opc", rows, columns, image, precision="highest")
     return jnp.where(applied < probability, resized, image)
 
 

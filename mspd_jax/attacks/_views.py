@@ -15,6 +15,8 @@ TRANSFER, AVERAGED = "transfer", "eot"
 # Added where no attack asks for scores alone: few queries already tell a masked
 # gradient, and only the images that still stand meet it.
 SCORES_ONLY = "square-1000"
+# A query of an average costs all its draws.
+AVERAGED_SCORES = "square-100"
 
 
 class View(NamedTuple):
@@ -51,8 +53,8 @@ def adaptive_attacks(
         1. all attacks in the view of the claim (of "" those that take gradients), so
            that where each attack meets what is left the worst case of these is exact
         2. those that take gradients on the model as it is and in each other view
-        3. those that ask for scores alone on the model as it is; `square-1000` if
-           there are none
+        3. those that ask for scores alone on the model as it is, averaged if it is
+           randomised; `square-1000` (averaged, `square-100`) if there are none
         4. `transfer:` of those that take gradients, if it `transfers` (there is a
            surrogate)
 
@@ -78,9 +80,11 @@ def adaptive_attacks(
             for name in gradient
             if view != AVERAGED or name not in SUITES or SUITES[name](norm).draws == 1
         ]
-    adapted += [name for name in plain if name not in gradient]
-    if not any(any(_asks_scores(name, norm)) for name in adapted if ":" not in name):
-        adapted.append(SCORES_ONLY)
+    # One draw answers every query alike: a fixed network, which others judge.
+    asked = AVERAGED if AVERAGED in views else ""
+    adapted += [_seen(asked, name) for name in plain if name not in gradient]
+    if not any(any(_asks_scores(name, norm)) for name in plain):
+        adapted.append(_seen(asked, AVERAGED_SCORES if asked else SCORES_ONLY))
     if transfers:
         adapted += [_seen(TRANSFER, name) for name in gradient]
     return ",".join(dict.fromkeys(adapted))

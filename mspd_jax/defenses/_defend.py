@@ -50,12 +50,14 @@ def defend(
 
         bpda      the values of the defended model, the identity as the backward pass
                   of each defence, but for those that move pixels
-        detached  a `trn` whose gradient map counts as a constant
-        eot       the mean over draws, where there are any; a defence whose gradient
-                  leads nowhere has the identity as its backward pass
+        unmasked  the identity as the backward pass of those defences alone whose
+                  gradient leads nowhere
+        detached  the same, with the gradient map of a `trn` as a constant
+        eot       as unmasked
         static    the classifier without any defence
 
-    A view that would only repeat the defended model is left out. The claim of `gcm`,
+    Where a defence draws at random, all views but `static` are means over draws. A view
+    that would only repeat another is left out. The claim of `gcm`,
     also with `resize`, is made for gradients through it; that of all others for
     attackers who do not know of them. Raises InputError, of one line, for what cannot
     be used.
@@ -71,15 +73,25 @@ def defend(
             used[_role(part, used)] = layer.model
     through = _chain([layer.transform for layer in layers], predict)
     _check_shape(through, spec, text)
+    randomised = is_random(through)
+
+    def view(transforms):
+        seen = _chain(transforms, predict)
+        return View(eot(seen, draws=DRAWS) if randomised else seen, not randomised)
+
+    # Where a gradient leads nowhere, only the identity in its place shows the others.
+    led = [_identity_backward(x) if x.hides else x.transform for x in layers]
     views = {}
     if not all(layer.moves for layer in layers):
-        views["bpda"] = View(_chain(map(_identity_backward, layers), predict), True)
+        views["bpda"] = view([_identity_backward(layer) for layer in layers])
     if any(layer.detached for layer in layers):
-        constant = [layer.detached or layer.transform for layer in layers]
-        views["detached"] = View(_chain(constant, predict), True)
-    if is_random(through):
-        led = [_identity_backward(x) if x.hides else x.transform for x in layers]
-        views["eot"] = View(eot(_chain(led, predict), draws=DRAWS), False)
+        views["detached"] = view(
+            [x.detached or y for x, y in zip(layers, led, strict=True)]
+        )
+    if randomised:
+        views["eot"] = view(led)
+    elif 0 < sum(layer.hides for layer in layers) < len(layers):
+        views["unmasked"] = view(led)
     views["static"] = View(predict, False)
     return Defended(through, views, _claim(parts), used, ",".join(parts))
 

@@ -36,11 +36,12 @@ def jpeg_soft(
 
     image: [H, W, 3] or, as grey, [H, W, 1]; any size. quality: 1 to 100, static, scales
     the tables by the rule of libjpeg. subsample: static, 4:2:0 or, if not, 4:4:4.
-    Padding, halving (2x2 means) and doubling (triangular) of chroma are libjpeg's.
     NIPS 2017 workshop on machine learning and computer security, "JPEG-resistant
-    adversarial images".
+    adversarial images"; arXiv 2309.06978 compares such approximations.
 
-    Deviation: the paper has no subsampling, and pads nothing.
+    Deviation: usual reimplementations leave the tables unrounded and the decoded planes
+    unclipped, and repeat pixels of chroma. Tables, clips, padding, halving (2x2 means)
+    and doubling (triangular) are libjpeg's here, so that only rounding is replaced.
     """
     quality = check_integer("quality", quality, least=1, most=100)
     if rounding not in ROUNDINGS:

@@ -2,7 +2,6 @@
 
 import functools
 import io
-import math
 
 import jax
 import jax.numpy as jnp

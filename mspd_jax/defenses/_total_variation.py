@@ -33,8 +33,9 @@ def total_variation(
 
     steps: static, how many of them; the distance to the minimiser falls slowly, and
     more slowly for larger weights. weight: traced, in pixel values (a step of height h
-    between halves of n rows or columns each shrinks to h - 2 weight / n); 0 leaves the
-    image as it is. image: [H, W, C]. Returns [H, W, C], in the range of the image like
+    between halves of n rows or columns each shrinks to h - 2 weight / n in an image of
+    one channel, equal steps of C channels by a factor sqrt(C) less); 0 leaves the image
+    as it is. image: [H, W, C]. Returns [H, W, C], in the range of the image like
     the minimiser. Gradient flows through all steps, whose states it keeps.
     Guo et al. 2018 (arXiv 1711.00117) as a defence.
 

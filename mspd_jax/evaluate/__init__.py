@@ -10,7 +10,7 @@ from mspd_jax.evaluate._certified import (
     certified_plot,
     certified_totals,
 )
-from mspd_jax.evaluate._check import Check, reliable, told
+from mspd_jax.evaluate._check import GRADIENT_CHECKS, Check, reliable, told
 from mspd_jax.evaluate._check_attack import check_attack
 from mspd_jax.evaluate._check_model import check_model
 from mspd_jax.evaluate._check_results import check_results, check_sweep
@@ -34,6 +34,7 @@ __all__ = [
     "Assessment",
     "CONFIDENCE",
     "Check",
+    "GRADIENT_CHECKS",
     "Curve",
     "Evaluated",
     "Interval",

@@ -116,9 +116,23 @@ def assess(
         **summary,
         "reliable": reliable(checks) if checks else None,
         "reliability": [check._asdict() for check in checks],
-        "warnings": summary["warnings"] + told(checks),
+        "warnings": summary["warnings"] + _unaware(plan, claim) + told(checks),
     }  # fmt: skip
     return Assessment(records, summary, checks, examined, unreadable)
+
+
+def _unaware(plan: Mapping[str, Staged], claim: str | None) -> list[str]:
+    """A line if no attack on a defended model follows a gradient of the defence."""
+    knowing = [
+        a for a in plan.values()
+        if not a.scores_only and a.view not in ("static", "transfer", _GIVEN)
+    ]  # fmt: skip
+    if claim is None or not plan or any(a.view or claim for a in knowing):
+        return []
+    return [
+        "no attack of this run adapts to the defence: the robust accuracy is that of "
+        "attackers who do not know of it"
+    ]
 
 
 def examine(

@@ -9,6 +9,13 @@ the records of a finished evaluation.
 from collections.abc import Sequence
 from typing import NamedTuple
 
+# Checks of the gradient as the model gives it. What they say is about attacks that
+# follow it, not about those that put another in its place (bpda:, eot:).
+GRADIENT_CHECKS = (
+    "gradients", "sign coherence", "gradient is the derivative", "monotone in eps",
+    "huge eps", "doubled steps", "black box",
+)  # fmt: skip
+
 
 class Check(NamedTuple):
     """One measurement and what it says.

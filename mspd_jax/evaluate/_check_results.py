@@ -63,13 +63,26 @@ def _beaten(name, records, kind, is_kind):
         and not any(a["found"] for n, a in attacks.items() if _white_box(n))
         for attacks in both
     )
+    # Nor did what fell first meet the gradient attacks: nothing is known of it.
+    unmet = sum(
+        any(a["found"] for n, a in attacks.items() if is_kind(n))
+        and not any(_white_box(n) for n in attacks)
+        for attacks in met
+    )
     count = len(records)
+    known = both and not (unmet and not beyond_noise(more, count))
+    if both and not known:
+        measured = f"nothing: {unmet} images fell to {kind} before any gradient attack"
+    elif both:
+        measured = (
+            f"{kind} break {more} of {count} images that no gradient attack breaks"
+        )
+    else:
+        measured = f"nothing: no image met both {kind} and gradient attacks"
     return Check(
         name,
-        not beyond_noise(more, count) if both else None,
-        f"{kind} break {more} of {count} images that no gradient attack breaks"
-        if both
-        else f"nothing: no image met both {kind} and gradient attacks",
+        not beyond_noise(more, count) if known else None,
+        measured,
         f"no more than {noise_allowed(count)}",
         "the gradient attacks fail where attacks that know less succeed: the gradient "
         "is masked; use bpda or eot, and report the minimum",

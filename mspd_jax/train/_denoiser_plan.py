@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from mspd_jax.data import Source
 from mspd_jax.errors import InputError
-from mspd_jax.models import Model, gives_images, predictor
+from mspd_jax.models import Model, model_kind, predictor
 from mspd_jax.train._denoise import denoiser_objective
 from mspd_jax.train._examples import Examples
 from mspd_jax.train._plan import Plan, plan_training
@@ -36,8 +36,9 @@ def make_denoiser_plan(
         raise InputError(str(error)) from error
     start = start_of(examples, init=init, arch=arch, arch_options=arch_options)
     spec = start.spec if isinstance(start, Model) else start
-    if not gives_images(spec):
-        raise InputError(f"a {spec.architecture} is a classifier, not a denoiser")
+    if model_kind(spec) != "a denoiser":
+        kind = model_kind(spec)
+        raise InputError(f"a {spec.architecture} is {kind}, not a denoiser")
     counts = {model.spec.num_classes for model in classifiers}
     if len(counts) > 1:
         raise InputError(f"--classifier: models of {sorted(counts)} classes; give one")

@@ -49,7 +49,7 @@ def make_mix(shares: Mapping[str, float], *, eps: Sequence[float], steps: int) -
     """
     if unknown := sorted(set(shares) - set(MIXED)):
         raise ValueError(f"mix: {unknown[0]!r} is none of {', '.join(MIXED)}")
-    if not shares or min(shares.values()) < 0:
+    if not all(share >= 0 for share in shares.values()):  # also refuses nan
         raise ValueError(f"mix: shares must not be negative, got {dict(shares)}")
     total = sum(shares.values())
     if abs(total - 1.0) > 1e-6:

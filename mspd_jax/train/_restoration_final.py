@@ -57,14 +57,15 @@ def restoration_records(
 
 
 def restoration_summary(
-    folder: pathlib.Path, trained: Trained, records: list[dict]
+    folder: pathlib.Path, trained: Trained, records: list[dict], *, eps: float
 ) -> dict:
     """The totals of a training: what it cost, how it ended, what the records say.
 
-    plain_accuracy and restored_accuracy: by kind of attack, without and with the
-    network; the attacker knows the classifier alone.
+    eps: radius of the attacks, all in l_inf. plain_accuracy and restored_accuracy: by
+    kind of attack, without and with the network; the attacker knows the classifier
+    alone.
     """
-    summary = training_totals(folder, trained, records)
+    summary = training_totals(folder, trained, records) | {"eval_eps": eps}
     for kind in ("plain", "restored") if records else ():
         summary[f"{kind}_accuracy"] = {
             name: sum(record[kind][name] == record["label"] for record in records)

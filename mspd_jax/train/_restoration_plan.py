@@ -18,7 +18,7 @@ def make_restoration_plan(
     classifier: Model,
     rule: str,
     mix: dict[str, float],
-    eps: list[float] | None,
+    eps: list[float],
     attack_steps: int,
     ce_weight: float,
     init: str | None,

@@ -44,7 +44,16 @@ class AdaptiveTest(parameterized.TestCase):
         # It averages draws by itself, and asks for no scores.
         got = adapted("autoattack-rand", views=every)
         self.assertNotIn("eot:autoattack-rand", got)
-        self.assertIn("square-1000", got)
+        self.assertIn("eot:square-100", got)
+
+    def test_scores_of_a_randomised_model_are_averaged(self):
+        every = (*VIEWS, "eot")
+        got = adapted("pgd", views=every)
+        self.assertEqual(got[-1], "eot:square-100")
+        self.assertNotIn("square-1000", got)
+        got = adapted("pgd,square-50", views=every)
+        self.assertIn("eot:square-50", got)
+        self.assertNotIn("square-50", got)
 
     def test_what_names_a_view_stays_as_it_is(self):
         got = adapted("bpda:pgd-5,pgd,static:fgsm")
@@ -69,7 +78,9 @@ class AdaptiveTest(parameterized.TestCase):
             self.assertLen(set(got), len(got))
 
     def test_every_list_can_be_planned(self):
-        views = {name: View(abs, name != "static") for name in (*VIEWS, "eot")}
+        views = {
+            name: View(abs, name not in ("static", "eot")) for name in (*VIEWS, "eot")
+        }
         for names in ("pgd,autoattack-plus", "square", "autoattack-rand,mim-3"):
             for claim in ("", "static"):
                 text = ",".join(adapted(names, views=views, claim=claim))

@@ -103,10 +103,20 @@ class JpegTest(parameterized.TestCase):
         np.testing.assert_allclose(slope(put), slope(soft), rtol=1e-4, atol=1e-6)
 
     def test_equal_options_do_not_compile_again(self):
-        run = jax.jit(lambda transform, image: transform(image))
-        for _ in range(2):
-            run(straight_through(_fixed(50)), jnp.ones((8, 8, 1)))
-        self.assertEqual(run._cache_size(), 1)
+        compiled = []
+
+        def listen(event, seconds, **_):
+            compiled.append((event, seconds))
+
+        jpeg(jnp.ones((5, 5, 1)), quality=44)
+        jax.monitoring.register_event_duration_secs_listener(listen)
+        try:
+            jpeg(jnp.ones((5, 5, 1)), quality=44)
+            self.assertEqual(compiled, [])
+            jpeg(jnp.ones((5, 5, 1)), quality=45)
+            self.assertNotEmpty(compiled)
+        finally:
+            jax.monitoring.unregister_event_duration_listener(listen)
 
     def test_contract(self):
         save = functools.partial(jpeg, quality=75)
@@ -121,8 +131,3 @@ class JpegTest(parameterized.TestCase):
     def test_bad_image(self):
         with self.assertRaisesRegex(ValueError, "image must be .* got .*8, 8, 2"):
             jpeg(jnp.ones((8, 8, 2)), quality=75)
-
-
-@functools.cache
-def _fixed(quality):
-    return Partial(functools.partial(jpeg, quality=quality))

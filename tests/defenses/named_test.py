@@ -4,9 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from absl.testing import parameterized
+from jax.tree_util import Partial
 
 from mspd_jax import models
-from mspd_jax.attacks import is_random, reseed
+from mspd_jax.attacks import draws_of, is_random, reseed, straight_through
 from mspd_jax.defenses import (
     bit_depth,
     defend,
@@ -18,6 +19,7 @@ from mspd_jax.defenses import (
     restore,
 )
 from mspd_jax.errors import InputError
+from mspd_jax.models import behind
 
 KEY = jax.random.key(3)
 IMAGE = np.random.default_rng(0).uniform(0.1, 0.9, (8, 8, 1)).astype(np.float32)
@@ -94,6 +96,31 @@ class NamesTest(parameterized.TestCase):
         names = {text.partition(":")[0] for text in EXAMPLES}
         told = {part.partition(":")[0] for part in known_defenses().split(", ")}
         self.assertEqual(names, told)
+
+    def test_hiding_layers_alone_have_the_identity_in_a_chain(self):
+        found = defended("bits:4,gaussian:1")
+        self.assertEqual(set(found.views), {"bpda", "unmasked", "static"})
+        bits = straight_through(lambda x: bit_depth(x, bits=4))
+        blur = Partial(gaussian_blur, width=jnp.float32(1))
+        by_hand = behind(bits, behind(blur, PREDICT))
+        seen = found.views["unmasked"]
+        self.assertTrue(seen.same_values)
+        close(seen.predict(IMAGE), found.predict(IMAGE), 1e-6)
+        close(gradient(seen.predict, IMAGE), gradient(by_hand, IMAGE), 1e-5)
+        # Which neither the chain itself nor the identity for all of it gives.
+        for other in (found.predict, found.views["bpda"].predict):
+            apart = gradient(other, IMAGE) - gradient(by_hand, IMAGE)
+            self.assertGreater(np.abs(apart).max(), 1e-3)
+        # A gradient map as a constant does not help behind a dead gradient.
+        detached = defended("bits:4,trn:trn").views["detached"].predict
+        self.assertGreater(np.abs(gradient(detached, IMAGE)).max(), 1e-6)
+
+    def test_views_of_a_randomised_chain_are_means_over_draws(self):
+        found = defended("jpeg:60,resize:0.8")
+        self.assertEqual(set(found.views), {"bpda", "eot", "static"})
+        for name in ("bpda", "eot"):
+            self.assertEqual(draws_of(found.views[name].predict), 20)
+            self.assertFalse(found.views[name].same_values)
 
     @parameterized.parameters(*EXAMPLES)
     def test_views_are_what_they_say(self, text):

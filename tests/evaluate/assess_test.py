@@ -107,6 +107,23 @@ class AssessTest(absltest.TestCase):
         self.assertEqual(list(found.summary["attacks"]), ["given", "fgsm"])
         self.assertNotIn("claimed_accuracy", found.summary)
 
+    def test_a_run_in_which_nobody_knows_of_the_defence_says_so(self):
+        predict, source = problem(linear)
+        views = {"bpda": View(predict, True), "static": View(predict, False)}
+
+        def told(attack, claim):
+            found = assess(
+                jax.random.key(0), predict, source, attack=attack, eps=0.05,
+                batch_size=8, check_images=0, views=views, claim=claim,
+            )  # fmt: skip
+            return ["adapts to the defence" in w for w in found.summary["warnings"]]
+
+        self.assertEqual(told("static:fgsm", "static"), [True])
+        self.assertEqual(told("fgsm", ""), [True])
+        for attack, claim in (("static:fgsm,fgsm", "static"), ("fgsm,bpda:fgsm", ""),
+                              ("fgsm", None)):  # fmt: skip
+            self.assertEqual(told(attack, claim), [])
+
     def test_averaged_draws_are_looked_at_as_such(self):
         def noisy(key, weights, image):
             return linear(weights, image) + jax.random.normal(key, (3,))

@@ -58,7 +58,7 @@ class RecordsTest(parameterized.TestCase):
         got = verdicts([record(square=True)] * 5)
         self.assertEqual((got[BLACK][0], got[MOVED][0]), (None, None))
         got = verdicts([record(square=True)] * 5 + [record(square=False, pgd=False)])
-        self.assertTrue(got[BLACK][0])
+        self.assertIsNone(got[BLACK][0])
 
     def test_wrong_images_do_not_count(self):
         wrong = record(correct=False, pgd=False, square=True)
@@ -85,6 +85,15 @@ class RecordsTest(parameterized.TestCase):
         self.assertEqual((got[BLACK][0], got[MOVED][0]), (True, True))
         got = verdicts([record(**found, **{name: False})] * 5)
         self.assertEqual((got[BLACK][0], got[MOVED][0]), (False, False))
+
+    def test_no_verdict_where_the_claimed_attack_took_most_away(self):
+        # What fell to it never met the white box, and what stands fell to neither.
+        fell, stands = record(transfer_pgd=True), record(transfer_pgd=False, pgd=False)
+        got = verdicts([fell] * 6 + [stands] * 4)
+        self.assertEqual(got[MOVED][0], None)
+        self.assertIn("6 images fell to transferred attacks before", got[MOVED][1])
+        worse = record(transfer_pgd=True, pgd=False)
+        self.assertFalse(verdicts([fell] * 6 + [worse] * 4)[MOVED][0])
 
     def test_scores_of_averaged_draws_are_a_black_box(self):
         got = verdicts([record(pgd020=False, eot_square=True)] * 5)

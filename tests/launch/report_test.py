@@ -305,6 +305,24 @@ def test_a_sweep_gives_a_curve_and_its_own_folder_is_no_run(tmp_path):
     assert _report_curves.curves(read[:1])[0] is None
 
 
+def test_a_masked_gradient_spoils_the_claim_and_not_the_minimum(tmp_path):
+    path = sweep_run(tmp_path, "8/255", 0.25, reliable=False, defense="gcm")
+    summary = json.loads((path / "summary.json").read_text())
+    summary |= {"claimed_accuracy": 0.75, "claimed_interval": [0.5, 0.9]}
+
+    def told(attacks, check):
+        summary["attacks"], summary["reliability"][0]["name"] = attacks, check
+        (path / "summary.json").write_text(json.dumps(summary))
+        (row,), _ = table(_report_rows.read_runs([str(tmp_path)]))
+        columns = ("robust % (worst case)", "claimed %")
+        return ["UNRELIABLE" in row[column] for column in columns]
+
+    adapted = {"pgd": 0.75, "bpda:pgd": 0.25}
+    assert told(adapted, "sign coherence") == [False, True]
+    assert told(adapted, "batch mates") == [True, True]
+    assert told({"pgd": 0.75, "static:pgd": 0.25}, "sign coherence") == [True, True]
+
+
 def test_a_failed_check_marks_the_number(tmp_path):
     sweep_run(tmp_path, "8/255", 0.25, reliable=False)
     (told,), columns = table(_report_rows.read_runs([str(tmp_path)]))

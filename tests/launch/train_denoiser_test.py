@@ -69,6 +69,7 @@ def test_stability_goes_on_from_mse_with_two_classifiers(ground, tmp_path):
         ((*SMALL, "--classifier={}/a"), ["no classifier"]),
         (("--arch=resnet20",), ["resnet20", "classifier, not a denoiser"]),
         (("--init={}/a",), ["classifier, not a denoiser"]),
+        (("--arch=trn_small",), ["restoration network, not a denoiser"]),
         (("--init={}/mse", "--sigma=0.5"), ["0.25", "--sigma=0.5"]),
         (
             ("--objective=clf", *SMALL, "--classifier={}/seven"),

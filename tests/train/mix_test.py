@@ -102,7 +102,8 @@ class MixTest(parameterized.TestCase):
     @parameterized.parameters(
         ({"fgsm": 0.5, "pgd": 0.6}, [0.1], 5, "must sum to 1, they sum to 1.1"),
         ({"fgsm": 0.5}, [0.1], 5, "must sum to 1"),
-        ({}, [0.1], 5, "must not be negative|sum"),
+        ({}, [0.1], 5, "must sum to 1, they sum to 0"),
+        ({"clean": np.nan, "pgd": 0.5}, [0.1], 5, "must not be negative"),
         ({"fgsm": 1.5, "pgd": -0.5}, [0.1], 5, "must not be negative"),
         ({"cw": 1.0}, [0.1], 5, "'cw' is none of clean, fgsm"),
         ({"fgsm": 1.0}, [], 5, "every radius must lie in"),
