@@ -102,7 +102,7 @@ tv:0.03,resize:0.9}${DENOISER:+,denoiser:$DENOISER}")
   for images in unprotected protected; do
     local from=("${test[@]}" --limit="$limit")
     [ $images = protected ] && from=(--source="folder:$out/purify/protected")
-    job evaluate "purify/$images" "${from[@]}" "${by[@]}" \
+    job evaluate "purify/on-$images" "${from[@]}" "${by[@]}" \
       --target="$out/purify/target"
   done
 }
