@@ -7,7 +7,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from launch._report_rows import CERTIFIED, Run
+from launch._report_rows import CERTIFIED
+from launch._report_runs import Run
 
 # Roles whose checkpoint may belong to one sigma, as in nets/mse_0.25.
 _ROLES = ("target", "denoiser")

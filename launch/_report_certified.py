@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from launch._report_best import Best, best_over_sigma
-from launch._report_rows import CERTIFIED, Run, certified_radii
+from launch._report_rows import CERTIFIED, certified_radii
+from launch._report_runs import Run
 from mspd_jax import evaluate, smoothing
 from mspd_jax.errors import InputError
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from launch._report_rows import Run
+from launch._report_runs import Run
 from mspd_jax.evaluate import markdown_table
 
 _OUTCOME = {True: "passed", False: "FAILED", None: "not measured"}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from launch._report_rows import Run
+from launch._report_runs import Run
 from mspd_jax import data
 from mspd_jax.errors import InputError
 from mspd_jax.evaluate import Tile, amplified, comparison_picture

@@ -9,7 +9,7 @@ OUT/picture.png show the same; OUT/mspd/images holds the protected images. Two m
 on two CPU cores, no download. Interrupted, the same command goes on.
 """
 
-from launch import _flags, _main, _report_picture, _report_rows, _story  # isort: skip
+from launch import _flags, _main, _report_picture, _report_runs, _story  # isort: skip
 
 import pathlib
 import time
@@ -58,7 +58,7 @@ def main(_) -> None:
     table = markdown_table(rows, columns)
     unseen = [out / "mspd", out / "attacked" / "unprotected_on_target_A"]
     unseen.append(out / "attacked" / "mspd_on_target_A")
-    shown = _report_rows.read_runs([str(folder) for folder in unseen])
+    shown = _report_runs.read_runs([str(folder) for folder in unseen])
     png, line = _report_picture.picture(shown, count=8)
     note = (
         f"\nAccuracies in percent: clean / under {ATTACK} with full knowledge of the "

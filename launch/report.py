@@ -13,6 +13,7 @@ Takes seconds.
 
 from launch import _main, _report_picture, _report_rows  # isort: skip (prepares JAX)
 from launch import _report_certified, _report_checks, _report_curves  # isort: skip
+from launch import _report_runs  # isort: skip
 
 import pathlib
 
@@ -44,7 +45,7 @@ standing. Distances are those of the 8-bit files.
 
 
 def main(_) -> None:
-    runs = _report_rows.read_runs(FLAGS.runs)
+    runs = _report_runs.read_runs(FLAGS.runs)
     out = pathlib.Path(FLAGS.out).expanduser()
     if out.exists() and not out.is_dir():
         raise InputError(f"--out={out} is a file; a folder is needed")
