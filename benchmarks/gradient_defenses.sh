@@ -49,8 +49,10 @@ static=$static,static:square-500
 restored() { # FOLDER FLAGS...: attackers who do not know of the network, then others
   local folder=$1
   shift
-  job evaluate "$folder-static" "$@" --attack="$static" --noadaptive --each_alone
-  job evaluate "$folder-adaptive" "$@" --attack=pgd-20,square-300
+  job evaluate "$folder-static" "$@" --attack="$static" --noadaptive --each_alone \
+    --check_images=0
+  job evaluate "$folder-adaptive" "$@" --attack=pgd-20,square-300 \
+    --check_images="${CHECKS:-32}"
 }
 
 digits() {
@@ -79,7 +81,8 @@ train_trn() { # FOLDER RULE EPOCHS FLAGS...
 trn() {
   local by=("${test[@]}" --limit="$limit" --target="$out/resnet20" --eps=8/255
     --batch_size=32)
-  job evaluate trn/plain "${by[@]}" --attack="${static//static:/}" --each_alone
+  job evaluate trn/plain "${by[@]}" --attack="${static//static:/}" --each_alone \
+    --check_images="${CHECKS:-32}"
   for rule in $rules; do
     train_trn "trn/trn-$rule" "$rule" "${EPOCHS_RULES:-3}"
     restored "trn/$rule" "${by[@]}" --defense="trn:$out/trn/trn-$rule"
