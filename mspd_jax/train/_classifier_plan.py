@@ -2,7 +2,7 @@
 
 from mspd_jax.data import Source
 from mspd_jax.errors import InputError
-from mspd_jax.models import Model, gives_images
+from mspd_jax.models import Model, gives_images, model_kind
 from mspd_jax.train._examples import Examples
 from mspd_jax.train._objective import objective
 from mspd_jax.train._plan import Plan, plan_training
@@ -51,7 +51,8 @@ def make_plan(
     start = start_of(examples, init=init, arch=arch, arch_options=arch_options)
     spec = start.spec if isinstance(start, Model) else start
     if gives_images(spec):
-        raise InputError(f"a {spec.architecture} gives images, it is no classifier")
+        kind = model_kind(spec)
+        raise InputError(f"a {spec.architecture} is {kind}, not a classifier")
     return plan_training(
         examples, judged, start, lowered, num_classes=spec.num_classes, noise=noise,
         **training,

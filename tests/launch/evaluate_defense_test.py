@@ -72,6 +72,7 @@ def test_a_concealed_gradient_is_no_robustness(ground, tmp_path):
     assert not {"defense", "purify", "adaptive"} & told.keys()
 
 
+@pytest.mark.slow
 def test_purifiers_side_by_side(ground, tmp_path):
     out = tmp_path / "sweep"
     flags = ("--attack=fgsm", "--check_images=0", "--save_images")
