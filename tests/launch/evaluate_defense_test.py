@@ -150,7 +150,7 @@ def test_a_killed_evaluation_of_a_random_defence_goes_on(ground, tmp_path):
              f"--surrogate={tmp_path}/two", "--batch_size=4")  # fmt: skip
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     _evaluate(ground, whole, *flags)
-    attacks = ["pgd-5", "bpda:pgd-5", "eot:pgd-5", "static:pgd-5", "square-1000",
+    attacks = ["pgd-5", "bpda:pgd-5", "eot:pgd-5", "static:pgd-5", "eot:square-100",
                "transfer:pgd-5"]  # fmt: skip
     assert list(_summary(whole)["attacks"]) == attacks
     process = runs.start("evaluate", *_flags(ground, killed, *flags))
