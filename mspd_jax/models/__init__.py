@@ -31,15 +31,18 @@ from mspd_jax.models._convert import convert_torch
 from mspd_jax.models._dncnn import DnCNN
 from mspd_jax.models._memnet import MemNet
 from mspd_jax.models._preactivation import PreactResNet, WideResNet
+from mspd_jax.models._reach import PIXEL, Reach, reach_of
 from mspd_jax.models._resnet import ResNet
 from mspd_jax.models._small_cnn import SmallCNN
 from mspd_jax.models._spec import Model, ModelSpec
+from mspd_jax.models._split import Split, split
 from mspd_jax.models._trn import TRN
 
 __all__ = [
     "ARCHITECTURES",
     "DENOISERS",
     "LABEL_RULES",
+    "PIXEL",
     "RESTORERS",
     "TRN",
     "DnCNN",
@@ -47,8 +50,10 @@ __all__ = [
     "Model",
     "ModelSpec",
     "PreactResNet",
+    "Reach",
     "ResNet",
     "SmallCNN",
+    "Split",
     "WideResNet",
     "as_pytree",
     "behind",
@@ -66,7 +71,9 @@ __all__ = [
     "model_kind",
     "parse_architecture",
     "predictor",
+    "reach_of",
     "restorer",
     "save_model",
+    "split",
     "train_outputs",
 ]

@@ -29,7 +29,7 @@ def build_module(spec: ModelSpec, axis_name: str | None = None) -> nn.Module:
     Equal specifications give the same object, so that nothing compiles twice. With
     `axis_name`, batch statistics are averaged over the devices of that axis.
     """
-    return _network(*_signature(spec), axis_name, False)
+    return _network(*signature(spec), axis_name, False)
 
 
 def create_model(key: jax.Array, spec: ModelSpec) -> Model:
@@ -76,12 +76,9 @@ def map_restorer(model: Model, *, dtype=jnp.float32) -> jax.tree_util.Partial:
 def function_of(model: Model, *, dtype=jnp.float32) -> jax.tree_util.Partial:
     """Any network in evaluation mode: whatever it reads -> whatever it gives."""
     check_spec(model.spec)
-    spec, variables = model.spec, model.variables
-    epsilon = norm_epsilon(spec.architecture)
-    fold = _fold(variables["params"], variables.get("batch_stats", {}), epsilon=epsilon)
-    weights = jax.tree.map(lambda leaf: leaf.astype(dtype), fold)
-    function = _predict_function(*_signature(spec))
-    return jax.tree_util.Partial(function, weights, *_normalization(spec))
+    weights = jax.tree.map(lambda leaf: leaf.astype(dtype), folded_weights(model))
+    function = _predict_function(*signature(model.spec))
+    return jax.tree_util.Partial(function, weights, *normalization(model.spec))
 
 
 def gives_images(spec: ModelSpec) -> bool:
@@ -100,21 +97,28 @@ def train_outputs(
     images: jax.Array,
     *,
     axis_name: str | None = None,
+    edit: tuple[str, Callable] | None = None,
 ) -> tuple[jax.Array, dict]:
     """Logits (or images) in training mode, and the moved statistics.
 
     images: [B, H, W, C] in [0, 1], for a restoration network with its gradient maps as
     further channels; normalization is inside. Batch normalization uses
     the moments of the batch, over all devices of `axis_name` where one is given.
+    edit: a layer of a classifier, and what is done to the maps [B, h, w, c] behind it.
     Returns (logits [B, K] or images, new batch_stats); the latter is {} where there are
     none. Gradients flow through the first alone.
     """
     chex.assert_rank(images, 4)
-    mean, std = _normalization(spec)
+    mean, std = normalization(spec)
     module = build_module(spec, axis_name)
-    out, updated = module.apply(
-        variables, _normalize(images, mean, std), train=True, mutable=["batch_stats"]
-    )
+    learn = functools.partial(module.apply, train=True, mutable=["batch_stats"])
+    x = normalize(images, mean, std)
+    if edit is None:
+        out, updated = learn(variables, x)
+    else:
+        cut, change = edit
+        places, updated = learn(variables, x, span=(None, cut))
+        out, updated = learn({**variables, **updated}, change(places), span=(cut, None))
     if gives_images(spec):
         out = _denormalize(out, mean, std)
     return out, updated.get("batch_stats", {})
@@ -129,7 +133,19 @@ def _check_kind(spec, wanted):
         )
 
 
-def _signature(spec):
+def folded_weights(model: Model) -> dict:
+    """The weights of a network's folded form."""
+    statistics = model.variables.get("batch_stats", {})
+    epsilon = norm_epsilon(model.spec.architecture)
+    return _fold(model.variables["params"], statistics, epsilon=epsilon)
+
+
+def folded_network(architecture: str, options: str, outputs: int) -> nn.Module:
+    """The folded form of the network with this `signature`."""
+    return _network(architecture, options, outputs, None, True)
+
+
+def signature(spec: ModelSpec) -> tuple[str, str, int]:
     """The hashable part of a specification that decides what is compiled."""
     options = complete_options(spec.architecture, spec.options)
     outputs = spec.image_shape[-1] if gives_images(spec) else spec.num_classes
@@ -149,13 +165,13 @@ def _network(architecture, options, outputs, axis_name, folded):
 
 @functools.cache
 def _predict_function(architecture, options, outputs) -> Callable:
-    module = _network(architecture, options, outputs, None, True)
+    module = folded_network(architecture, options, outputs)
     images = restores(architecture)
 
     def predict(weights, mean, std, image):
         chex.assert_shape(image, (None, None, mean.shape[0]))
         dtype = jax.tree.leaves(weights)[0].dtype
-        x = _normalize(image, mean, std).astype(dtype)
+        x = normalize(image, mean, std).astype(dtype)
         out = module.apply({"params": weights}, x).astype(jnp.float32)
         return _denormalize(out, mean, std) if images else out
 
@@ -165,14 +181,15 @@ def _predict_function(architecture, options, outputs) -> Callable:
 _fold = jax.jit(fold_norms, static_argnames="epsilon")
 
 
-def _normalization(spec):
+def normalization(spec: ModelSpec) -> tuple[jax.Array, jax.Array]:
     """Mean and deviation of each channel that the network reads."""
     maps = input_shape(spec)[-1] - spec.image_shape[-1]
     mean, std = (*spec.mean, *(0.0,) * maps), (*spec.std, *(1.0,) * maps)
     return jnp.asarray(mean, jnp.float32), jnp.asarray(std, jnp.float32)
 
 
-def _normalize(images, mean, std):
+def normalize(images: jax.Array, mean: jax.Array, std: jax.Array) -> jax.Array:
+    """What a network reads: images [..., H, W, C] less mean, by std."""
     shape = (1,) * (images.ndim - 1) + mean.shape
     return (images - jnp.reshape(mean, shape)) / jnp.reshape(std, shape)
 

@@ -10,7 +10,10 @@ it can choose the best method (`_convolution_winograd.py`, `_convolution_wide.py
 `_convolution_adjoint.py`). Platforms other than the CPU compile to what `lax` gives.
 """
 
+import contextlib
+import contextvars
 import functools
+from collections.abc import Iterator
 
 import jax
 from jax import lax
@@ -21,6 +24,22 @@ from jax.interpreters import ad, batching, mlir
 from mspd_jax.models import _convolution_wide as wide
 from mspd_jax.models import _convolution_winograd as winograd
 from mspd_jax.models._convolution_adjoint import adjoint, adjoint_padding
+
+_direct = contextvars.ContextVar("direct", default=False)
+
+
+@contextlib.contextmanager
+def direct_convolutions() -> Iterator[None]:
+    """While a function is traced: no output reads a pixel outside its own window.
+
+    Winograd's method computes four outputs from the pixels of all of them. What one of
+    them should not see cancels, but leaves its rounding.
+    """
+    token = _direct.set(True)
+    try:
+        yield
+    finally:
+        _direct.reset(token)
 
 
 def convolution(
@@ -81,16 +100,17 @@ def convolution(
         padding=tuple((int(low), int(high)) for low, high in padding),
         size=lhs.shape[1:3],
         precision=lax.Precision(precision) if isinstance(precision, str) else precision,
+        direct=_direct.get(),
     )
 
 
 # Both operations take (lhs, rhs) and the static settings strides, padding, size (height
-# and width of the convolution's input) and precision.
+# and width of the convolution's input), precision and direct (see above).
 _convolve_p = Primitive("dense_convolution")
 _adjoint_p = Primitive("dense_convolution_input_gradient")
 
 
-def _convolve_plain(lhs, rhs, *, strides, padding, size, precision):
+def _convolve_plain(lhs, rhs, *, strides, padding, size, precision, direct):
     return lax.conv_general_dilated(
         lhs, rhs, strides, padding, dimension_numbers=wide.LAYOUT, precision=precision
     )
@@ -103,13 +123,18 @@ def _adjoint_plain(cotangent, rhs, *, size, **settings):
     return jax.linear_transpose(convolve, lhs)(cotangent)[0]
 
 
-def _convolve_on_cpu(lhs, rhs, *, strides, padding, size, precision):
-    if strides == (1, 1) and winograd.pays_off(lhs.shape[0], size, padding, rhs):
+def _convolve_on_cpu(lhs, rhs, *, strides, padding, size, precision, direct):
+    if (
+        not direct
+        and strides == (1, 1)
+        and winograd.pays_off(lhs.shape[0], size, padding, rhs)
+    ):
         return winograd.convolve(lhs, rhs, padding, precision)
     return wide.convolve(lhs, rhs, strides, padding, precision)
 
 
-def _adjoint_on_cpu(cotangent, rhs, *, strides, padding, size, precision):
+def _adjoint_on_cpu(cotangent, rhs, *, strides, padding, size, precision, direct):
+    del direct  # a gradient is no place for a proof
     images, *outputs, _ = cotangent.shape
     pads = adjoint_padding(padding, rhs.shape[:2], size, outputs)
     if strides == (1, 1) and winograd.pays_off(images, outputs, pads, rhs):

@@ -9,12 +9,13 @@ A network is built in one of two forms from one description.
   kernel and bias. `fold_norms` turns the weights of the first form into the second.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from mspd_jax.errors import InputError
 from mspd_jax.models._convolution import convolution
 
 ACTIVATIONS = {"relu": nn.relu, "silu": nn.silu}
@@ -24,6 +25,9 @@ NORM_MOMENTUM = 0.9
 # What "same" padding puts around an even-sized image, by stride.
 SAME_PADDING = {1: ((1, 1), (1, 1)), 2: ((0, 1), (0, 1))}
 SYMMETRIC_PADDING = ((1, 1), (1, 1))
+
+# Of a network's layers, by name: the one after which it begins, and its last one.
+WHOLE = (None, None)
 
 
 def conv(
@@ -112,16 +116,18 @@ class ConvNorm(nn.Module):
 
     features: int
     strides: int = 1
-    padding: tuple = SYMMETRIC_PADDING
+    padding: tuple | str = SYMMETRIC_PADDING
     axis_name: str | None = None
     folded: bool = False
     epsilon: float = NORM_EPSILON
     momentum: float = NORM_MOMENTUM
+    kernel: int = 3
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
         x = conv(
             self.features,
+            kernel=self.kernel,
             strides=self.strides,
             padding=self.padding,
             use_bias=self.folded,
@@ -156,6 +162,24 @@ def fold_norms(
         else value
         for name, value in params.items()
     }
+
+
+def in_turn(
+    layers: Mapping[str, Callable[[jax.Array], jax.Array]],
+    x: jax.Array,
+    span: tuple[str | None, str | None],
+) -> jax.Array:
+    """`x` through those layers, in their order, that `span` names (see `WHOLE`)."""
+    names = list(layers)
+    for name in span:
+        if name not in (None, *names):
+            raise InputError(f"there is no layer {name!r}: it has {', '.join(names)}")
+    after, last = span
+    start = 0 if after is None else names.index(after) + 1
+    stop = len(names) if last is None else names.index(last) + 1
+    for name in names[start:stop]:
+        x = layers[name](x)
+    return x
 
 
 def global_average(x: jax.Array) -> jax.Array:

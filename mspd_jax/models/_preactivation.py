@@ -7,12 +7,21 @@ convolution of the raw input, the Wide one a 1x1 convolution of the activated in
 activation is SiLU or ReLU.
 """
 
+import functools
 from collections.abc import Callable
 
 import jax
 from flax import linen as nn
 
-from mspd_jax.models._layers import SAME_PADDING, ConvNorm, Norm, conv, global_average
+from mspd_jax.models._layers import (
+    SAME_PADDING,
+    WHOLE,
+    ConvNorm,
+    Norm,
+    conv,
+    global_average,
+    in_turn,
+)
 
 PREACT_BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
 
@@ -57,9 +66,11 @@ class PreactResNet(nn.Module):
     folded: bool = False
 
     @nn.compact
-    def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
+    def __call__(
+        self, x: jax.Array, train: bool = False, span: tuple = WHOLE
+    ) -> jax.Array:
         stages = list(zip((64, 128, 256, 512), PREACT_BLOCKS[self.depth], strict=True))
-        return _body(self, x, train, stem=64, stages=stages, wide=False)
+        return _body(self, x, train, span, stem=64, stages=stages, wide=False)
 
 
 class WideResNet(nn.Module):
@@ -73,26 +84,28 @@ class WideResNet(nn.Module):
     folded: bool = False
 
     @nn.compact
-    def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
+    def __call__(
+        self, x: jax.Array, train: bool = False, span: tuple = WHOLE
+    ) -> jax.Array:
         blocks = (self.depth - 4) // 6
         stages = [(scale * self.width, blocks) for scale in (16, 32, 64)]
-        return _body(self, x, train, stem=16, stages=stages, wide=True)
+        return _body(self, x, train, span, stem=16, stages=stages, wide=True)
 
 
-def _body(network, x, train, *, stem, stages, wide):
+def _body(network, x, train, span, *, stem, stages, wide):
     """Stem, stages of (features, blocks), final normalization, average, classifier."""
     form = dict(axis_name=network.axis_name, folded=network.folded)
-    x = conv(stem, name="stem")(x)
+    layers = {"stem": conv(stem, name="stem")}
     for stage, (features, blocks) in enumerate(stages):
         for block in range(blocks):
-            strides = 2 if stage > 0 and block == 0 else 1
-            x = PreactivationBlock(
-                features,
-                strides,
-                network.activation,
-                wide,
-                **form,
-                name=f"stage{stage}_block{block}",
-            )(x, train)
-    x = network.activation(Norm(**form, name="norm")(x, train))
-    return nn.Dense(network.num_classes, name="head")(global_average(x))
+            name = f"stage{stage}_block{block}"
+            shape = (features, 2 if stage > 0 and block == 0 else 1)
+            module = PreactivationBlock(
+                *shape, network.activation, wide, **form, name=name
+            )
+            layers[name] = functools.partial(module, train=train)
+    norm = Norm(**form, name="norm")
+    layers["norm"] = lambda x: network.activation(norm(x, train))
+    head = nn.Dense(network.num_classes, name="head")
+    layers["head"] = lambda x: head(global_average(x))
+    return in_turn(layers, x, span)

@@ -6,11 +6,13 @@ Channel split and layer order are those of akamaster/pytorch_resnet_cifar10, who
 checkpoints `mspd_jax.models.convert_torch` reads.
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from mspd_jax.models._layers import ConvNorm, global_average
+from mspd_jax.models._layers import WHOLE, ConvNorm, global_average, in_turn
 
 
 class BasicBlock(nn.Module):
@@ -45,12 +47,18 @@ class ResNet(nn.Module):
     folded: bool = False
 
     @nn.compact
-    def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
+    def __call__(
+        self, x: jax.Array, train: bool = False, span: tuple = WHOLE
+    ) -> jax.Array:
         form = dict(axis_name=self.axis_name, folded=self.folded)
-        x = nn.relu(ConvNorm(16, **form, name="stem")(x, train))
+        stem = ConvNorm(16, **form, name="stem")
+        layers = {"stem": lambda x: nn.relu(stem(x, train))}
         for stage, features in enumerate((16, 32, 64)):
             for block in range((self.depth - 2) // 6):
                 strides = 2 if stage > 0 and block == 0 else 1
                 name = f"stage{stage}_block{block}"
-                x = BasicBlock(features, strides, **form, name=name)(x, train)
-        return nn.Dense(self.num_classes, name="head")(global_average(x))
+                module = BasicBlock(features, strides, **form, name=name)
+                layers[name] = functools.partial(module, train=train)
+        head = nn.Dense(self.num_classes, name="head")
+        layers["head"] = lambda x: head(global_average(x))
+        return in_turn(layers, x, span)

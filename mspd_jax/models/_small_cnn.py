@@ -1,11 +1,12 @@
 """A small convolutional network for 8x8 to 32x32 images of any channel count."""
 
+import functools
 from collections.abc import Callable
 
 import jax
 from flax import linen as nn
 
-from mspd_jax.models._layers import ConvNorm, global_average
+from mspd_jax.models._layers import WHOLE, ConvNorm, global_average, in_turn
 
 
 class SmallCNN(nn.Module):
@@ -23,11 +24,19 @@ class SmallCNN(nn.Module):
     folded: bool = False
 
     @nn.compact
-    def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
+    def __call__(
+        self, x: jax.Array, train: bool = False, span: tuple = WHOLE
+    ) -> jax.Array:
         # Without normalization the network looks the same in both forms.
         form = dict(axis_name=self.axis_name, folded=self.folded or not self.norm)
+        layers = {}
         for index, width in enumerate(self.widths):
             strides = 1 if index == 0 else 2
-            layer = ConvNorm(width, strides, **form, name=f"layer{index}")
-            x = self.activation(layer(x, train))
-        return nn.Dense(self.num_classes, name="head")(global_average(x))
+            module = ConvNorm(width, strides, **form, name=f"layer{index}")
+            layers[module.name] = functools.partial(self._layer, module, train)
+        head = nn.Dense(self.num_classes, name="head")
+        layers["head"] = lambda x: head(global_average(x))
+        return in_turn(layers, x, span)
+
+    def _layer(self, module, train, x):
+        return self.activation(module(x, train))

@@ -1,0 +1,84 @@
+"""A classifier in two parts: a map of places that see little of an image, the rest."""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from mspd_jax.errors import InputError
+from mspd_jax.models._build import (
+    folded_network,
+    folded_weights,
+    normalization,
+    normalize,
+    predictor,
+    signature,
+)
+from mspd_jax.models._convolution import direct_convolutions
+from mspd_jax.models._reach import Reach, reach_of
+from mspd_jax.models._spec import Model
+
+
+class Split(NamedTuple):
+    """A classifier, predict(image) = rest(shallow(image)), in its two parts.
+
+    Attributes:
+      shallow: image [H, W, C] -> map [h, w, c], a callable pytree.
+      rest: map -> logits [K], a callable pytree.
+      reaches: what a place of the map reads of the image, by rows and by columns.
+      map_shape: (h, w, c).
+    """
+
+    shallow: jax.tree_util.Partial
+    rest: jax.tree_util.Partial
+    reaches: tuple[Reach, Reach]
+    map_shape: tuple[int, int, int]
+
+
+def split(model: Model, cut: str) -> Split:
+    """Cuts a classifier in evaluation mode after the layer `cut`, as "stage0_block0".
+
+    Guarantee: a value of the map does not depend on any pixel outside its receptive
+    field, `reaches`, to the last bit. The fields come from the program of the shallow
+    part (`reach_of`); InputError with the reason where there is none, as behind a mean
+    over the image, or where there is no such layer. Weights are leaves; equal
+    architectures share their compilations.
+    """
+    predictor(model)  # refuses what is no classifier
+    spec = model.spec
+    form = signature(spec), cut
+    weights = folded_weights(model)
+    shallow = jax.tree_util.Partial(_shallow(*form), weights, *normalization(spec))
+    rest = jax.tree_util.Partial(_rest(*form), weights)
+    try:
+        reaches = reach_of(shallow, spec.image_shape)
+    except InputError as error:
+        raise InputError(
+            f"{spec.architecture} cannot be split after {cut!r}: {error}"
+        ) from error
+    image = jax.ShapeDtypeStruct(spec.image_shape, jnp.float32)
+    return Split(shallow, rest, reaches, jax.eval_shape(shallow, image).shape)
+
+
+@functools.cache
+def _shallow(form, cut) -> Callable:
+    network = folded_network(*form)
+
+    def shallow(weights, mean, std, image):
+        with direct_convolutions():
+            x = normalize(image, mean, std)
+            return network.apply({"params": weights}, x, span=(None, cut))
+
+    return shallow
+
+
+@functools.cache
+def _rest(form, cut) -> Callable:
+    network = folded_network(*form)
+
+    def rest(weights, places):
+        return network.apply({"params": weights}, places, span=(cut, None))
+
+    return rest
