@@ -32,9 +32,15 @@ flags.DEFINE_float("beta", None, "weight of the divergence in trades [6], of the
     "on attacked images in fgsm_regularized [1]", 0.0)
 flags.DEFINE_float("noise", 0.0, "standard deviation of noise on the images", 0.0)
 flags.DEFINE_float("label_smoothing", 0.0, "share of the label for all classes", 0.0, 1)
+flags.DEFINE_integer("occlude", 0, "hide a window of so many pixels a side, at a "
+    "random place of each image: for certify --method=minority, scalecert", 0)
+flags.DEFINE_string("occlude_at", "pixels", "where: pixels, or a layer such as stem, "
+    "behind which the values that see the window are hidden (for scalecert)")
+flags.DEFINE_list("keep", [], "with a layer: only this share of its values, the "
+    "largest, is kept; of several shares, one is drawn for each image")
 _PLANNED = (
     *_training.PLANNED, "arch", "adversarial", "norm", "attack_steps", "step_size",
-    "beta", "noise", "label_smoothing",
+    "beta", "noise", "label_smoothing", "occlude", "occlude_at", "keep",
 )
 
 

@@ -13,6 +13,7 @@ from mspd_jax.train._augment import (
     add_noise,
     augment,
     augmentation,
+    hide_window,
     random_crop,
     random_flip,
 )
@@ -27,6 +28,7 @@ from mspd_jax.train._fit import Progress, first_state, fit, steps_per_epoch, tra
 from mspd_jax.train._log import read_log
 from mspd_jax.train._mix import MIXED, Mix, make_mix, mixed_adversary
 from mspd_jax.train._objective import OBJECTIVES, Objective, Signals, objective
+from mspd_jax.train._occlusion import occluded_objective
 from mspd_jax.train._optimizer import (
     OPTIMIZERS,
     SCHEDULES,
@@ -88,6 +90,7 @@ __all__ = [
     "first_state",
     "fit",
     "fresh_spec",
+    "hide_window",
     "initial_state",
     "kl_adversary",
     "kl_divergence",
@@ -99,6 +102,7 @@ __all__ = [
     "make_restoration_plan",
     "mixed_adversary",
     "objective",
+    "occluded_objective",
     "open_checkpoints",
     "open_sources",
     "optimizer",

@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 from jax.tree_util import Partial
 
+from mspd_jax import models, patch
+
 
 def random_crop(key: jax.Array, image: jax.Array, *, pad: int) -> jax.Array:
     """Shifts the image by up to `pad` pixels each way; black comes in at the border.
@@ -33,39 +35,55 @@ def add_noise(key: jax.Array, image: jax.Array, *, sigma: jax.Array) -> jax.Arra
     return image + sigma * jax.random.normal(key, image.shape, image.dtype)
 
 
+def hide_window(key: jax.Array, image: jax.Array, *, size: int) -> jax.Array:
+    """The image [H, W, C] with a grey square of `size` pixels at a random place.
+
+    What a detector of patches asks of a classifier is the right class under each of its
+    windows (Xiang et al. 2022, arXiv 2108.09135, train with them).
+    """
+    pixels = (models.PIXEL, models.PIXEL)
+    hidden = patch.random_window(key, image.shape, pixels, image.shape, size=size)
+    grey = patch.hides(hidden, 0)
+    return jnp.where(grey[..., None], patch.GREY, image)
+
+
 def augment(
     key: jax.Array,
     image: jax.Array,
     *,
     pad: int = 0,
     flip: bool = False,
+    hide: int = 0,
     sigma: jax.Array | None = None,
 ) -> jax.Array:
-    """Crop, flip and noise, each where asked for, from independent keys."""
+    """Crop, flip, a hidden window, noise: where asked for, from independent keys."""
     chex.assert_rank(image, 3)
     crop_key, flip_key, noise_key = jax.random.split(key, 3)
     if pad:
         image = random_crop(crop_key, image, pad=pad)
     if flip:
         image = random_flip(flip_key, image)
+    if hide:
+        image = hide_window(jax.random.fold_in(key, 3), image, size=hide)
     if sigma is not None:
         image = add_noise(noise_key, image, sigma=sigma)
     return image
 
 
 def augmentation(
-    *, pad: int = 0, flip: bool = False, sigma: float | None = None
+    *, pad: int = 0, flip: bool = False, hide: int = 0, sigma: float | None = None
 ) -> Partial:
     """`augment` with its options set, as the trainer takes it: (key, image) -> image.
 
-    Equal `pad` and `flip` give the same static function: a new sigma compiles nothing.
+    Equal `pad`, `flip` and `hide` give the same static function: a new sigma compiles
+    nothing.
     """
-    if pad < 0:
-        raise ValueError(f"pad: expected 0 or more pixels, got {pad}")
+    if min(pad, hide) < 0:
+        raise ValueError(f"pad, hide: expected 0 or more pixels, got {pad}, {hide}")
     sigma = None if sigma is None else jnp.asarray(sigma, jnp.float32)
-    return Partial(_configured(pad, flip), sigma=sigma)
+    return Partial(_configured(pad, flip, hide), sigma=sigma)
 
 
 @functools.cache
-def _configured(pad: int, flip: bool):
-    return functools.partial(augment, pad=pad, flip=flip)
+def _configured(pad: int, flip: bool, hide: int):
+    return functools.partial(augment, pad=pad, flip=flip, hide=hide)

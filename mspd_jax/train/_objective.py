@@ -42,7 +42,7 @@ class Objective(NamedTuple):
     adversary: (key, predict, image, label) -> image, per example; None for no attack.
     loss: (forward, batch_stats, images, adversarial, labels) -> (loss [], Signals),
         where forward: (batch_stats, images) -> (what the network gives [B, ...],
-        batch_stats).
+        batch_stats); its keyword `edit` is that of `models.train_outputs`.
     """
 
     adversary: Callable | None
@@ -53,7 +53,7 @@ def clean_loss(forward, batch_stats, images, adversarial, labels, *, smoothing):
     """Mean cross-entropy on the images as they are."""
     del adversarial
     logits, batch_stats = forward(batch_stats, images)
-    return _cross_entropies(logits, labels, smoothing).mean(), Signals(
+    return cross_entropies(logits, labels, smoothing).mean(), Signals(
         batch_stats, logits, None
     )
 
@@ -62,7 +62,7 @@ def adversarial_loss(forward, batch_stats, images, adversarial, labels, *, smoot
     """Mean cross-entropy on the adversary's images (Madry et al. 2018)."""
     del images
     logits, batch_stats = forward(batch_stats, adversarial)
-    return _cross_entropies(logits, labels, smoothing).mean(), Signals(
+    return cross_entropies(logits, labels, smoothing).mean(), Signals(
         batch_stats, None, logits
     )
 
@@ -77,8 +77,8 @@ def regularized_loss(
     """
     clean, batch_stats = forward(batch_stats, images)
     robust, batch_stats = forward(batch_stats, adversarial)
-    loss = _cross_entropies(clean, labels, smoothing).mean()
-    loss = loss + beta * _cross_entropies(robust, labels, smoothing).mean()
+    loss = cross_entropies(clean, labels, smoothing).mean()
+    loss = loss + beta * cross_entropies(robust, labels, smoothing).mean()
     return loss, Signals(batch_stats, clean, robust)
 
 
@@ -90,7 +90,7 @@ def trades_loss(forward, batch_stats, images, adversarial, labels, *, smoothing,
     """
     clean, batch_stats = forward(batch_stats, images)
     robust, batch_stats = forward(batch_stats, adversarial)
-    loss = _cross_entropies(clean, labels, smoothing).mean()
+    loss = cross_entropies(clean, labels, smoothing).mean()
     loss = loss + beta * kl_divergence(clean, robust).mean()
     return loss, Signals(batch_stats, clean, robust)
 
@@ -180,7 +180,7 @@ _STEPS = {"fgsm": 1, "fgsm_regularized": 1, "pgd": 10, "trades": 10}
 _WEIGHED = {"fgsm_regularized": (regularized_loss, 1.0), "trades": (trades_loss, 6.0)}
 
 
-def _cross_entropies(logits, labels, smoothing):
+def cross_entropies(logits, labels, smoothing):
     """Cross-entropy [B] with the target (1 - smoothing) * one_hot + smoothing / K."""
     log_p = jax.nn.log_softmax(logits)
     chosen = jnp.take_along_axis(log_p, labels[:, None], axis=-1)[:, 0]

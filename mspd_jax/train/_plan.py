@@ -56,13 +56,15 @@ def plan_training(
     clip: float | None,
     ema: float | None,
     seed: int,
+    hide: int = 0,
     noise: float = 0.0,
 ) -> Plan:
     """A plan from where it starts, what it lowers, and values as flags give them.
 
     judged: where the model will be measured, if anywhere: it must fit, with
     `num_classes` classes if they matter. augment: "auto", "none" or a list of crop and
-    flip; noise: its standard deviation. Raises InputError for whatever cannot be used.
+    flip; hide: side of a window that is hidden in each image; noise: its standard
+    deviation. Raises InputError for whatever cannot be used.
     """
     if judged is not None:
         shape = _spec_of(start).image_shape
@@ -88,7 +90,7 @@ def plan_training(
             optimizer, learning_rate=rate, weight_decay=weight_decay, clip=clip
         ),
         schedule=rate,
-        augment=augmentation_of(augment, examples, noise=noise),
+        augment=augmentation_of(augment, examples, hide=hide, noise=noise),
         ema=ema,
         epochs=epochs,
         batch_size=batch_size,

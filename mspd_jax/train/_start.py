@@ -46,9 +46,12 @@ def start_of(
 
 
 def augmentation_of(
-    text: str, examples: Examples, *, noise: float = 0.0
+    text: str, examples: Examples, *, hide: int = 0, noise: float = 0.0
 ) -> Callable | None:
-    """What --augment asks for: auto, none, or some of crop and flip."""
+    """What --augment asks for: auto, none, or some of crop and flip.
+
+    hide: side of a window that is hidden as well, noise: its standard deviation.
+    """
     height, width, channels = examples.images.shape[1:]
     chosen = set(text.split(","))
     if text == "auto":
@@ -59,11 +62,12 @@ def augmentation_of(
         raise InputError(
             f"--augment={text}: expected auto, none, crop, flip, crop,flip"
         )
-    if not (chosen or noise):
+    if not (chosen or noise or hide):
         return None
     return augmentation(
         pad=max(1, min(height, width) // 8) if "crop" in chosen else 0,
         flip="flip" in chosen,
+        hide=hide,
         sigma=noise or None,
     )
 

@@ -124,9 +124,11 @@ def train_step(
     images, adversarial = _examples(batch, predict, objective, augment)
 
     def loss_of(params):
-        def forward(batch_stats, x):
+        def forward(batch_stats, x, **edit):
             variables = _variables(params, batch_stats)
-            out, updated = train_outputs(spec, variables, x, axis_name=axis_name)
+            out, updated = train_outputs(
+                spec, variables, x, axis_name=axis_name, **edit
+            )
             return out, updated or {}
 
         return objective.loss(

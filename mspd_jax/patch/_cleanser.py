@@ -1,0 +1,99 @@
+"""PatchCleanser: certified recovery by two windows (Xiang et al. 2022).
+
+arXiv 2108.09135. It does not raise alerts: it gives a label, and certifies that no
+patch changes it. Windows as in Minority Reports, but in pairs.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.tree_util import Partial
+
+from mspd_jax.models import PIXEL, as_pytree
+from mspd_jax.patch._detector import LEAD
+from mspd_jax.patch._passes import Answers, in_passes
+from mspd_jax.patch._windows import GREY, Windows, hidden_by, hides
+
+
+class Recovery(NamedTuple):
+    """What PatchCleanser says of an image.
+
+    Attributes:
+      label: int [], -1 where no answer is a label.
+      certified: bool [], no patch of the size changes it.
+      windows: int [W], label under each single window.
+      computed: int [], predictions that were asked for.
+    """
+
+    label: jax.Array
+    certified: jax.Array
+    windows: jax.Array
+    computed: jax.Array
+
+
+def patch_cleanser(
+    predict: Callable, windows: Windows, image_shape: tuple[int, int, int]
+) -> Partial:
+    """What `recover` asks: (image, windows [b], windows [b]) -> logits [b, K]."""
+    hidden = hidden_by(windows, (PIXEL, PIXEL), image_shape)
+    return Partial(_under_two, as_pytree(predict), hidden)
+
+
+def recover(
+    under_two: Callable, image: jax.Array, *, count: int, budget: int
+) -> Recovery:
+    """Label and certificate by double masking (algorithms 1 and 2 of the paper).
+
+    The answers under single windows agree on a label, which is given; or a window
+    disagrees with the majority: it is believed if it stands by its label under every
+    second window, for then the patch was under it. Certified is a label that all pairs
+    of windows give. Proof: some window v hides the patch wholly; a pair with v does not
+    see it, so it says y, at x' as at x. v itself, paired with v, says y. If all single
+    windows agree, they agree with v on y. Otherwise the majority is y, and no window w
+    that disagrees is believed, for w with v says y; or the majority is another label,
+    and then v disagrees with it, is asked, and stands by y under every second window,
+    while no other that is not for y does: w with v says y.
+
+    under_two: of `patch_cleanser`. count: windows, static; budget: predictions per
+    pass, static. All pairs are asked if single windows agree, else the rows of those
+    that disagree.
+    """
+    first, second = jnp.divmod(jnp.arange(count * count), count)
+    ask = Partial(_ask_pairs, under_two, image, count)
+    nothing = Answers(jnp.asarray(-1), jnp.asarray(0.0), jnp.asarray(0.0))
+    single = in_passes(ask, first == second, nothing, budget=budget)
+    labels = single.labels[:: count + 1]
+    majority = _majority(labels)
+    apart = labels != majority
+    agree = ~jnp.any(apart)
+    needed = jnp.where(agree, first < second, apart[first] & (first != second))
+    pairs = in_passes(ask, needed, nothing, budget=budget)
+    table = jnp.where(first == second, single.labels, pairs.labels)
+    table = table.reshape(count, count)
+    stands = apart & jnp.all(table == labels[:, None], axis=1) & (labels >= 0)
+    label = jnp.where(jnp.any(stands), labels[jnp.argmax(stands)], majority)
+    asked = (first == second) | needed
+    leads = jnp.where(first == second, single.leads, pairs.leads)
+    same = jnp.where(asked, (table.ravel() == majority) & (leads > LEAD), True)
+    certified = agree & jnp.all(same) & (majority >= 0)
+    return Recovery(label, certified, labels, jnp.sum(asked))
+
+
+def _under_two(predict, hidden, image, first, second):
+    def one(a, b):
+        grey = hides(hidden, a) | hides(hidden, b)
+        return predict(jnp.where(grey[..., None], GREY, image))
+
+    return jax.vmap(one)(first, second)
+
+
+def _ask_pairs(under_two, image, count, numbers):
+    return under_two(image, *jnp.divmod(numbers, count))
+
+
+def _majority(labels):
+    """The most frequent label, the one of the first window that has it."""
+    votes = jnp.sum(labels[:, None] == labels[None, :], axis=1)
+    return labels[jnp.argmax(votes)]

@@ -1,0 +1,65 @@
+"""Some of many predictions, in passes of one size, so that they compile once."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+
+class Answers(NamedTuple):
+    """Predictions, each by its number.
+
+    Attributes:
+      labels: int [n], -1 where the logits are not numbers.
+      confidences: float [n], softmax probability of the label.
+      leads: float [n], how far its logit is above the next.
+    """
+
+    labels: jax.Array
+    confidences: jax.Array
+    leads: jax.Array
+
+
+def answer_of(logits: jax.Array) -> Answers:
+    """What logits [..., K] say."""
+    decided = ~jnp.any(jnp.isnan(logits), axis=-1)
+    first, second = jnp.moveaxis(lax.top_k(logits, 2)[0], -1, 0)
+    return Answers(
+        jnp.where(decided, jnp.argmax(logits, axis=-1), -1),
+        jnp.where(decided, jnp.max(jax.nn.softmax(logits), axis=-1), 0.0),
+        jnp.where(decided, first - second, 0.0),
+    )
+
+
+def in_passes(
+    ask: Callable[[jax.Array], jax.Array],
+    needed: jax.Array,
+    others: Answers,
+    *,
+    budget: int,
+) -> Answers:
+    """The answers whose numbers are needed, `budget` of them at once.
+
+    ask: numbers [budget] -> logits [budget, K]. needed: bool [n]. others: the answer of
+    all that are not needed, not computed. The passes go on until none is left; the last
+    one is filled up with numbers whose answers are not used.
+    """
+    count, size = jnp.sum(needed), needed.shape[0]
+    order = jnp.argsort(~needed, stable=True)
+    order = jnp.pad(order, (0, -size % budget))
+
+    def one_pass(carry):
+        start, answers = carry
+        numbers = lax.dynamic_slice_in_dim(order, start, budget)
+        found = answer_of(ask(numbers))
+        # Where nothing is asked for, the number lies outside and nothing is written.
+        places = jnp.where(start + jnp.arange(budget) < count, numbers, size)
+        answers = jax.tree.map(
+            lambda all_, new: all_.at[places].set(new, mode="drop"), answers, found
+        )
+        return start + budget, answers
+
+    start = jax.tree.map(lambda x: jnp.broadcast_to(x, (size,)), others)
+    return lax.while_loop(lambda carry: carry[0] < count, one_pass, (0, start))[1]

@@ -1,0 +1,73 @@
+r"""ScaleCert: windows over the important neurons of a shallow map (arXiv 2110.14120).
+
+A classifier is split into h, a map whose places see little of the image, and g, the
+rest. With T the map of the k largest values alone (`rank_neurons`, `prune`),
+
+    f_0(x) = g(T(h(x))),   f_w(x) = g(T(h(x) without the neurons that see window w)).
+
+The k largest are chosen anew outside of each window. Hence the two conditions of
+`detect` hold, and with them its theorem:
+
+(1) f_w does not depend on any pixel of w. Each neuron that is left sees none of them
+    (`models.split` follows the program of h to know what it sees), so the list of these
+    neurons and their values is the same whatever the pixels of w are. T looks at that
+    list alone, with ties broken by place, and g at what T gives.
+    Were the k largest chosen before the window is hidden, a bright patch in w would
+    push others out of the selection, and f_w would change with it.
+(2) The windows cover every place of the patch (`cover`).
+
+Windows that leave the same neurons have the same answer, and are asked once; those
+that no selected neuron sees need not be asked at all: the k largest of all are then
+also the k largest outside, so T, and with it f_w, is that of f_0 (`shared_selections`).
+
+With k = 1 (all neurons) nothing is pruned, and this is the masking of features of
+PatchGuard++ (arXiv 2104.12609).
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+from jax.tree_util import Partial
+
+from mspd_jax.models import Split
+from mspd_jax.patch._detector import Masked
+from mspd_jax.patch._neurons import (
+    limits,
+    neuron_count,
+    prune,
+    prune_outside,
+    rank_neurons,
+    shared_selections,
+)
+from mspd_jax.patch._windows import Windows, hidden_by, most_hidden
+
+
+def scalecert(parts: Split, windows: Windows, *, keep: float) -> Partial:
+    """The detector: image -> `Masked`, for `detect`.
+
+    keep: share of the map's neurons that are selected (k), rounded up to whole ones.
+    """
+    hidden = hidden_by(windows, parts.reaches, parts.map_shape)
+    count = neuron_count(keep, parts.map_shape)
+    listed = count + most_hidden(hidden) * parts.map_shape[-1]
+    return Partial(_look_function(count, listed), parts.shallow, parts.rest, hidden)
+
+
+# Cached: equal numbers give the same function, and so the same compilation.
+@functools.cache
+def _look_function(keep, listed):
+    def look(shallow, rest, hidden, image):
+        ranked = rank_neurons(shallow(image), listed=listed)
+        limit = limits(ranked, hidden, keep=keep)
+        return Masked(
+            rest(prune(ranked, jnp.asarray(keep), None)),
+            Partial(_hide, rest, ranked, hidden, limit.ravel()),
+            shared_selections(ranked, hidden, limit, keep=keep),
+        )
+
+    return look
+
+
+def _hide(rest, ranked, hidden, limit, numbers):
+    return jax.vmap(lambda n: rest(prune_outside(ranked, hidden, limit[n], n)))(numbers)

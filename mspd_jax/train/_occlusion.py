@@ -1,0 +1,92 @@
+"""Training under occlusion: of every image, or of its shallow map, a window is hidden.
+
+What a detector of patches asks of a classifier is the same answer under each of its
+windows. So the network learns with one at a random place: grey pixels, as Minority
+Reports and PatchCleanser hide them, or, for ScaleCert, the neurons of a shallow map
+that see it, with only the largest of the others kept.
+"""
+
+import functools
+import math
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.tree_util import Partial
+
+from mspd_jax import models, patch
+from mspd_jax.train._objective import Objective, Signals, cross_entropies
+
+
+class _Drawn(NamedTuple):
+    """For an image: what a window hides of its map, and how many neurons are kept."""
+
+    hidden: patch.Hidden
+    keep: jax.Array
+
+
+def occluded_objective(
+    start: models.ModelSpec | models.Model,
+    *,
+    cut: str,
+    size: int,
+    keep: tuple[float, ...],
+    smoothing: float = 0.0,
+) -> Objective:
+    """Cross-entropy of what ScaleCert asks: maps pruned outside a random window.
+
+    start: the classifier, or what it is to be. cut: the layer behind which its map is
+    pruned. size: side of the window in pixels, static. keep: shares of the map's values
+    that are kept, one of them drawn for each image. Raises InputError where the network
+    cannot be split there, or for a window or a share that cannot be.
+    """
+    model = start
+    if not isinstance(start, models.Model):
+        model = models.create_model(jax.random.key(0), start)
+    parts, shape = models.split(model, cut), model.spec.image_shape
+    counts = [patch.neuron_count(share, parts.map_shape) for share in keep]
+    anywhere = patch.cover(shape, patch=size)
+    hidden = patch.hidden_by(anywhere, parts.reaches, parts.map_shape)
+    listed = max(counts) + patch.most_hidden(hidden) * parts.map_shape[-1]
+    everything = min(counts) == math.prod(parts.map_shape)
+    return Objective(
+        Partial(
+            _draw_function(parts.reaches, parts.map_shape, size), jnp.asarray(counts)
+        ),
+        Partial(
+            _loss_function(cut, None if everything else listed),
+            smoothing=jnp.asarray(smoothing, jnp.float32),
+        ),
+    )
+
+
+# Cached: equal static options give the same function, and so the same compilation.
+@functools.cache
+def _draw_function(reaches, map_shape, size):
+    def draw(counts, key, predict, image, label):
+        del predict, label
+        window_key, count_key = jax.random.split(key)
+        hidden = patch.random_window(
+            window_key, image.shape, reaches, map_shape, size=size
+        )
+        return _Drawn(hidden, jax.random.choice(count_key, counts))
+
+    return draw
+
+
+@functools.cache
+def _loss_function(cut, listed):
+    def loss(forward, batch_stats, images, drawn, labels, *, smoothing):
+        edit = cut, lambda places: jax.vmap(prune)(places, drawn)
+        logits, batch_stats = forward(batch_stats, images, edit=edit)
+        loss = cross_entropies(logits, labels, smoothing).mean()
+        return loss, Signals(batch_stats, None, logits)
+
+    def prune(places, drawn):
+        if listed is None:  # nothing to put in order
+            return jnp.where(patch.hides(drawn.hidden, 0)[..., None], 0.0, places)
+        ranked = patch.rank_neurons(places, listed=listed)
+        limit = patch.limits(ranked, drawn.hidden, keep=drawn.keep)[0, 0]
+        return patch.prune_outside(ranked, drawn.hidden, limit, 0)
+
+    return loss
