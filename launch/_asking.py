@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from absl import flags
 
-from launch import _job
+from launch import _job, _patches
 from launch._smoothing import Settings, check_channels, described
 from mspd_jax import data, drive, models, smoothing
 from mspd_jax.errors import InputError
@@ -16,6 +16,10 @@ from mspd_jax.errors import InputError
 # Flags defined through this module count as the calling main's own.
 flags.disclaim_key_flags()
 FLAGS = flags.FLAGS
+OWN = (
+    "query", "num_classes", "class_names", "query_batch", "query_retries",
+    "query_timeout", "query_rate", "token_variable", "offline", "query_log",
+)  # fmt: skip
 _QUERIES = "queries"
 
 
@@ -71,7 +75,9 @@ def certify_by_queries(
         )  # fmt: skip
     except ValueError as error:
         raise InputError(str(error)) from error
-    identity = _job.identity("certify", {"denoiser": denoiser} if denoiser else {})
+    identity = _job.identity(
+        "certify", {"denoiser": denoiser} if denoiser else {}, unused=_patches.OWN
+    )
     identity["flags"]["query"] = classifier.name  # without what may be secret in it
     run = _job.open_folder(FLAGS.out, identity, num_classes=classes)
     describe = functools.partial(described, given)

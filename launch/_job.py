@@ -7,7 +7,7 @@ import pathlib
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
 import jax
@@ -53,6 +53,7 @@ def run_job(
     out: str | pathlib.Path | None = None,
     batch_size: int | None = None,
     axis_name: str | None = None,
+    unused: Collection[str] = (),
     **extra,
 ) -> Finished:
     """Drives `method` over `source` and appends what `describe` says of each result.
@@ -60,10 +61,13 @@ def run_job(
     describe: (run folder, record, result) -> fields of the image's record; it may
     write files below the folder. used: the models by role, whose hashes go to run.json.
     out, batch_size: those of the flags by default. axis_name: see `drive.drive`.
+    unused: see `identity`.
     extra: what else decides results.
     """
     run = open_folder(
-        out or FLAGS.out, identity(name, used) | extra, num_classes=source.num_classes
+        out or FLAGS.out,
+        identity(name, used, unused) | extra,
+        num_classes=source.num_classes,
     )
     outcomes = drive.drive(
         job_key(name), predict, method, source, skip=run.done, axis_name=axis_name,
@@ -169,10 +173,16 @@ def tell(job: Finished, summary: dict) -> int:
     return 1 if job.unreadable else 0
 
 
-def identity(name: str, used: dict[str, models.Model]) -> dict:
-    """What decides the results of a run."""
+def identity(
+    name: str, used: dict[str, models.Model], unused: Collection[str] = ()
+) -> dict:
+    """What decides the results of a run.
+
+    unused: flags of the main that do not, the way it was called.
+    """
     own = FLAGS.get_key_flags_for_module(sys.argv[0])
-    values = {flag.name: flag.value for flag in own if flag.name not in _FREE}
+    free = _FREE.union(unused)
+    values = {flag.name: flag.value for flag in own if flag.name not in free}
     hashes = {role: models.function_hash(m)[:16] for role, m in used.items()}
     return {"job": name, "flags": dict(sorted(values.items())), "models": hashes}
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from launch._report_best import Best, best_over_sigma
-from launch._report_rows import CERTIFIED, certified_radii
+from launch._report_rows import CERTIFIED, PATCHED, certified_radii
 from launch._report_runs import Run
 from mspd_jax import evaluate, smoothing
 from mspd_jax.errors import InputError
@@ -36,7 +36,7 @@ def certified_section(
     found = [
         (run, row)
         for run, row in zip(runs, rows, strict=True)
-        if row["job"] == "certify"
+        if row["job"] == "certify" and row["method"] not in PATCHED
     ]
     if not found:
         return "", None

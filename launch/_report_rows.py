@@ -27,6 +27,14 @@ _TOLD = {_ATTACK: "attack {} %", _AFTER: "after {} %"}
 _NOISE = ("method", "denoiser", "sigma", "samples", "alpha")
 _CLAIMS = ("certified_accuracy", "abstained", "mean_radius", "samples_drawn")
 CERTIFIED = "certified:"
+# What a certification against patches adds, of its flags and of its summary.
+PATCHED = ("scalecert", "minority", "patchcleanser")
+_WINDOWS = ("method", "confidence")
+_NEURONS = ("cut", "keep")
+_VERDICTS = (
+    "patch", "windows", "certified_accuracy", "certified_interval", "clean_interval",
+    "unguarded_accuracy", "alert_rate", "mean_predictions",
+)  # fmt: skip
 
 
 def raw_rows(runs: Sequence[Run]) -> list[dict]:
@@ -38,7 +46,12 @@ def raw_columns(rows: Sequence[dict]) -> list[str]:
     """The CSV columns, those of attacks and certificates that occur among them."""
     keys = list(dict.fromkeys(key for row in rows for key in row))
     attacks = [key for key in keys if key.startswith((_ATTACK, _AFTER))]
-    claims = [key for key in (*_NOISE, *_CLAIMS) if key in keys]
+    added = (*_NOISE, *_WINDOWS, *_NEURONS, *_CLAIMS, *_VERDICTS)
+    claims = [
+        key
+        for key in dict.fromkeys(added)
+        if key in keys and not key.endswith("_interval")
+    ]
     shares = [CERTIFIED + radius for radius in certified_radii(rows)]
     return [*_HEAD, *_ACCURACY, *attacks, *claims, *shares, *_TAIL]
 
@@ -94,7 +107,12 @@ def _raw_row(run: Run) -> dict:
         row[(_ATTACK if alone else _AFTER) + name] = accuracy
     row["reliable"] = summary.get("reliable")
     row["robust_doubted"], row["claimed_doubted"] = _doubts(summary)
-    if row["job"] == "certify":
+    if row["job"] == "certify" and flags.get("method") in PATCHED:
+        neurons = _NEURONS if flags["method"] == "scalecert" else ()
+        row |= dict.fromkeys(_NEURONS) | {key: flags.get(key) for key in neurons}
+        row |= {key: flags.get(key) for key in _WINDOWS}
+        row |= {key: summary.get(key) for key in _VERDICTS}
+    elif row["job"] == "certify":
         row |= {key: flags.get(key) for key in _NOISE}
         row["denoiser"] = _path_name(flags.get("denoiser"))
         row |= {key: summary.get(key) for key in _CLAIMS}

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from absl import flags
 from jax.tree_util import Partial
 
-from launch import _job
+from launch import _job, _patches
 from launch._passes import images_per_pass
 from mspd_jax import data, evaluate, models, smoothing
 from mspd_jax.errors import InputError
@@ -17,6 +17,10 @@ from mspd_jax.errors import InputError
 # Flags defined through this module count as the calling main's own.
 flags.disclaim_key_flags()
 FLAGS = flags.FLAGS
+OWN = (
+    "sigma", "denoiser", "force_sigma", "samples", "selection", "alpha", "early_stop",
+    "radius", "eight_bit", "split",
+)  # fmt: skip
 _AXIS = "samples"
 _STOPS = ("none", "exact", "fast")
 # With which the outcome of an image that `fast` gives up may be another.
@@ -94,6 +98,7 @@ def certify_on_devices(
     return _job.run_job(
         "certify", predict=predict, method=method, source=source, used=used,
         describe=functools.partial(described, given), axis_name=axis,
+        unused=_patches.OWN,
     )  # fmt: skip
 
 

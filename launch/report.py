@@ -5,15 +5,16 @@
 writes report.md (a table to read, and what each reliability check measured), report.csv
 (the same numbers in full); curve.png, robust accuracy against eps, if evaluations at
 several eps are among the runs; certified.png, certified accuracy against the l2 radius,
-if certifications are; and picture.png, if a protect run is: original, protected,
-perturbation enlarged ten times and, from evaluate --save_images, attacked images. Any
-mix of jobs is fine; a folder that holds run folders counts as all of them.
+if certifications are; patches.png, certified accuracy against the work it takes, if
+certifications against patches are; and picture.png, if a protect run is: original,
+protected, perturbation enlarged ten times and, from evaluate --save_images, attacked
+images. Any mix of jobs is fine; a folder that holds run folders counts as all of them.
 Takes seconds.
 """
 
 from launch import _main, _report_picture, _report_rows  # isort: skip (prepares JAX)
 from launch import _report_certified, _report_checks, _report_curves  # isort: skip
-from launch import _report_runs  # isort: skip
+from launch import _report_patches, _report_runs  # isort: skip
 
 import pathlib
 
@@ -64,9 +65,13 @@ def main(_) -> None:
     plot = "![robust accuracy against eps](curve.png)\n\n" * bool(curve)
     text = f"# Report\n\n{table}{_NOTES}\n{plot}{curve_line}\n\n{shown}{line}\n"
     section, certified = _report_certified.certified_section(runs, rows)
-    text += section + _report_checks.checks_section(runs)
+    against_patches, patches = _report_patches.patches_section(rows)
+    text += section + against_patches + _report_checks.checks_section(runs)
     data.write_file(out / "report.csv", _csv(rows).encode())
-    images = {"picture.png": png, "curve.png": curve, "certified.png": certified}
+    images = {
+        "picture.png": png, "curve.png": curve, "certified.png": certified,
+        "patches.png": patches,
+    }  # fmt: skip
     for name, image in images.items():
         if image:
             data.write_file(out / name, image)

@@ -15,6 +15,7 @@ from mspd_jax.evaluate._check_attack import check_attack
 from mspd_jax.evaluate._check_model import check_model
 from mspd_jax.evaluate._check_results import check_results, check_sweep
 from mspd_jax.evaluate._curve import Curve, accuracy_plot
+from mspd_jax.evaluate._detected import detected_totals
 from mspd_jax.evaluate._evaluate import Evaluated, evaluate_image, evaluation
 from mspd_jax.evaluate._interval import Interval, wilson_interval
 from mspd_jax.evaluate._journal import (
@@ -57,7 +58,9 @@ __all__ = [
     "check_sweep",
     "comparison_picture",
     "csv_table",
+    "detected_totals",
     "disk_journal",
+    "detected_totals",
     "evaluate_image",
     "evaluation",
     "examine",

@@ -23,8 +23,15 @@ class Curve(NamedTuple):
     doubted: bool = False
 
 
-def accuracy_plot(curves: Sequence[Curve], *, label: str, dpi: int = 120) -> bytes:
-    """PNG bytes: accuracy in percent over `label`, intervals shaded.
+def accuracy_plot(
+    curves: Sequence[Curve],
+    *,
+    label: str,
+    claim: str = "accuracy, worst case over the attacks, %",
+    scale: str = "linear",
+    dpi: int = 120,
+) -> bytes:
+    """PNG bytes: accuracy in percent, the `claim`, over `label`, intervals shaded.
 
     Lines join measured points and are no claim about what lies between.
     """
@@ -38,9 +45,7 @@ def accuracy_plot(curves: Sequence[Curve], *, label: str, dpi: int = 120) -> byt
             "markersize": 4,
         }
         lines.append((curve.points, style))
-    return draw(
-        lines, labels=(label, "accuracy, worst case over the attacks, %"), dpi=dpi
-    )
+    return draw(lines, labels=(label, claim), scale=scale, dpi=dpi)
 
 
 def draw(
@@ -49,12 +54,14 @@ def draw(
     labels: tuple[str, str],
     step: str | None = None,
     end: float | None = None,
+    scale: str = "linear",
     dpi: int,
 ) -> bytes:
     """PNG bytes: lines of shares in percent over x, their intervals shaded.
 
     lines: (points as of a `Curve`, style). labels: of x and y. step: None joins points,
     "pre" holds a point's value back to the x of the point before. end: largest x.
+    scale: of x, linear or log.
     """
     # Imported here because a run without pictures should not pay for it.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -71,6 +78,7 @@ def draw(
         )  # fmt: skip
         drawstyle = f"steps-{step}" if step else "default"
         axes.plot(x, _percent(share), drawstyle=drawstyle, **style)
+    axes.set_xscale(scale)
     axes.set_xlabel(labels[0])
     axes.set_ylabel(labels[1])
     axes.set_ylim(-2, 102)

@@ -1,0 +1,90 @@
+"""The section of a report on certificates against patches: a table and its curve."""
+
+from collections.abc import Sequence
+
+from launch._report_rows import PATCHED
+from mspd_jax import evaluate
+
+_NOTES = """
+Percent of all images, cut and never rounded up, in brackets the 95 % interval over the
+choice of images. Certified: the class is right, and no square patch of that side,
+whatever it shows and wherever it is, brings about another class without an alert (with
+patchcleanser: another class). Clean: the class is right and nothing is hidden or
+attacked; an alert on a clean image is an error. Predictions: of the classifier for each
+image, windows that need not be asked left out.
+"""
+_LABEL = "predictions of the classifier per image"
+_CLAIM = "certified accuracy, %"
+# What runs of one line share: all but the number of windows.
+_KIND = ("method", "model", "patch", "cut", "keep", "confidence", "source", "images")
+
+
+def patches_section(rows: Sequence[dict]) -> tuple[str, bytes | None]:
+    """Markdown of the section and PNG of its plot; nothing without such runs.
+
+    rows: the raw rows of the runs.
+    """
+    found = [row for row in rows if row.get("method") in PATCHED]
+    if not found:
+        return "", None
+    table = [_told(row) for row in found]
+    columns = [c for c in table[0] if any(row[c] is not None for row in table)]
+    text = evaluate.markdown_table(table, columns) + _NOTES
+    png = _plot([row for row in found if row["certified_accuracy"] is not None])
+    shown = "![certified accuracy against the work](patches.png)\n\n" * bool(png)
+    return f"\n## Certified against patches\n\n{shown}{text}", png
+
+
+def _told(row: dict) -> dict:
+    def share(key):
+        value = row.get(key)
+        return None if value is None else evaluate.percent(value, row["images"])
+
+    def ranged(kind):
+        value = row.get(f"{kind}_accuracy")
+        interval = row.get(f"{kind}_interval")
+        return value and evaluate.interval(value, interval, row["images"])
+
+    seconds, asked = row["seconds_per_image"], row["mean_predictions"]
+    return {
+        "run": row["run"] + ("" if row["finished"] else " (unfinished)"),
+        "method": row["method"],
+        "model": row["model"],
+        "patch": row["patch"],
+        "windows": row["windows"],
+        "cut": row["cut"],
+        "neurons kept": row["keep"],
+        "confidence": row["confidence"] or None,
+        "images": row["images"],
+        "certified %": ranged("certified"),
+        "clean %": ranged("clean"),
+        "right, alert or not %": share("unguarded_accuracy"),
+        "alerts %": share("alert_rate"),
+        "predictions / image": None if asked is None else f"{asked:.1f}",
+        "ms / image": seconds and f"{1000 * seconds:.3g}",
+    }
+
+
+def _plot(rows: Sequence[dict]) -> bytes | None:
+    """A line for each kind of run of which there are several numbers of windows."""
+    groups: dict[tuple, list[dict]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row[key] for key in _KIND), []).append(row)
+    if not any(len({row["windows"] for row in group}) > 1 for group in groups.values()):
+        return None
+    differ = [len(set(values)) > 1 for values in zip(*groups, strict=True)]
+    curves = [_curve(kind, differ, group) for kind, group in groups.items()]
+    return evaluate.accuracy_plot(curves, label=_LABEL, claim=_CLAIM, scale="log")
+
+
+def _curve(kind, differ, group) -> evaluate.Curve:
+    told = [
+        str(value) if key in ("method", "model") else f"{key} {value}"
+        for key, value, apart in zip(_KIND, kind, differ, strict=True)
+        if apart and value is not None
+    ]
+    points = [
+        (row["mean_predictions"], row["certified_accuracy"], *row["certified_interval"])
+        for row in group
+    ]
+    return evaluate.Curve(", ".join(told) or kind[0], points)
