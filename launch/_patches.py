@@ -3,14 +3,14 @@
 import functools
 import math
 import pathlib
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import jax.numpy as jnp
 import numpy as np
 from absl import flags
 from jax.tree_util import Partial
 
-from launch import _job
+from launch import _job, _patch_attacks
 from launch._passes import images_per_pass
 from mspd_jax import data, evaluate, models, patch
 from mspd_jax.errors import InputError
@@ -20,7 +20,7 @@ flags.disclaim_key_flags()
 FLAGS = flags.FLAGS
 METHODS = ("scalecert", "minority", "patchcleanser")
 _NEURONS = ("keep", "cut")
-OWN = ("patch", "windows", "confidence", *_NEURONS)
+OWN = ("patch", "windows", "confidence", *_NEURONS, *_patch_attacks.OWN)
 
 
 def define_flags() -> None:
@@ -41,6 +41,7 @@ def define_flags() -> None:
         "confidence", 0.0, "probability that a window's class must have to raise an "
         "alert, and to be certified", 0.0, 1.0,
     )  # fmt: skip
+    _patch_attacks.define_flags()
 
 
 def certify_patches(
@@ -50,10 +51,9 @@ def certify_patches(
 
     unused: flags that do not matter here.
     """
-    shape, windows = target.spec.image_shape, _windows(target)
-    method, describe = _method(windows, shape)
+    method, describe = _method(target)
     return _job.run_job(
-        "certify", predict=_detector(target, windows), method=method, source=source,
+        "certify", predict=_detector(target), method=method, source=source,
         describe=describe, used={"target": target}, unused=unused,
     )  # fmt: skip
 
@@ -67,6 +67,7 @@ def check_flags() -> None:
         wrong.append("confidence")
     if wrong:
         raise InputError(f"--{wrong[0]} does not go with --method={FLAGS.method}")
+    _patch_attacks.check_flags(FLAGS.method)
 
 
 def summarize(target: models.Model, records: list[dict] | None) -> dict:
@@ -79,6 +80,8 @@ def summarize(target: models.Model, records: list[dict] | None) -> dict:
         of_labels = ("_accuracy", "_interval")
         totals = {k: v for k, v in totals.items() if not k.endswith(of_labels)}
         warnings.append("without labels there is no accuracy")
+    if totals.get("broken_certificates"):
+        warnings.append("an attack broke a certificate: this must not be, report it")
     windows = _windows(target)
     told = {"patch": windows.patch, "windows": windows.count}
     return told | totals | {"warnings": warnings}
@@ -90,8 +93,8 @@ def _windows(target: models.Model) -> patch.Windows:
     return patch.cover(shape, patch=side, per_axis=FLAGS.windows or None)
 
 
-def _detector(target: models.Model, windows: patch.Windows) -> Partial:
-    shape = target.spec.image_shape
+def _detector(target: models.Model) -> Partial:
+    shape, windows = target.spec.image_shape, _windows(target)
     if FLAGS.method == "scalecert":
         parts = models.split(target, FLAGS.cut)
         return patch.scalecert(parts, windows, keep=FLAGS.keep)
@@ -101,27 +104,49 @@ def _detector(target: models.Model, windows: patch.Windows) -> Partial:
     return make(models.predictor(target), windows, shape)
 
 
-def _method(windows, shape):
+def _method(target: models.Model) -> tuple[Partial, Callable]:
     """What is done with each image, and what its record says of it."""
+    shape, windows = target.spec.image_shape, _windows(target)
+    attack = functools.partial(
+        _patch_attacks.chosen_attacks, shape=shape, side=windows.patch
+    )
     if FLAGS.method == "patchcleanser":
-        asked = windows.count**2
-        method = functools.partial(
-            _recover, count=windows.count, budget=_budget(asked, shape)
-        )
-        return Partial(method), _told_recovery
-    method = functools.partial(_detect, budget=_budget(windows.count, shape))
+        size = dict(count=windows.count, budget=_budget(windows.count**2, shape))
+        chosen = attack(models.predictor(target))
+        return Partial(functools.partial(_recover, **size), chosen), _told_recovery
+    detect = functools.partial(_detect, budget=_budget(windows.count, shape))
     confidence = jnp.asarray(FLAGS.confidence, jnp.float32)
-    return Partial(method, confidence=confidence), _told_verdict
+    chosen = attack(Partial(_whole, _detector(target)))
+    return Partial(detect, chosen, confidence), _told_verdict
 
 
-def _detect(key, predict, image, label, *, budget, confidence) -> patch.Verdict:
-    del key, label
-    return patch.detect(predict, image, budget=budget, confidence=confidence)
+def _whole(detector, image):
+    return detector(image).whole
 
 
-def _recover(key, predict, image, label, *, count, budget) -> patch.Recovery:
-    del key, label
-    return patch.recover(predict, image, count=count, budget=budget)
+def _detect(chosen, confidence, key, predict, image, label, *, budget):
+    detect = functools.partial(patch.detect, budget=budget, confidence=confidence)
+    verdict = detect(predict, image)
+
+    def judge(attacked):
+        found = detect(predict, attacked)
+        return found.label, found.alert
+
+    return verdict, _patch_attacks.attacked(
+        key, chosen, judge, predict, image, label, verdict.label
+    )
+
+
+def _recover(chosen, key, predict, image, label, *, count, budget):
+    recover = functools.partial(patch.recover, count=count, budget=budget)
+    found = recover(predict, image)
+
+    def judge(attacked):
+        return recover(predict, attacked).label, jnp.asarray(False)
+
+    return found, _patch_attacks.attacked(
+        key, chosen, judge, predict, image, label, found.label
+    )
 
 
 def _budget(most: int, shape: tuple[int, int, int]) -> int:
@@ -134,10 +159,11 @@ def _budget(most: int, shape: tuple[int, int, int]) -> int:
 
 
 def _told_verdict(
-    folder: pathlib.Path, record: data.Record, verdict: patch.Verdict
+    folder: pathlib.Path, record: data.Record, result: tuple[patch.Verdict, dict]
 ) -> dict:
     """The verdict on an image, and the votes of the windows that were asked."""
     del folder
+    verdict, attacked = result
     asked = np.flatnonzero(verdict.computed)
     label, alert = int(verdict.label), bool(verdict.alert)
     return {
@@ -148,14 +174,16 @@ def _told_verdict(
         "asked": asked.tolist(),
         "votes": verdict.windows[asked].tolist(),
         "predictions": 1 + len(asked),
+        **_told_attacks(attacked),
     }
 
 
 def _told_recovery(
-    folder: pathlib.Path, record: data.Record, found: patch.Recovery
+    folder: pathlib.Path, record: data.Record, result: tuple[patch.Recovery, dict]
 ) -> dict:
     """The label that was recovered, and the votes under single windows."""
     del folder
+    found, attacked = result
     label = int(found.label)
     return {
         "prediction": label,
@@ -165,4 +193,13 @@ def _told_recovery(
         "asked": list(range(len(found.windows))),
         "votes": found.windows.tolist(),
         "predictions": int(found.computed),
+        **_told_attacks(attacked),
     }
+
+
+def _told_attacks(attacked: dict) -> dict:
+    told = {
+        name: {"prediction": int(label), "alert": bool(alert)}
+        for name, (label, alert) in attacked.items()
+    }
+    return {"attacks": told} if told else {}

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from launch._report_rows import PATCHED
+from launch._report_rows import PATCHED, UNDETECTED
 from mspd_jax import evaluate
 
 _NOTES = """
@@ -11,7 +11,8 @@ choice of images. Certified: the class is right, and no square patch of that sid
 whatever it shows and wherever it is, brings about another class without an alert (with
 patchcleanser: another class). Clean: the class is right and nothing is hidden or
 attacked; an alert on a clean image is an error. Predictions: of the classifier for each
-image, windows that need not be asked left out.
+image, windows that need not be asked left out. Undetected: wrong without an alert after
+that attack, which is one of many; no more than what is not certified.
 """
 _LABEL = "predictions of the classifier per image"
 _CLAIM = "certified accuracy, %"
@@ -28,7 +29,8 @@ def patches_section(rows: Sequence[dict]) -> tuple[str, bytes | None]:
     if not found:
         return "", None
     table = [_told(row) for row in found]
-    columns = [c for c in table[0] if any(row[c] is not None for row in table)]
+    columns = list(dict.fromkeys(column for row in table for column in row))
+    columns = [c for c in columns if any(row.get(c) is not None for row in table)]
     text = evaluate.markdown_table(table, columns) + _NOTES
     png = _plot([row for row in found if row["certified_accuracy"] is not None])
     shown = "![certified accuracy against the work](patches.png)\n\n" * bool(png)
@@ -60,6 +62,11 @@ def _told(row: dict) -> dict:
         "clean %": ranged("clean"),
         "right, alert or not %": share("unguarded_accuracy"),
         "alerts %": share("alert_rate"),
+        **{
+            f"undetected, {key.removeprefix(UNDETECTED)} %": share(key)
+            for key in row
+            if key.startswith(UNDETECTED)
+        },
         "predictions / image": None if asked is None else f"{asked:.1f}",
         "ms / image": seconds and f"{1000 * seconds:.3g}",
     }

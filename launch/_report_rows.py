@@ -31,6 +31,7 @@ CERTIFIED = "certified:"
 PATCHED = ("scalecert", "minority", "patchcleanser")
 _WINDOWS = ("method", "confidence")
 _NEURONS = ("cut", "keep")
+UNDETECTED = "undetected:"
 _VERDICTS = (
     "patch", "windows", "certified_accuracy", "certified_interval", "clean_interval",
     "unguarded_accuracy", "alert_rate", "mean_predictions",
@@ -53,6 +54,7 @@ def raw_columns(rows: Sequence[dict]) -> list[str]:
         if key in keys and not key.endswith("_interval")
     ]
     shares = [CERTIFIED + radius for radius in certified_radii(rows)]
+    shares += [key for key in keys if key.startswith(UNDETECTED)]
     return [*_HEAD, *_ACCURACY, *attacks, *claims, *shares, *_TAIL]
 
 
@@ -112,6 +114,8 @@ def _raw_row(run: Run) -> dict:
         row |= dict.fromkeys(_NEURONS) | {key: flags.get(key) for key in neurons}
         row |= {key: flags.get(key) for key in _WINDOWS}
         row |= {key: summary.get(key) for key in _VERDICTS}
+        found = summary.get("undetected") or {}
+        row |= {UNDETECTED + name: found[name] for name in found}
     elif row["job"] == "certify":
         row |= {key: flags.get(key) for key in _NOISE}
         row["denoiser"] = _path_name(flags.get("denoiser"))

@@ -4,7 +4,8 @@ r"""Turns a PyTorch checkpoint into one that every job here can read.
 
 The file (.pt, .pth, .th or .safetensors) holds a state dict, with or without
 `state_dict`, `model` or `net` around it and `module.` before the names. Nothing in it
-is executed. Names are those of akamaster/pytorch_resnet_cifar10 (resnet*), of
+is executed. Names are those of akamaster/pytorch_resnet_cifar10 (resnet20 to 110), of
+torchvision (resnet18, 34, 50, 101, 152), of wielandbrendel's BagNets (bagnet*), of
 RobustBench's DM models (preact_*, wide_*), of microsoft/denoised-smoothing (dncnn*,
 memnet: give their --sigma), and conv0, bn0, conv1, ..., linear for a small_cnn. Then
 use it anywhere a model is asked for: `--target=models/resnet20`.
@@ -39,7 +40,8 @@ flags.DEFINE_string(
     None,
     "mean per channel that the model subtracts from pixels in [0, 1], as in "
     "0.485,0.456,0.406; default: the file's `mean`, else the usual one of --arch "
-    "(ImageNet's for resnet*, CIFAR-10's for preact_* and wide_*, 0 for small_cnn)",
+    "(ImageNet's for resnet* and bagnet*, CIFAR-10's for preact_* and wide_*, 0 for "
+    "small_cnn)",
 )
 flags.DEFINE_string(
     "std", None, "what the model then divides by, per channel; default: see --mean"
@@ -47,7 +49,12 @@ flags.DEFINE_string(
 flags.DEFINE_integer(
     "num_classes", None, "number of classes; default: as in the file", lower_bound=1
 )
-flags.DEFINE_string("image_shape", "32,32,3", "height,width,channels of its images")
+flags.DEFINE_string(
+    "image_shape",
+    None,
+    "height,width,channels of its images; default: 224,224,3 for networks of ImageNet "
+    "(resnet18, 34, 50, 101, 152, bagnet*), 32,32,3 for all others",
+)
 flags.DEFINE_enum(
     "activation",
     None,

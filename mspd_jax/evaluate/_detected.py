@@ -2,7 +2,8 @@
 
 Records are those of a certification against patches: {"prediction": int, "alert": bool,
 "certified": bool, "correct": bool, "predictions": int}, and more. "correct" is a right
-class without an alert: an alert on a clean image is an error.
+class without an alert: an alert on a clean image is an error. Of attacked images,
+"attacks" holds what was said of them: {name: {"prediction": int, "alert": bool}}.
 """
 
 from collections.abc import Sequence
@@ -18,8 +19,15 @@ def detected_totals(records: Sequence[dict]) -> dict:
     right and without an alert, and clean_interval; unguarded_accuracy: right, alert or
     not; alert_rate: share of these clean images with an alert; mean_predictions: of the
     classifier, per image. Without images there are none (None).
+
+    Of attacked images: attacks, {name: share of all images that are "correct" as they
+    are and right, or under an alert, after that attack}; robust_accuracy, after every
+    one of them, and its robust_interval: no less than what is certified, unless
+    broken_certificates, a count, is more than 0. undetected, {name: share of all images
+    that are wrong without an alert after it}: no more than what is not certified.
     """
     images = len(records)
+    attacked = images and "attacks" in records[0]
     right = [record["prediction"] == record["label"] for record in records]
     certified = sum(
         record["certified"] and good
@@ -41,4 +49,35 @@ def detected_totals(records: Sequence[dict]) -> dict:
         "unguarded_accuracy": mean(sum(right)),
         "alert_rate": mean(sum(record["alert"] for record in records)),
         "mean_predictions": mean(sum(record["predictions"] for record in records)),
+        **(_after_attacks(records, interval) if attacked else {}),
+    }
+
+
+def _after_attacks(records, interval):
+    names = list(records[0]["attacks"])
+
+    def stands(record, name):
+        after = record["attacks"][name]
+        return after["alert"] or after["prediction"] == record["label"]
+
+    def share(which):
+        kept = sum(r["correct"] and all(stands(r, n) for n in which) for r in records)
+        return kept, kept / len(records)
+
+    kept, worst = share(names)
+    broken = sum(
+        record["certified"]
+        and record["prediction"] == record["label"]
+        and not all(stands(record, name) for name in names)
+        for record in records
+    )
+    return {
+        "robust_accuracy": worst,
+        "robust_interval": interval(kept),
+        "attacks": {name: share([name])[1] for name in names},
+        "undetected": {
+            name: sum(not stands(r, name) for r in records) / len(records)
+            for name in names
+        },
+        "broken_certificates": broken,
     }

@@ -120,6 +120,25 @@ def test_patch_cleanser_recovers_without_alerts(cleansed):
         assert (record["predictions"] == 9 + 36) == unanimous
 
 
+@pytest.mark.parametrize(
+    ("method", "attack"), [("minority", "pgd,aware"), ("patchcleanser", "pgd")]
+)
+def test_attacks_leave_what_is_certified(ground, tmp_path, method, attack):
+    more = ("--attack_steps=5", "--attack_positions=4", "--attack_sample=2")
+    what = f"--method={method}", f"--attack={attack}"
+    out = certified(ground, tmp_path / "out", *what, *more)
+    totals, found = summary(out), records(out)
+    assert totals["broken_certificates"] == 0
+    assert totals["robust_accuracy"] >= totals["certified_accuracy"]
+    for name, share in totals["undetected"].items():
+        after = [r["attacks"][name] for r in found]
+        missed = [
+            not a["alert"] and a["prediction"] != r["label"]
+            for a, r in zip(after, found, strict=True)
+        ]
+        assert share == np.mean(missed) <= 1 - totals["certified_accuracy"]
+
+
 def test_without_labels_there_is_no_accuracy(ground, tmp_path):
     out = certified(
         ground, tmp_path / "out", *SCALECERT, f"--source=npz:{ground}/unlabelled.npz"
@@ -142,6 +161,9 @@ def test_without_labels_there_is_no_accuracy(ground, tmp_path):
         ((*SCALECERT, "--cut=stem"), "layer0, layer1"),
         ((*SCALECERT, "--keep=0"), "share of neurons"),
         (("--method=patchcleanser", "--confidence=0.5"), "--confidence"),
+        (("--method=patchcleanser", "--attack=aware"), "--attack=aware"),
+        (("--method=minority", "--attack=fgsm"), "--attack=fgsm"),
+        (("--method=minority", "--attack_steps=9"), "--attack_steps"),
     ],
 )
 def test_bad_input_is_named_in_one_line(ground, tmp_path, flags, named):
