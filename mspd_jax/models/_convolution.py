@@ -24,6 +24,7 @@ from jax.interpreters import ad, batching, mlir
 from mspd_jax.models import _convolution_wide as wide
 from mspd_jax.models import _convolution_winograd as winograd
 from mspd_jax.models._convolution_adjoint import adjoint, adjoint_padding
+from mspd_jax.models._convolution_direct import convolve as convolve_directly
 
 _direct = contextvars.ContextVar("direct", default=False)
 
@@ -32,8 +33,8 @@ _direct = contextvars.ContextVar("direct", default=False)
 def direct_convolutions() -> Iterator[None]:
     """While a function is traced: no output reads a pixel outside its own window.
 
-    Winograd's method computes four outputs from the pixels of all of them. What one of
-    them should not see cancels, but leaves its rounding.
+    See `_convolution_direct.py`. On CPUs it is Winograd's method alone that must not be
+    taken: neighbors side by side only add zeros.
     """
     token = _direct.set(True)
     try:
@@ -111,6 +112,8 @@ _adjoint_p = Primitive("dense_convolution_input_gradient")
 
 
 def _convolve_plain(lhs, rhs, *, strides, padding, size, precision, direct):
+    if direct:
+        return convolve_directly(lhs, rhs, strides, padding, precision)
     return lax.conv_general_dilated(
         lhs, rhs, strides, padding, dimension_numbers=wide.LAYOUT, precision=precision
     )

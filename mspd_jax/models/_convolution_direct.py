@@ -1,0 +1,38 @@
+"""A convolution whose outputs read the pixels of their own window and no others.
+
+Libraries for accelerators may transform tiles or whole images (Winograd, Fourier): what
+an output should not see then cancels, but leaves its rounding. Here the kernel is taken
+apart, and each of its pixels is a matrix product,
+
+    y[n, i, j, k] = sum_{d, e} sum_c x[n, s i + d, s j + e, c] * w[d, e, c, k].
+"""
+
+import jax
+from jax import lax
+
+
+def convolve(lhs, rhs, strides, padding, precision) -> jax.Array:
+    """`lax.conv_general_dilated` of [N, H, W, C] and [h, w, C, K], window by window."""
+    zero = lhs.dtype.type(0)
+    pads = ((0, 0, 0), *((low, high, 0) for low, high in padding), (0, 0, 0))
+    lhs = lax.pad(lhs, zero, pads)
+    reach = [
+        (size - kernel) // stride * stride + 1
+        for size, kernel, stride in zip(
+            lhs.shape[1:3], rhs.shape[:2], strides, strict=True
+        )
+    ]
+    total = None
+    for row in range(rhs.shape[0]):
+        for col in range(rhs.shape[1]):
+            pixels = lax.slice(
+                lhs,
+                (0, row, col, 0),
+                (lhs.shape[0], row + reach[0], col + reach[1], lhs.shape[3]),
+                (1, *strides, 1),
+            )
+            product = lax.dot_general(
+                pixels, rhs[row, col], (((3,), (0,)), ((), ())), precision=precision
+            )
+            total = product if total is None else total + product
+    return total
