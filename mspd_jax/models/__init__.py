@@ -1,13 +1,14 @@
 """Networks, classifiers and denoisers: by name, as functions, on disk, converted."""
 
+from mspd_jax.models._architecture_options import LABEL_RULES
 from mspd_jax.models._architectures import (
     ARCHITECTURES,
     DENOISERS,
-    LABEL_RULES,
     RESTORERS,
     default_normalization,
     parse_architecture,
 )
+from mspd_jax.models._bagnet import BagNet
 from mspd_jax.models._batched import from_batched
 from mspd_jax.models._build import (
     build_module,
@@ -29,6 +30,7 @@ from mspd_jax.models._checkpoint import (
 )
 from mspd_jax.models._convert import convert_torch
 from mspd_jax.models._dncnn import DnCNN
+from mspd_jax.models._imagenet_resnet import ImageNetResNet
 from mspd_jax.models._memnet import MemNet
 from mspd_jax.models._preactivation import PreactResNet, WideResNet
 from mspd_jax.models._reach import PIXEL, Reach, reach_of
@@ -45,7 +47,9 @@ __all__ = [
     "PIXEL",
     "RESTORERS",
     "TRN",
+    "BagNet",
     "DnCNN",
+    "ImageNetResNet",
     "MemNet",
     "Model",
     "ModelSpec",

@@ -1,14 +1,17 @@
 """The architectures by name: what the name says, their options, their network."""
 
 import re
-from collections.abc import Callable
 from typing import NamedTuple
 
 from flax import linen as nn
 
 from mspd_jax.errors import InputError
 from mspd_jax.models import _dncnn
-from mspd_jax.models._layers import ACTIVATIONS, NORM_EPSILON
+from mspd_jax.models._architecture_options import LABEL_RULES as LABEL_RULES
+from mspd_jax.models._architecture_options import checked
+from mspd_jax.models._bagnet import BAGNET_STAGES, BagNet
+from mspd_jax.models._imagenet_resnet import IMAGENET_STAGES, ImageNetResNet
+from mspd_jax.models._layers import NORM_EPSILON
 from mspd_jax.models._memnet import MemNet
 from mspd_jax.models._preactivation import PREACT_BLOCKS, PreactResNet, WideResNet
 from mspd_jax.models._resnet import ResNet
@@ -18,15 +21,13 @@ from mspd_jax.models._trn import TRN
 ARCHITECTURES = (
     "resnet20, resnet32, resnet44, resnet56, resnet110, preact_resnet18, "
     "preact_resnet34, wide_resnet<depth>_<width> (as in wide_resnet28_10; "
-    "depth = 10, 16, 22, ...), small_cnn"
+    "depth = 10, 16, 22, ...), small_cnn, and for ImageNet resnet18, resnet34, "
+    "resnet50, resnet101, resnet152, bagnet9, bagnet17, bagnet33"
 )
 DENOISERS = "dncnn, dncnn_wide, memnet"
 RESTORERS = "trn, trn_small"
 # What a network gives: logits, an image, or an image if it is told gradient maps.
 KINDS = ("a classifier", "a denoiser", "a restoration network")
-
-# By which label the gradient maps of a restoration network are taken.
-LABEL_RULES = ("predicted", "uniform", "softmax", "all")
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 CIFAR10_MEAN, CIFAR10_STD = (0.4914, 0.4822, 0.4465), (0.2471, 0.2435, 0.2616)
@@ -43,6 +44,7 @@ class Family(NamedTuple):
       mean, std: usual normalization for three channels; None is 0 and 1.
       kind: one of KINDS.
       epsilon: of its normalizations.
+      size: usual height and width of its images.
     """
 
     pattern: str
@@ -53,6 +55,7 @@ class Family(NamedTuple):
     std: tuple[float, ...] | None
     kind: str = KINDS[0]
     epsilon: float = NORM_EPSILON
+    size: int = 32
 
 
 FAMILIES = {
@@ -79,6 +82,24 @@ FAMILIES = {
         {"activation": "silu"},
         CIFAR10_MEAN,
         CIFAR10_STD,
+    ),
+    "imagenet_resnet": Family(
+        rf"resnet({'|'.join(map(str, IMAGENET_STAGES))})",
+        ImageNetResNet,
+        ("depth",),
+        {"width": 64},
+        IMAGENET_MEAN,
+        IMAGENET_STD,
+        size=224,
+    ),
+    "bagnet": Family(
+        rf"bagnet({'|'.join(map(str, BAGNET_STAGES))})",
+        BagNet,
+        ("patch",),
+        {"width": 64, "blocks": [3, 4, 6, 3], "strides": [2, 2, 2, 1]},
+        IMAGENET_MEAN,
+        IMAGENET_STD,
+        size=224,
     ),
     "small_cnn": Family(
         r"small_cnn",
@@ -148,6 +169,12 @@ def default_normalization(name: str, channels: int) -> tuple[tuple, tuple]:
     return family.mean, family.std
 
 
+def default_image_shape(name: str) -> tuple[int, int, int]:
+    """The usual (height, width, channels) of an architecture's images."""
+    size = FAMILIES[split_name(name)[0]].size
+    return size, size, 3
+
+
 def split_name(name: str) -> tuple[str, dict]:
     """Family and numbers of a name: wide_resnet28_10 -> wide_resnet, depth and width.
 
@@ -191,7 +218,7 @@ def complete_options(name: str, options: dict) -> dict:
         raise ValueError(f"{name} has no option {surplus}; its options: {accepted}")
     complete = family.options | options
     for option, value in complete.items():
-        _CHECKS[option](value)
+        checked(option, value, default=family.options[option])
     return complete
 
 
@@ -209,59 +236,12 @@ def make_network(
     """
     key, numbers = split_name(name)
     values = complete_options(name, options)
-    fields = {option: _CHECKS[option](value) for option, value in values.items()}
+    defaults = FAMILIES[key].options
+    fields = {
+        option: checked(option, value, default=defaults[option])
+        for option, value in values.items()
+    }
     fields.pop("rule", None)  # says what is shown to the network, not how it is built
     fields["channels" if restores(name) else "num_classes"] = outputs
     form = dict(axis_name=axis_name, folded=folded)
     return FAMILIES[key].network(**numbers, **fields, **form)
-
-
-def _activation(value) -> Callable:
-    if value not in ACTIVATIONS:
-        raise ValueError(
-            f"activation must be one of {list(ACTIVATIONS)}, got {value!r}"
-        )
-    return ACTIVATIONS[value]
-
-
-def _widths(value) -> tuple[int, ...]:
-    widths = tuple(value) if isinstance(value, list | tuple) else ()
-    if not widths or not all(type(w) is int and w > 0 for w in widths):
-        raise ValueError(f"widths must be a list of positive integers, got {value!r}")
-    return widths
-
-
-def _rule(value) -> str:
-    if value not in LABEL_RULES:
-        raise ValueError(f"rule must be one of {list(LABEL_RULES)}, got {value!r}")
-    return value
-
-
-def _norm(value) -> bool:
-    if type(value) is not bool:
-        raise ValueError(f"norm must be true or false, got {value!r}")
-    return value
-
-
-def _at_least(least: int, option: str) -> Callable:
-    def check(value) -> int:
-        if type(value) is not int or value < least:
-            raise ValueError(f"{option} must be {least} or more, got {value!r}")
-        return value
-
-    return check
-
-
-_CHECKS = {
-    "activation": _activation,
-    "widths": _widths,
-    "norm": _norm,
-    "depth": _at_least(2, "depth"),
-    "width": _at_least(1, "width"),
-    "blocks": _at_least(1, "blocks"),
-    "recursions": _at_least(1, "recursions"),
-    "stages": _at_least(1, "stages"),
-    "shrink": _at_least(1, "shrink"),
-    "maps": _at_least(1, "maps"),
-    "rule": _rule,
-}

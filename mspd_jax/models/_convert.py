@@ -10,6 +10,7 @@ import numpy as np
 
 from mspd_jax.errors import InputError
 from mspd_jax.models._architectures import (
+    default_image_shape,
     default_normalization,
     parse_architecture,
     split_name,
@@ -24,6 +25,8 @@ _CLASSIFIERS = {
     "resnet": "linear.weight",
     "preact_resnet": "logits.weight",
     "wide_resnet": "logits.weight",
+    "imagenet_resnet": "fc.weight",
+    "bagnet": "fc.weight",
     "small_cnn": "linear.weight",
 }
 
@@ -36,7 +39,7 @@ def convert_torch(
     num_classes: int | None = None,
     mean: tuple[float, ...] | None = None,
     std: tuple[float, ...] | None = None,
-    image_shape: tuple[int, int, int] = (32, 32, 3),
+    image_shape: tuple[int, int, int] | None = None,
     sigma: float | None = None,
 ) -> Model:
     """The model of a PyTorch checkpoint (.pt, .pth, .th or .safetensors).
@@ -45,9 +48,10 @@ def convert_torch(
     set, or InputError names all tensors that are missing, surplus or misshaped.
 
     What is not given comes from the file (the number of classes; the normalization,
-    from `mean` and `std` buffers; sizes of a small_cnn and of a dncnn) or is the
-    architecture's default. sigma: the noise that a denoiser was trained on; no file
-    says it. Nothing in the file is executed.
+    from `mean` and `std` buffers; sizes of a small_cnn, a dncnn, an ImageNet ResNet
+    and a BagNet, but not its strides) or is the architecture's default. sigma: the
+    noise that a denoiser was trained on; no file says it. Nothing in the file is
+    executed.
     """
     _, options = parse_architecture(architecture)
     family, _ = split_name(architecture)
@@ -60,6 +64,9 @@ def convert_torch(
         options |= _small_cnn_options(path, tensors)
     if family.startswith("dncnn"):
         options |= _dncnn_options(path, tensors)
+    if family in ("imagenet_resnet", "bagnet"):
+        options |= _imagenet_options(options, tensors)
+    image_shape = image_shape or default_image_shape(architecture)
     normalization = default_normalization(architecture, image_shape[-1])
     buffers = _buffers(tensors)
     spec = ModelSpec(
@@ -159,6 +166,18 @@ def _dncnn_options(path, tensors):
     width = int(tensors["dncnn.0.weight"].shape[0])
     tensors["last.weight"] = tensors.pop(last)
     return {"depth": (max(numbers) - 2) // 3 + 2, "width": width}
+
+
+def _imagenet_options(options, tensors):
+    """The sizes that shapes and names tell; the defaults, if they do not fit at all."""
+    found = {}
+    if "conv1.weight" in tensors and tensors["conv1.weight"].ndim == 4:
+        found["width"] = int(tensors["conv1.weight"].shape[0])
+    firsts = re.findall(r"layer(\d+)\.\d+\.conv1\.weight", " ".join(tensors))
+    blocks = [firsts.count(str(stage)) for stage in range(1, 5)]
+    if "blocks" in options and all(blocks):
+        found["blocks"] = blocks
+    return found
 
 
 def _check(spec):

@@ -1,13 +1,15 @@
 """What the tensors of our networks are called in PyTorch state dicts.
 
-| family        | names as in                                                          |
-|---------------|----------------------------------------------------------------------|
-| resnet        | akamaster/pytorch_resnet_cifar10: conv1, bn1, layer1.0.conv1, linear |
-| preact_resnet | RobustBench's DMPreActResNet: conv_2d, layer_0.0.batchnorm_0, logits |
-| wide_resnet   | RobustBench's DMWideResNet: init_conv, layer.0.block.0.conv_0, logits|
-| small_cnn     | conv0, bn0, conv1, bn1, ... in order of the layers, then linear      |
-| dncnn         | microsoft/denoised-smoothing: dncnn.0, dncnn.2, dncnn.3, ...         |
-| memnet        | microsoft/denoised-smoothing: feature_extractor, dense_memory.0, ... |
+| family          | names as in
+|-----------------|----------------------------------------------------------------------
+| resnet          | akamaster/pytorch_resnet_cifar10: conv1, bn1, layer1.0.conv1, linear
+| preact_resnet   | RobustBench's DMPreActResNet: conv_2d, layer_0.0.batchnorm_0, logits
+| wide_resnet     | RobustBench's DMWideResNet: init_conv, layer.0.block.0.conv_0
+| imagenet_resnet | torchvision: conv1, bn1, layer1.0.conv1, layer1.0.downsample.0, fc
+| bagnet          | wielandbrendel/bag-of-local-features-models: conv1, conv2, bn1, fc
+| small_cnn       | conv0, bn0, conv1, bn1, ... in order of the layers, then linear
+| dncnn           | microsoft/denoised-smoothing: dncnn.0, dncnn.2, dncnn.3, ...
+| memnet          | microsoft/denoised-smoothing: feature_extractor, dense_memory.0, ...
 """
 
 import re
@@ -75,6 +77,20 @@ _DNCNN = (
     (r"^layer(\d+)/norm", lambda match: f"dncnn.{3 * int(match[1]) + 3}"),
 )
 _RULES |= {"dncnn": _DNCNN, "dncnn_wide": _DNCNN}
+_IMAGENET = (
+    (_BLOCK, lambda match: f"layer{int(match[1]) + 1}.{match[2]}."),
+    (r"(stem|first)/conv", "conv1"),
+    (r"(stem|first)/norm", "bn1"),
+    (r"second/conv", "conv2"),
+    (r"second/norm", "bn2"),
+    (r"third/conv", "conv3"),
+    (r"third/norm", "bn3"),
+    (r"shortcut/conv", "downsample.0"),
+    (r"shortcut/norm", "downsample.1"),
+    (r"^head", "fc"),
+)
+_BAGNET = ((r"^point", "conv1"), (r"^stem/conv", "conv2"), *_IMAGENET)
+_RULES |= {"imagenet_resnet": _IMAGENET, "bagnet": _BAGNET}
 
 
 def torch_name(family: str, path: tuple[str, ...]) -> str:
