@@ -60,7 +60,6 @@ __all__ = [
     "csv_table",
     "detected_totals",
     "disk_journal",
-    "detected_totals",
     "evaluate_image",
     "evaluation",
     "examine",

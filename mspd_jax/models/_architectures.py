@@ -7,7 +7,6 @@ from flax import linen as nn
 
 from mspd_jax.errors import InputError
 from mspd_jax.models import _dncnn
-from mspd_jax.models._architecture_options import LABEL_RULES as LABEL_RULES
 from mspd_jax.models._architecture_options import checked
 from mspd_jax.models._bagnet import BAGNET_STAGES, BagNet
 from mspd_jax.models._imagenet_resnet import IMAGENET_STAGES, ImageNetResNet
