@@ -14,7 +14,7 @@ set -euo pipefail
 shared=$1 out=$2
 shift 2
 parts=${*:-train certify attack}
-epochs=${EPOCHS:-4} limit=${LIMIT:-256} shares=${SHARES:-0.05 0.01 0.2 1}
+epochs=${EPOCHS:-4} limit=${LIMIT:-256} shares=${SHARES:-0.05 0.01 1}
 sides=${SIDES:-5 2} grids=${WINDOWS:-2 3 4 6 8 12 0}
 data=(--data_dir="$shared/data")
 test=(--source=tfds:cifar10_subset:test "${data[@]}")
@@ -66,6 +66,19 @@ certify() { # each method on the network that was trained for it
     python -m launch.report --runs="$out/certify/$side" --images=0 \
       --out="$out/report-$side" >/dev/null
   done
+}
+
+attack() { # with and without the detector in view; corners first
+  for side in $sides; do
+    local by=("${test[@]}" --limit="${ATTACKED:-32}" --patch="$side"
+      --attack=pgd,aware --attack_steps="${STEPS:-50}")
+    job certify "attack/$side/minority" "${by[@]}" --method=minority \
+      --target="$out/pixels/model"
+    job certify "attack/$side/scalecert" "${by[@]}" --method=scalecert --keep=0.05 \
+      --target="$out/stem-0.05/model"
+  done
+  python -m launch.report --runs="$out/attack" --images=0 --out="$out/report-attack" \
+    >/dev/null
 }
 
 for part in $parts; do "$part"; done

@@ -28,8 +28,8 @@ _HELP = {
     "seed": "seed of all randomness; results do not depend on the batch size",
     "batch_size": "images per device and step",
     "samples": "number of noise draws per smoothed gradient",
-    "chunk": "noise draws that are worked on at once: lower it to save memory "
-    "(default: what suits the batch, the images and the device)",
+    "chunk": "noise draws, or windows over a patch, that are worked on at once: lower "
+    "it to save memory (default: what suits the batch, the images and the device)",
     "out": "folder for the results; the same command resumes an unfinished run",
 }
 

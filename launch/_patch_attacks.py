@@ -15,8 +15,8 @@ from mspd_jax.errors import InputError
 flags.disclaim_key_flags()
 FLAGS = flags.FLAGS
 NAMES = ("pgd", "aware")
-_SIZES = ("attack_steps", "attack_positions", "attack_sample")
-OWN = ("attack", *_SIZES)
+SIZES = ("attack_steps", "attack_positions", "attack_sample")
+OWN = ("attack", *SIZES)
 
 
 def define_flags() -> None:
@@ -45,9 +45,10 @@ def check_flags(method: str) -> None:
         raise InputError(
             "--attack=aware evades alerts, which patchcleanser does not raise: use pgd"
         )
-    for name in _SIZES:
-        if FLAGS[name].present and not FLAGS.attack:
-            raise InputError(f"--{name} goes with --attack")
+    for name in SIZES:
+        needed = ["aware"] if name == "attack_sample" else NAMES
+        if FLAGS[name].present and not set(needed) & set(FLAGS.attack):
+            raise InputError(f"--{name} goes with --attack={','.join(needed)}")
 
 
 def chosen_attacks(predict: Callable, shape: tuple[int, int, int], side: int) -> dict:
@@ -55,6 +56,8 @@ def chosen_attacks(predict: Callable, shape: tuple[int, int, int], side: int) ->
 
     predict: image -> logits without a window, a callable pytree; pgd attacks it.
     """
+    if not FLAGS.attack:
+        return {}
     positions = jnp.asarray(
         attacks.patch_positions(shape, patch=side, count=FLAGS.attack_positions or None)
     )

@@ -4,6 +4,7 @@ import functools
 import math
 import pathlib
 from collections.abc import Callable, Collection
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -20,6 +21,7 @@ flags.disclaim_key_flags()
 FLAGS = flags.FLAGS
 METHODS = ("scalecert", "minority", "patchcleanser")
 _NEURONS = ("keep", "cut")
+_MOST_PAIRS = 2**20  # of windows, of PatchCleanser
 OWN = ("patch", "windows", "confidence", *_NEURONS, *_patch_attacks.OWN)
 
 
@@ -51,17 +53,26 @@ def certify_patches(
 
     unused: flags that do not matter here.
     """
-    method, describe = _method(target)
+    job = _job_of(target, windows_of(target))
     return _job.run_job(
-        "certify", predict=_detector(target), method=method, source=source,
-        describe=describe, used={"target": target}, unused=unused,
+        "certify", predict=job.detector, method=job.method, source=source,
+        describe=job.describe, used={"target": target}, unused=(*unused, *_idle()),
     )  # fmt: skip
+
+
+def windows_of(target: models.Model) -> patch.Windows:
+    """The windows that the flags ask for."""
+    shape = target.spec.image_shape
+    side = patch.patch_side(FLAGS.patch, shape)
+    return patch.cover(shape, patch=side, per_axis=FLAGS.windows or None)
 
 
 def check_flags() -> None:
     """InputError unless the flags go with the method."""
     if FLAGS.patch is None:
         raise InputError(f"--method={FLAGS.method} needs --patch=SIDE, as 5 or 2.4%")
+    if not 0.0 <= FLAGS.confidence < 1.0:  # what is not a number passes a flag's bounds
+        raise InputError(f"--confidence={FLAGS.confidence}: expected 0 to below 1")
     wrong = [n for n in _NEURONS if FLAGS[n].present and FLAGS.method != "scalecert"]
     if FLAGS["confidence"].present and FLAGS.method == "patchcleanser":
         wrong.append("confidence")
@@ -70,54 +81,61 @@ def check_flags() -> None:
     _patch_attacks.check_flags(FLAGS.method)
 
 
-def summarize(target: models.Model, records: list[dict] | None) -> dict:
+def _idle() -> list[str]:
+    """Flags that do not matter for this method, or without attacks."""
+    names = [] if FLAGS.method == "scalecert" else [*_NEURONS]
+    names += ["confidence"] if FLAGS.method == "patchcleanser" else []
+    return names if FLAGS.attack else [*names, *_patch_attacks.SIZES, "seed"]
+
+
+def summarize(windows: patch.Windows, records: list[dict] | None) -> dict:
     """The totals; without labels there are no accuracies."""
     if not records:
         return {}
     totals = evaluate.detected_totals(records)
     warnings = []
     if any(record["label"] < 0 for record in records):
-        of_labels = ("_accuracy", "_interval")
+        of_labels = ("_accuracy", "_interval", "attacks", "undetected")
         totals = {k: v for k, v in totals.items() if not k.endswith(of_labels)}
         warnings.append("without labels there is no accuracy")
     if totals.get("broken_certificates"):
         warnings.append("an attack broke a certificate: this must not be, report it")
-    windows = _windows(target)
     told = {"patch": windows.patch, "windows": windows.count}
     return told | totals | {"warnings": warnings}
 
 
-def _windows(target: models.Model) -> patch.Windows:
-    shape = target.spec.image_shape
-    side = patch.patch_side(FLAGS.patch, shape)
-    return patch.cover(shape, patch=side, per_axis=FLAGS.windows or None)
+class _Job(NamedTuple):
+    """What is asked about an image, how, and what its record says of the answer."""
+
+    detector: Any
+    method: Partial
+    describe: Callable
 
 
-def _detector(target: models.Model) -> Partial:
-    shape, windows = target.spec.image_shape, _windows(target)
+def _job_of(target: models.Model, windows: patch.Windows) -> _Job:
+    predict, shape = models.predictor(target), target.spec.image_shape
+    if FLAGS.method == "patchcleanser":
+        if windows.count**2 > _MOST_PAIRS:
+            raise InputError(
+                f"{windows.count} windows make too many pairs: take at most "
+                f"{math.isqrt(_MOST_PAIRS)}, with --windows along an axis"
+            )
+        chosen = _patch_attacks.chosen_attacks(predict, shape, windows.patch)
+        recover = functools.partial(_recover, budget=_budget(windows.count, shape))
+        pairs = patch.patch_cleanser(predict, windows)
+        return _Job(pairs, Partial(recover, chosen), _told_recovery)
+    passes = 1
     if FLAGS.method == "scalecert":
         parts = models.split(target, FLAGS.cut)
-        return patch.scalecert(parts, windows, keep=FLAGS.keep)
-    make = {
-        "minority": patch.minority_reports, "patchcleanser": patch.patch_cleanser
-    }[FLAGS.method]  # fmt: skip
-    return make(models.predictor(target), windows, shape)
-
-
-def _method(target: models.Model) -> tuple[Partial, Callable]:
-    """What is done with each image, and what its record says of it."""
-    shape, windows = target.spec.image_shape, _windows(target)
-    attack = functools.partial(
-        _patch_attacks.chosen_attacks, shape=shape, side=windows.patch
-    )
-    if FLAGS.method == "patchcleanser":
-        size = dict(count=windows.count, budget=_budget(windows.count**2, shape))
-        chosen = attack(models.predictor(target))
-        return Partial(functools.partial(_recover, **size), chosen), _told_recovery
-    detect = functools.partial(_detect, budget=_budget(windows.count, shape))
+        detector = patch.scalecert(parts, windows, keep=FLAGS.keep)
+        passes = 4  # or more, as some windows need not be asked
+    else:
+        detector = patch.minority_reports(predict, windows)
+    whole = Partial(_whole, detector)
+    chosen = _patch_attacks.chosen_attacks(whole, shape, windows.patch)
+    detect = functools.partial(_detect, budget=_budget(windows.count, shape, passes))
     confidence = jnp.asarray(FLAGS.confidence, jnp.float32)
-    chosen = attack(Partial(_whole, _detector(target)))
-    return Partial(detect, chosen, confidence), _told_verdict
+    return _Job(detector, Partial(detect, chosen, confidence), _told_verdict)
 
 
 def _whole(detector, image):
@@ -137,8 +155,8 @@ def _detect(chosen, confidence, key, predict, image, label, *, budget):
     )
 
 
-def _recover(chosen, key, predict, image, label, *, count, budget):
-    recover = functools.partial(patch.recover, count=count, budget=budget)
+def _recover(chosen, key, predict, image, label, *, budget):
+    recover = functools.partial(patch.recover, budget=budget)
     found = recover(predict, image)
 
     def judge(attacked):
@@ -149,13 +167,12 @@ def _recover(chosen, key, predict, image, label, *, count, budget):
     )
 
 
-def _budget(most: int, shape: tuple[int, int, int]) -> int:
-    """Windows per pass: as the device likes, but never all in one, for some of them
-    need not be asked."""
+def _budget(most: int, shape: tuple[int, int, int], passes: int = 1) -> int:
+    """Windows per pass: as the device likes, in at least so many passes of one size."""
     if FLAGS.chunk:
         return FLAGS.chunk
     fit = images_per_pass(shape, batch_size=FLAGS.batch_size)
-    return math.ceil(most / max(4, math.ceil(most / fit)))
+    return math.ceil(most / max(passes, math.ceil(most / fit)))
 
 
 def _told_verdict(

@@ -1,18 +1,21 @@
 """The section of a report on certificates against patches: a table and its curve."""
 
+import math
 from collections.abc import Sequence
 
 from launch._report_rows import PATCHED, UNDETECTED
 from mspd_jax import evaluate
 
 _NOTES = """
-Percent of all images, cut and never rounded up, in brackets the 95 % interval over the
-choice of images. Certified: the class is right, and no square patch of that side,
-whatever it shows and wherever it is, brings about another class without an alert (with
-patchcleanser: another class). Clean: the class is right and nothing is hidden or
-attacked; an alert on a clean image is an error. Predictions: of the classifier for each
-image, windows that need not be asked left out. Undetected: wrong without an alert after
-that attack, which is one of many; no more than what is not certified.
+Percent of all images, in brackets the 95 % interval over the choice of images; what is
+good is cut, alerts and undetected are rounded up. Certified: the class is right, and no
+square patch of that side, whatever it shows and wherever it is, brings about another
+class without an alert (with patchcleanser: another class). Clean: the class is right
+and nothing is hidden or attacked; an alert on a clean image is an error. Predictions:
+of the classifier for each image; windows that share an answer are asked once.
+Undetected: wrong without an alert after that attack, which is one of many; no more than
+what is not certified. ms / image: left out where images were attacked as well, which
+takes most of the time.
 """
 _LABEL = "predictions of the classifier per image"
 _CLAIM = "certified accuracy, %"
@@ -45,9 +48,17 @@ def _told(row: dict) -> dict:
     def ranged(kind):
         value = row.get(f"{kind}_accuracy")
         interval = row.get(f"{kind}_interval")
-        return value and evaluate.interval(value, interval, row["images"])
+        if value is None:
+            return None
+        return evaluate.interval(value, interval, row["images"])
 
-    seconds, asked = row["seconds_per_image"], row["mean_predictions"]
+    def bad(key):  # what is bad is rounded up, as what is good is cut
+        value = row.get(key)
+        return None if value is None else f"{math.ceil(1000 * value - 1e-6) / 10:.1f}"
+
+    attacked = any(key.startswith(UNDETECTED) for key in row)
+    seconds = None if attacked else row["seconds_per_image"]
+    asked = row["mean_predictions"]
     return {
         "run": row["run"] + ("" if row["finished"] else " (unfinished)"),
         "method": row["method"],
@@ -61,9 +72,9 @@ def _told(row: dict) -> dict:
         "certified %": ranged("certified"),
         "clean %": ranged("clean"),
         "right, alert or not %": share("unguarded_accuracy"),
-        "alerts %": share("alert_rate"),
+        "alerts %": bad("alert_rate"),
         **{
-            f"undetected, {key.removeprefix(UNDETECTED)} %": share(key)
+            f"undetected, {key.removeprefix(UNDETECTED)} %": bad(key)
             for key in row
             if key.startswith(UNDETECTED)
         },

@@ -114,6 +114,9 @@ def _raw_row(run: Run) -> dict:
         row |= dict.fromkeys(_NEURONS) | {key: flags.get(key) for key in neurons}
         row |= {key: flags.get(key) for key in _WINDOWS}
         row |= {key: summary.get(key) for key in _VERDICTS}
+        # Under attack an alert counts as right, so this is no column of the others.
+        row = {k: v for k, v in row.items() if not k.startswith(("robust", _ATTACK))}
+        row |= dict.fromkeys(("robust_accuracy", "robust_low", "robust_high"))
         found = summary.get("undetected") or {}
         row |= {UNDETECTED + name: found[name] for name in found}
     elif row["job"] == "certify":

@@ -68,7 +68,8 @@ def _against_patches(source: data.Source) -> int:
     target = models.load_model(FLAGS.target)
     _protected.check(source, {"target": target}, truth=False)
     job = _patches.certify_patches(source, target, unused=_OF_NOISE)
-    return _job.finish(job, _patches.summarize(target, job.records))
+    windows = _patches.windows_of(target)
+    return _job.finish(job, _patches.summarize(windows, job.records))
 
 
 def _under_noise(source: data.Source) -> int:

@@ -20,7 +20,8 @@ NAMES = [str(path.relative_to(ROOT)) for path in FILES]
 # Imports run downward only, and rooms of one level do not know each other, except for
 # what SIDEWAYS names (one way only, so that nothing runs in a circle): protection is
 # built from the steps of attacks; an evaluation in stages is run by the driver, and
-# training ends with one; defences are met by what the attacks provide.
+# training ends with one; defences are met by what the attacks provide; the attack that
+# knows a detector of patches takes the steps of the one that does not.
 LEVEL = {
     "errors": 0,
     "models": 1,
@@ -38,6 +39,7 @@ LEVEL = {
 SIDEWAYS = {
     ("preempt", "attacks"),
     ("defenses", "attacks"),
+    ("patch", "attacks"),
     ("evaluate", "drive"),
     ("train", "drive"),
     ("train", "evaluate"),

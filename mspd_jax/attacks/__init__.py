@@ -1,7 +1,8 @@
 """Attacks: per-example functions that propose a changed image inside a ball.
 
 Every attack is called `(key, predict, image, label, *, eps, norm, ...)` and returns a
-`Proposal`; `mspd_jax.evaluate.judge` decides whether it is one.
+`Proposal`; `mspd_jax.evaluate.judge` decides whether it is one. `patch_pgd` changes one
+square instead, by anything, and has no ball.
 """
 
 from mspd_jax.attacks._apgd import apgd, apgd_targeted
@@ -33,6 +34,14 @@ from mspd_jax.attacks._losses import (
 )
 from mspd_jax.attacks._mim import mim
 from mspd_jax.attacks._nearest import distance
+from mspd_jax.attacks._patch import (
+    Ascent,
+    ascend_in_patch,
+    better_of,
+    patch_pgd,
+    patch_positions,
+    put_patch,
+)
 from mspd_jax.attacks._pgd import pgd
 from mspd_jax.attacks._plan import Staged, plan_attacks
 from mspd_jax.attacks._proposal import Proposal
@@ -46,6 +55,7 @@ from mspd_jax.attacks._views import View, adaptive_attacks, split_view
 
 __all__ = [
     "ATTACKS",
+    "Ascent",
     "Attack",
     "NORMS",
     "Proposal",
@@ -56,10 +66,12 @@ __all__ = [
     "apgd",
     "apgd_targeted",
     "ascend",
+    "ascend_in_patch",
     "ascent_direction",
     "average_draws",
     "ball_noise",
     "best_attempt",
+    "better_of",
     "bim",
     "bpda",
     "check_norm",
@@ -83,9 +95,12 @@ __all__ = [
     "mim",
     "objective",
     "parse_attack",
+    "patch_pgd",
+    "patch_positions",
     "pgd",
     "plan_attacks",
     "project",
+    "put_patch",
     "random_start",
     "reseed",
     "resolve_attack",

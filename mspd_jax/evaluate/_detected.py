@@ -22,9 +22,10 @@ def detected_totals(records: Sequence[dict]) -> dict:
 
     Of attacked images: attacks, {name: share of all images that are "correct" as they
     are and right, or under an alert, after that attack}; robust_accuracy, after every
-    one of them, and its robust_interval: no less than what is certified, unless
-    broken_certificates, a count, is more than 0. undetected, {name: share of all images
-    that are wrong without an alert after it}: no more than what is not certified.
+    one of them, and its robust_interval: no less than what is certified. undetected,
+    {name: share of all images that are wrong without an alert after it}: no more than
+    what is not certified. broken_certificates: how many certified images, right or not,
+    have another class without an alert after an attack, which the theorem excludes.
     """
     images = len(records)
     attacked = images and "attacks" in records[0]
@@ -67,8 +68,10 @@ def _after_attacks(records, interval):
     kept, worst = share(names)
     broken = sum(
         record["certified"]
-        and record["prediction"] == record["label"]
-        and not all(stands(record, name) for name in names)
+        and any(
+            not after["alert"] and after["prediction"] != record["prediction"]
+            for after in record["attacks"].values()
+        )
         for record in records
     )
     return {

@@ -94,6 +94,8 @@ def convolution(
         padding = lax.padtype_to_pads(
             lhs.shape[1:3], rhs.shape[:2], window_strides, padding
         )
+    # Read here: what a context sets is forgotten when the operation is compiled.
+    precision = precision or jax.config.jax_default_matmul_precision
     return _convolve_p.bind(
         lhs,
         rhs,

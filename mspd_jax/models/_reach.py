@@ -2,8 +2,9 @@
 
 A function of an image is traced to its primitive operations, and the rows and columns
 that each value reads are followed through them, branches and all. What cannot be
-followed is refused, so a field that is found is never too small: whatever the weights
-and the pixels are, an output does not depend on a pixel outside its field.
+followed is refused, so a field that is found is never too small: in exact arithmetic an
+output does not depend on a pixel outside its field, whatever the weights are. Rounding
+does not either where convolutions are computed window by window (`split`).
 """
 
 import math
@@ -82,8 +83,8 @@ def _follow(jaxpr, inputs: list[_Local | None]) -> list[_Local | None]:
 
 def _apply(equation, values):
     name = equation.primitive.name
-    inner = next((equation.params[k] for k in _INNER if k in equation.params), None)
-    if inner is not None and name not in _LOOPS:
+    if name in _CALLS:
+        inner = next(equation.params[k] for k in _INNER if k in equation.params)
         return _follow(getattr(inner, "jaxpr", inner), values)
     if name in _POINTWISE:
         return [_pointwise(equation, values)]
@@ -95,13 +96,16 @@ def _apply(equation, values):
     return [_RULES[name](values[0], shapes, **equation.params)]
 
 
-# Where operations that hold a program keep it.
+# Operations that are calls of a program, and where they keep it.
+_CALLS = set(
+    "jit pjit closed_call core_call remat checkpoint remat2 custom_jvp_call "
+    "custom_vjp_call custom_vjp_call_jaxpr".split()
+)
 _INNER = ("jaxpr", "call_jaxpr", "fun_jaxpr")
-_LOOPS = {"while", "scan", "cond"}
 _POINTWISE = set(
     "abs add add_any and cbrt clamp convert_element_type copy cos div eq erf exp exp2 "
     "expm1 floor ge gt integer_pow is_finite le log log1p logistic lt max min mul ne "
-    "neg not optimization_barrier or pow reduce_precision rsqrt select_n sign sin sqrt "
+    "neg not or pow reduce_precision rsqrt select_n sign sin sqrt "
     "square stop_gradient sub tanh".split()
 )
 
@@ -194,7 +198,9 @@ def _pad(value, shapes, *, padding_config):
     )
 
 
-def _reshape(value, shapes, *, new_sizes, **_):
+def _reshape(value, shapes, *, new_sizes, dimensions=None, **_):
+    if dimensions is not None:
+        raise InputError("a reshape changes the order of the axes")
     places = [_axis_after_reshape(shapes[0], new_sizes, axis) for axis in value.axes]
     if None in places or places[0] == places[1]:
         raise InputError("a reshape mixes rows or columns with another axis")

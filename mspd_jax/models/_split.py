@@ -29,12 +29,14 @@ class Split(NamedTuple):
       rest: map -> logits [K], a callable pytree.
       reaches: what a place of the map reads of the image, by rows and by columns.
       map_shape: (h, w, c).
+      image_size: (H, W) of the images that it is for.
     """
 
     shallow: jax.tree_util.Partial
     rest: jax.tree_util.Partial
     reaches: tuple[Reach, Reach]
     map_shape: tuple[int, int, int]
+    image_size: tuple[int, int]
 
 
 def split(model: Model, cut: str) -> Split:
@@ -59,7 +61,8 @@ def split(model: Model, cut: str) -> Split:
             f"{spec.architecture} cannot be split after {cut!r}: {error}"
         ) from error
     image = jax.ShapeDtypeStruct(spec.image_shape, jnp.float32)
-    return Split(shallow, rest, reaches, jax.eval_shape(shallow, image).shape)
+    map_shape = jax.eval_shape(shallow, image).shape
+    return Split(shallow, rest, reaches, map_shape, spec.image_shape[:2])
 
 
 @functools.cache

@@ -1,9 +1,9 @@
 """Certified detection of patches: windows, ScaleCert, and what it is compared with."""
 
-from mspd_jax.patch._cleanser import Recovery, patch_cleanser, recover
-from mspd_jax.patch._detector import LEAD, Masked, Verdict, detect
+from mspd_jax.patch._cleanser import Pairs, Recovery, patch_cleanser, recover
+from mspd_jax.patch._detector import LEAD, Masked, Verdict, contradict, detect
 from mspd_jax.patch._evade import Evasion, evade
-from mspd_jax.patch._minority import covered, minority_reports
+from mspd_jax.patch._minority import minority_reports
 from mspd_jax.patch._neurons import (
     WHOLE,
     Ranked,
@@ -21,6 +21,7 @@ from mspd_jax.patch._windows import (
     Hidden,
     Windows,
     cover,
+    grey_window,
     hidden_by,
     hides,
     meets,
@@ -37,15 +38,17 @@ __all__ = [
     "Evasion",
     "Hidden",
     "Masked",
+    "Pairs",
     "Ranked",
     "Recovery",
     "Verdict",
     "Windows",
     "answer_of",
+    "contradict",
     "cover",
-    "covered",
     "detect",
     "evade",
+    "grey_window",
     "hidden_by",
     "hides",
     "in_passes",

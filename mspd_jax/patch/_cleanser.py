@@ -14,7 +14,7 @@ from jax.tree_util import Partial
 from mspd_jax.models import PIXEL, as_pytree
 from mspd_jax.patch._detector import LEAD
 from mspd_jax.patch._passes import Answers, in_passes
-from mspd_jax.patch._windows import GREY, Windows, hidden_by, hides
+from mspd_jax.patch._windows import Windows, grey_window, hidden_by, hides
 
 
 class Recovery(NamedTuple):
@@ -33,17 +33,26 @@ class Recovery(NamedTuple):
     computed: jax.Array
 
 
-def patch_cleanser(
-    predict: Callable, windows: Windows, image_shape: tuple[int, int, int]
-) -> Partial:
-    """What `recover` asks: (image, windows [b], windows [b]) -> logits [b, K]."""
-    hidden = hidden_by(windows, (PIXEL, PIXEL), image_shape)
-    return Partial(_under_two, as_pytree(predict), hidden)
+class Pairs(NamedTuple):
+    """What `recover` asks.
+
+    Attributes:
+      ask: (image, windows [b], windows [b]) -> logits [b, K] with both hidden.
+      windows: int [W], the numbers of all windows, from 0 on.
+    """
+
+    ask: Partial
+    windows: jax.Array
 
 
-def recover(
-    under_two: Callable, image: jax.Array, *, count: int, budget: int
-) -> Recovery:
+def patch_cleanser(predict: Callable, windows: Windows) -> Pairs:
+    """PatchCleanser of a classifier, image -> logits [K]: a callable pytree or not."""
+    hidden = hidden_by(windows, (PIXEL, PIXEL), windows.image_size)
+    ask = Partial(_under_two, as_pytree(predict), hidden)
+    return Pairs(ask, jnp.arange(windows.count))
+
+
+def recover(pairs: Pairs, image: jax.Array, *, budget: int) -> Recovery:
     """Label and certificate by double masking (algorithms 1 and 2 of the paper).
 
     The answers under single windows agree on a label, which is given; or a window
@@ -56,12 +65,17 @@ def recover(
     and then v disagrees with it, is asked, and stands by y under every second window,
     while no other that is not for y does: w with v says y.
 
-    under_two: of `patch_cleanser`. count: windows, static; budget: predictions per
-    pass, static. All pairs are asked if single windows agree, else the rows of those
-    that disagree.
+    budget: predictions per pass, static. All pairs are asked if single windows agree,
+    else the rows of those that disagree.
     """
+    with jax.default_matmul_precision("float32"):
+        return _recover(pairs, image, budget)
+
+
+def _recover(pairs, image, budget):
+    count = pairs.windows.shape[0]
     first, second = jnp.divmod(jnp.arange(count * count), count)
-    ask = Partial(_ask_pairs, under_two, image, count)
+    ask = Partial(_ask_pairs, pairs, image)
     nothing = Answers(jnp.asarray(-1), jnp.asarray(0.0), jnp.asarray(0.0))
     single = in_passes(ask, first == second, nothing, budget=budget)
     labels = single.labels[:: count + 1]
@@ -69,13 +83,13 @@ def recover(
     apart = labels != majority
     agree = ~jnp.any(apart)
     needed = jnp.where(agree, first < second, apart[first] & (first != second))
-    pairs = in_passes(ask, needed, nothing, budget=budget)
-    table = jnp.where(first == second, single.labels, pairs.labels)
+    double = in_passes(ask, needed, nothing, budget=budget)
+    table = jnp.where(first == second, single.labels, double.labels)
     table = table.reshape(count, count)
     stands = apart & jnp.all(table == labels[:, None], axis=1) & (labels >= 0)
     label = jnp.where(jnp.any(stands), labels[jnp.argmax(stands)], majority)
     asked = (first == second) | needed
-    leads = jnp.where(first == second, single.leads, pairs.leads)
+    leads = jnp.where(first == second, single.leads, double.leads)
     same = jnp.where(asked, (table.ravel() == majority) & (leads > LEAD), True)
     certified = agree & jnp.all(same) & (majority >= 0)
     return Recovery(label, certified, labels, jnp.sum(asked))
@@ -83,14 +97,13 @@ def recover(
 
 def _under_two(predict, hidden, image, first, second):
     def one(a, b):
-        grey = hides(hidden, a) | hides(hidden, b)
-        return predict(jnp.where(grey[..., None], GREY, image))
+        return predict(grey_window(image, hides(hidden, a) | hides(hidden, b)))
 
     return jax.vmap(one)(first, second)
 
 
-def _ask_pairs(under_two, image, count, numbers):
-    return under_two(image, *jnp.divmod(numbers, count))
+def _ask_pairs(pairs, image, numbers):
+    return pairs.ask(image, *jnp.divmod(numbers, pairs.windows.shape[0]))
 
 
 def _majority(labels):

@@ -16,9 +16,10 @@ alert (PatchGuard++, arXiv 2104.12609): fewer on clean images. The certificate t
 that all f_w(x) = y with T or more, and the proof is the same: at x' the window v has
 the probability that it has at x, so it raises the alert if f_0(x') is not y.
 
-An equal image gives equal logits only up to rounding, which may depend on what else is
+Equal maps give equal logits only up to rounding, which may depend on what else is
 computed in the same pass. A certificate therefore asks for a lead of `LEAD` in every
-answer, a thousand times what rounding moves in float32.
+answer, a thousand times what rounding moves in float32, in which all is computed. It is
+about one program on one kind of device: on another, rounding may select another neuron.
 """
 
 from collections.abc import Callable
@@ -31,7 +32,7 @@ from jax.tree_util import Partial
 from mspd_jax.patch._neurons import WHOLE
 from mspd_jax.patch._passes import Answers, answer_of, in_passes
 
-# Of a logit over the next, and of a probability over the threshold.
+# Of a logit over the next, relative, and of a probability over the threshold.
 LEAD = 1e-3
 
 
@@ -80,7 +81,18 @@ def detect(
 
     budget: windows per pass, static. confidence: T above, in [0, 1).
     """
-    masked = detector(image)
+    with jax.default_matmul_precision("float32"):
+        masked = detector(image)
+        return _verdict(masked, budget, confidence)
+
+
+def contradict(whole: Answers, windows: Answers, confidence) -> jax.Array:
+    """Which answers under windows raise an alert, bool [W]."""
+    sure = windows.confidences >= confidence
+    return (windows.labels != whole.labels) & sure
+
+
+def _verdict(masked, budget, confidence):
     whole = answer_of(masked.whole)
     asked = masked.same == jnp.arange(masked.same.shape[0])
     answers = in_passes(masked.hide, asked, whole, budget=budget)
@@ -89,10 +101,9 @@ def detect(
         whole,
         answers,
     )
-    contradict = (answers.labels != whole.labels) & (answers.confidences >= confidence)
     return Verdict(
         whole.labels,
-        jnp.any(contradict),
+        jnp.any(contradict(whole, answers, confidence)),
         _certified(whole, answers, confidence),
         answers.labels,
         asked,
@@ -102,6 +113,7 @@ def detect(
 def _certified(whole: Answers, answers: Answers, confidence):
     """All windows say what the whole says, by a lead that rounding does not undo."""
     sure = answers.leads > LEAD
-    sure &= answers.confidences > jnp.where(confidence > 0, confidence + LEAD, 0.0)
+    # Not "> 0": a threshold that is not a number must not certify.
+    sure &= answers.confidences > jnp.where(confidence <= 0, 0.0, confidence + LEAD)
     agree = (answers.labels == whole.labels) & (answers.labels >= 0)
     return jnp.all(agree & sure) & (whole.leads > LEAD)

@@ -11,25 +11,18 @@ from jax.tree_util import Partial
 
 from mspd_jax.models import PIXEL, as_pytree
 from mspd_jax.patch._detector import Masked
-from mspd_jax.patch._windows import GREY, Hidden, Windows, hidden_by, hides
+from mspd_jax.patch._windows import Windows, grey_window, hidden_by, hides
 
 
-def minority_reports(
-    predict: Callable, windows: Windows, image_shape: tuple[int, int, int]
-) -> Partial:
+def minority_reports(predict: Callable, windows: Windows) -> Partial:
     """The detector: image -> `Masked`, for `detect`.
 
     f_0(x) = predict(x) and f_w(x) = predict(x with the window w grey): a window can
     always change the answer, so all of them are asked. Nothing of w is read by f_w,
     whatever the classifier is.
     """
-    hidden = hidden_by(windows, (PIXEL, PIXEL), image_shape)
+    hidden = hidden_by(windows, (PIXEL, PIXEL), windows.image_size)
     return Partial(_look, as_pytree(predict), hidden)
-
-
-def covered(image: jax.Array, hidden: Hidden, number: jax.Array) -> jax.Array:
-    """The image with window `number` grey."""
-    return jnp.where(hides(hidden, number)[..., None], GREY, image)
 
 
 def _look(predict, hidden, image):
@@ -38,4 +31,4 @@ def _look(predict, hidden, image):
 
 
 def _hide(predict, hidden, image, numbers):
-    return jax.vmap(lambda n: predict(covered(image, hidden, n)))(numbers)
+    return jax.vmap(lambda n: predict(grey_window(image, hides(hidden, n))))(numbers)

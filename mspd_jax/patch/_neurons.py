@@ -38,7 +38,7 @@ def neuron_count(share: float, map_shape: tuple[int, int, int]) -> int:
     """How many neurons a share of a map is, rounded up; InputError if it is none."""
     if not 0 < share <= 1:
         raise InputError(f"a share of neurons: expected above 0 to 1, got {share:g}")
-    return math.ceil(share * math.prod(map_shape) - 1e-6)
+    return max(1, math.ceil(share * math.prod(map_shape) - 1e-6))
 
 
 def rank_neurons(places: jax.Array, *, listed: int) -> Ranked:

@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from mspd_jax.errors import InputError
+
 
 class Answers(NamedTuple):
     """Predictions, each by its number.
@@ -14,7 +16,8 @@ class Answers(NamedTuple):
     Attributes:
       labels: int [n], -1 where the logits are not numbers.
       confidences: float [n], softmax probability of the label.
-      leads: float [n], how far its logit is above the next.
+      leads: float [n], how far its logit is above the next; where logits are larger
+        than 1, in units of the largest, as rounding grows with them.
     """
 
     labels: jax.Array
@@ -23,13 +26,16 @@ class Answers(NamedTuple):
 
 
 def answer_of(logits: jax.Array) -> Answers:
-    """What logits [..., K] say."""
+    """What logits [..., K] say; InputError where there is a single class."""
+    if logits.shape[-1] < 2:
+        raise InputError("a single class: there is nothing to detect or to certify")
     decided = ~jnp.any(jnp.isnan(logits), axis=-1)
+    largest = jnp.max(jnp.abs(logits), axis=-1)
     first, second = jnp.moveaxis(lax.top_k(logits, 2)[0], -1, 0)
     return Answers(
         jnp.where(decided, jnp.argmax(logits, axis=-1), -1),
         jnp.where(decided, jnp.max(jax.nn.softmax(logits), axis=-1), 0.0),
-        jnp.where(decided, first - second, 0.0),
+        jnp.where(decided, (first - second) / jnp.maximum(largest, 1.0), 0.0),
     )
 
 

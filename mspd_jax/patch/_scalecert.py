@@ -25,11 +25,13 @@ PatchGuard++ (arXiv 2104.12609).
 """
 
 import functools
+import math
 
 import jax
 import jax.numpy as jnp
 from jax.tree_util import Partial
 
+from mspd_jax.errors import InputError
 from mspd_jax.models import Split
 from mspd_jax.patch._detector import Masked
 from mspd_jax.patch._neurons import (
@@ -47,11 +49,32 @@ def scalecert(parts: Split, windows: Windows, *, keep: float) -> Partial:
     """The detector: image -> `Masked`, for `detect`.
 
     keep: share of the map's neurons that are selected (k), rounded up to whole ones.
+    Raises InputError for windows of other images, for ones that all hide the whole map,
+    and for more than memory can hold.
     """
+    if tuple(parts.image_size) != windows.image_size:
+        raise InputError(
+            f"windows are for images of {windows.image_size}, the network for "
+            f"{tuple(parts.image_size)}"
+        )
     hidden = hidden_by(windows, parts.reaches, parts.map_shape)
+    if bool(hidden.rows.all() & hidden.cols.all()):
+        raise InputError(
+            f"every window of {windows.height} x {windows.width} pixels hides all "
+            f"places of the {parts.map_shape} map: cut sooner, or take more windows"
+        )
     count = neuron_count(keep, parts.map_shape)
     listed = count + most_hidden(hidden) * parts.map_shape[-1]
+    if windows.count * min(listed, math.prod(parts.map_shape)) > _MOST_COMPARED:
+        raise InputError(
+            f"{windows.count} windows over {listed} neurons are too many: take fewer "
+            "windows, or keep fewer neurons"
+        )
     return Partial(_look_function(count, listed), parts.shallow, parts.rest, hidden)
+
+
+# Windows times neurons that are looked at; each takes some bytes.
+_MOST_COMPARED = 2**28
 
 
 # Cached: equal numbers give the same function, and so the same compilation.

@@ -24,6 +24,7 @@ class Windows(NamedTuple):
       cols: the first pixel column of each column of windows, C of them.
       height, width: of every window, in pixels.
       patch: side of the squares that they hide.
+      image_size: height and width of the images in which they do.
     """
 
     rows: tuple[int, ...]
@@ -31,6 +32,7 @@ class Windows(NamedTuple):
     height: int
     width: int
     patch: int
+    image_size: tuple[int, int]
 
     @property
     def count(self) -> int:
@@ -74,7 +76,7 @@ def cover(
         raise InputError(f"windows along an axis: expected 1 or more, got {per_axis}")
     rows, tall = _along(height, patch, per_axis)
     cols, wide = _along(width, patch, per_axis)
-    return Windows(rows, cols, tall, wide, patch)
+    return Windows(rows, cols, tall, wide, patch, (height, width))
 
 
 def patch_side(text: str, image_shape: tuple[int, int, int]) -> int:
@@ -142,6 +144,11 @@ def meets(reach: Reach, length: int, start: jax.Array, size: int) -> jax.Array:
     place = jnp.arange(length) * reach.stride
     place = place.reshape((1,) * (start.ndim - 1) + (-1,))
     return (place + reach.low < start + size) & (place + reach.high >= start)
+
+
+def grey_window(image: jax.Array, grey: jax.Array) -> jax.Array:
+    """The image [H, W, C] with grey pixels where `grey`, bool [H, W]."""
+    return jnp.where(grey[..., None], GREY, image)
 
 
 def hides(hidden: Hidden, number: jax.Array | int) -> jax.Array:

@@ -15,6 +15,21 @@ from tests.launch import runs
 
 FLAGS = ("--source=digits:test", "--limit=12", "--patch=2", "--windows=3")
 SCALECERT = ("--method=scalecert", "--cut=layer0", "--keep=0.1")
+MORE_BAD_INPUT = (
+    (("--method=minority", "--sigma=0.1"), "--sigma"),
+    (("--method=smoothing", "--sigma=0.1"), "--patch"),
+    (("--method=minority", "--patch=9"), "9 x 9"),
+    (("--method=minority", "--patch=small"), "--patch=small"),
+    ((*SCALECERT, "--cut=stem"), "layer0, layer1"),
+    ((*SCALECERT, "--keep=0"), "share of neurons"),
+    (("--method=patchcleanser", "--confidence=0.5"), "--confidence"),
+    (("--method=patchcleanser", "--attack=aware"), "--attack=aware"),
+    (("--method=minority", "--attack=fgsm"), "--attack=fgsm"),
+    (("--method=minority", "--attack_steps=9"), "--attack_steps"),
+    (("--method=minority", "--attack=pgd", "--attack_sample=2"), "--attack_sample"),
+    (("--method=minority", "--confidence=nan"), "--confidence=nan"),
+    ((*SCALECERT, "--cut=layer1", "--windows=1"), "every window"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +139,8 @@ def test_patch_cleanser_recovers_without_alerts(cleansed):
     ("method", "attack"), [("minority", "pgd,aware"), ("patchcleanser", "pgd")]
 )
 def test_attacks_leave_what_is_certified(ground, tmp_path, method, attack):
-    more = ("--attack_steps=5", "--attack_positions=4", "--attack_sample=2")
+    more = ("--attack_steps=5", "--attack_positions=4")
+    more += ("--attack_sample=2",) if "aware" in attack else ()
     what = f"--method={method}", f"--attack={attack}"
     out = certified(ground, tmp_path / "out", *what, *more)
     totals, found = summary(out), records(out)
@@ -153,17 +169,8 @@ def test_without_labels_there_is_no_accuracy(ground, tmp_path):
     ("flags", "named"),
     [
         (("--method=minority", "--keep=0.1"), "--keep"),
-        (("--method=minority", "--sigma=0.1"), "--sigma"),
-        (("--method=smoothing", "--sigma=0.1"), "--patch"),
-        (("--method=minority", "--patch=9"), "9 x 9"),
-        (("--method=minority", "--patch=small"), "--patch=small"),
         ((*SCALECERT, "--cut=head"), "head"),
-        ((*SCALECERT, "--cut=stem"), "layer0, layer1"),
-        ((*SCALECERT, "--keep=0"), "share of neurons"),
-        (("--method=patchcleanser", "--confidence=0.5"), "--confidence"),
-        (("--method=patchcleanser", "--attack=aware"), "--attack=aware"),
-        (("--method=minority", "--attack=fgsm"), "--attack=fgsm"),
-        (("--method=minority", "--attack_steps=9"), "--attack_steps"),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in MORE_BAD_INPUT),
     ],
 )
 def test_bad_input_is_named_in_one_line(ground, tmp_path, flags, named):

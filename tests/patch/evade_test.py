@@ -1,0 +1,321 @@
+"""The detector-aware attack: it breaks what is unsound, nothing that is certified."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl.testing import parameterized
+from jax import lax
+from jax.tree_util import Partial
+
+from mspd_jax import models, patch
+from mspd_jax.attacks import patch_pgd, patch_positions
+from mspd_jax.errors import InputError
+
+SHAPE = (6, 6, 1)
+KEY = jax.random.key(0)
+EVERY = patch_positions(SHAPE, patch=2)
+CORNERS = patch_positions(SHAPE, patch=2, count=4)
+PIXELS = models.PIXEL, models.PIXEL
+WINDOWS = patch.cover(SHAPE, patch=2, per_axis=3)
+
+
+@functools.partial(jax.jit, static_argnames=("steps", "sample"))
+def run(key, detector, image, label, positions, confidence, *, steps, sample):
+    options = {"patch": 2, "positions": positions, "confidence": confidence}
+    options |= {"steps": steps, "sample": sample}
+    return patch.evade(key, detector, image, label, **options)
+
+
+def attack(detector, image, label, positions=CORNERS, *, confidence=0.0, **options):
+    options = {"steps": 30, "sample": None} | options
+    places = np.asarray(positions, np.int32)
+    label, confidence = np.int32(label), np.float32(confidence)
+    return run(KEY, detector, image, label, places, confidence, **options)
+
+
+verdict = jax.jit(patch.detect, static_argnames="budget")
+
+
+def trade(image):
+    """Two ways to be wrong: class 1 by the last pixel, class 2 by the one before it.
+
+    Both pixels white is most wrong, and class 2. But where the one before the last is
+    grey, class 1 wins: whoever wants silence must leave class 2 alone.
+    """
+    last, before = image[5, 5, 0], image[5, 4, 0]
+    return jnp.stack([jnp.array(1.2), 1.5 * last, 2.2 * before])
+
+
+def trade_image():
+    image = np.zeros(SHAPE, np.float32)
+    image[5, 5], image[5, 4] = 0.4, 0.2
+    return image
+
+
+def hedged(image):
+    """Grey in three pixels of a square hides class 0; the fourth is for 2, against 1.
+
+    Under a window over all four the answer is 1, though 2 is the runner-up.
+    """
+    square = image[2:4, 2:4, 0].ravel()
+    strange = jnp.sum(jnp.abs(square[:3] - patch.GREY))
+    return jnp.stack([4.0 * strange, jnp.array(1.0), 0.4 + square[3]])
+
+
+def hedged_image():
+    image = np.zeros(SHAPE, np.float32)
+    image[2:4, 2:4] = 1.0
+    return image
+
+
+def either(trades, scale, image):
+    """Both models in one, so that one compilation does for all tests of them."""
+    return scale * jnp.where(trades, trade(image), hedged(image))
+
+
+def planted(trades, scale=1.0):
+    predict = Partial(either, jnp.array(trades), jnp.array(scale))
+    return patch.minority_reports(predict, WINDOWS)
+
+
+def short():
+    """Windows that end before the last column, around the model that trades."""
+    detector = planted(True)
+    predict, hidden = detector.args
+    hidden = hidden._replace(cols=hidden.cols.at[:, -1].set(False))
+    return Partial(detector.func, predict, hidden)
+
+
+def by_corners(places):
+    """Class 0 by the corners of the map, else class 1."""
+    corners = places[0, 0] + places[0, 5] + places[5, 0] + places[5, 5]
+    return jnp.concatenate([corners, jnp.array([0.5])])
+
+
+def corners_image():
+    image = np.zeros(SHAPE, np.float32)
+    image[::5, ::5] = 0.6
+    return image
+
+
+def sound_selection():
+    shallow, rest = Partial(jnp.asarray), Partial(by_corners)
+    parts = models.Split(shallow, rest, PIXELS, SHAPE, SHAPE[:2])
+    return patch.scalecert(parts, WINDOWS, keep=2 / 36)
+
+
+def early_selection(image):
+    """ScaleCert, but the two largest are chosen before the window is hidden."""
+    selected = image >= lax.top_k(image.ravel(), 2)[0][1]
+    pruned = jnp.where(selected, image, 0.0)
+    masked = patch.minority_reports(by_corners, WINDOWS)(pruned)
+    return masked._replace(hide=Partial(_hide_late, pruned))
+
+
+def _hide_late(pruned, numbers):
+    hidden = patch.hidden_by(WINDOWS, PIXELS, SHAPE)
+
+    def one(number):
+        return by_corners(
+            jnp.where(patch.hides(hidden, number)[..., None], 0.0, pruned)
+        )
+
+    return jax.vmap(one)(numbers)
+
+
+class UnsoundTest(parameterized.TestCase):
+    @parameterized.parameters(None, 2)
+    def test_short_windows_are_evaded_where_the_plain_attack_is_noticed(self, sample):
+        image, detector = trade_image(), short()
+        self.assertTrue(verdict(detector, image, budget=9).certified)
+        blind = patch_pgd(KEY, trade, image, 0, patch=2, positions=CORNERS, steps=30)
+        found = verdict(detector, blind.image, budget=9)
+        self.assertEqual((int(found.label), bool(found.alert)), (2, True))
+        got = attack(detector, image, 0, CORNERS[::-1], sample=sample)
+        self.assertTrue(got.evades)
+        self.assertGreater(got.loss, 0)
+        np.testing.assert_array_equal(got.position, [4, 4])
+        found = verdict(detector, got.image, budget=9)
+        self.assertEqual((int(found.label), bool(found.alert)), (1, False))
+
+    @parameterized.parameters(None, 2)
+    def test_the_same_model_behind_sound_windows_is_not(self, sample):
+        image, detector = trade_image(), planted(True)
+        self.assertTrue(verdict(detector, image, budget=9).certified)
+        got = attack(detector, image, 0, sample=sample)
+        self.assertFalse(got.evades)
+        self.assertLess(got.loss, 0)
+        # No window is sure enough to say so.
+        got = attack(detector, image, 0, sample=sample, confidence=0.9)
+        self.assertTrue(got.evades)
+
+    @parameterized.named_parameters(
+        ("early", Partial(early_selection), True),
+        ("late", sound_selection(), False),
+    )
+    def test_neurons_selected_before_the_window_are_evaded(self, detector, evaded):
+        image = corners_image()
+        self.assertTrue(verdict(detector, image, budget=9).certified)
+        got = attack(detector, image, 0, EVERY, steps=5)
+        self.assertEqual(bool(got.evades), evaded)
+
+
+class TargetTest(parameterized.TestCase):
+    @parameterized.parameters(None, 2)
+    def test_it_is_what_the_window_over_the_patch_says(self, sample):
+        image, detector = hedged_image(), planted(False)
+        self.assertEqual(list(np.argsort(hedged(image))), [1, 2, 0])
+        # From elsewhere nothing can be done.
+        places = [CORNERS[0], (2, 2), *CORNERS[1:3]]
+        got = attack(detector, image, 0, places, sample=sample)
+        self.assertTrue(got.evades)
+        self.assertGreater(got.loss, 0)
+        np.testing.assert_array_equal(got.position, [2, 2])
+        self.assertEqual(np.argmax(hedged(got.image)), 1)
+
+
+def mlp(weights, image):
+    return weights[1] @ jnp.tanh(weights[0] @ image.reshape(-1))
+
+
+def random_minority(seed):
+    keys = jax.random.split(jax.random.key(seed), 2)
+    weights = (
+        jax.random.normal(keys[0], (8, 36)) / 6,
+        jax.random.normal(keys[1], (3, 8)),
+    )
+    return patch.minority_reports(Partial(mlp, weights), WINDOWS)
+
+
+def shallow(kernel, image):
+    places = lax.conv_general_dilated(
+        image[None], kernel, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+    return jax.nn.relu(places[0])
+
+
+def rest(weights, places):
+    return weights @ places.reshape(-1)
+
+
+def random_scalecert(seed):
+    keys = jax.random.split(jax.random.key(seed), 2)
+    part = Partial(shallow, jax.random.normal(keys[0], (2, 2, 1, 3)))
+    # The class is what a channel has most of: no window changes it in many images.
+    weights = jax.random.normal(keys[1], (3, 75)) / 3
+    weights = weights + jnp.tile(jnp.eye(3), (1, 25))
+    reaches = models.reach_of(part, SHAPE)
+    parts = models.Split(part, Partial(rest, weights), reaches, (5, 5, 3), SHAPE[:2])
+    return patch.scalecert(parts, WINDOWS, keep=0.2)
+
+
+COUNT = 40
+
+
+@functools.partial(jax.jit, static_argnames="sample")
+def evade_all(detector, images, confidence, *, sample):
+    """Attacks each image at its own label."""
+
+    def one(index, image):
+        said = patch.detect(detector, image, budget=9, confidence=confidence)
+        key = jax.random.fold_in(KEY, index)
+        options = {"steps": 20, "step_size": 0.1, "sample": sample}
+        options |= {"patch": 2, "positions": EVERY, "confidence": confidence}
+        return said, patch.evade(key, detector, image, said.label, **options)
+
+    return jax.vmap(one)(jnp.arange(images.shape[0]), images)
+
+
+def pictures(seed):
+    shape = (COUNT, *SHAPE)
+    return np.random.default_rng(seed).uniform(size=shape).astype(np.float32)
+
+
+class SandwichTest(parameterized.TestCase):
+    @parameterized.named_parameters(
+        ("minority", random_minority, None, 0.0),
+        ("minority_confident", random_minority, None, 0.6),
+        ("scalecert_sampled", random_scalecert, 2, 0.0),
+    )
+    def test_no_certified_image_is_evaded(self, make, sample, confidence):
+        certified = evaded = 0
+        for seed in range(6):
+            images, confidence = pictures(seed), np.float32(confidence)
+            found = evade_all(make(seed), images, confidence, sample=sample)
+            said, got = jax.tree.map(np.asarray, found)
+            self.assertFalse(np.any(said.certified & got.evades))
+            certified += np.sum(said.certified)
+            evaded += np.sum(got.evades)
+            self.check_squares(images, got)
+        # Of 240 images: neither side is empty, or this would show nothing.
+        self.assertGreater(certified, 20)
+        self.assertGreater(evaded, 20)
+
+    def check_squares(self, images, got):
+        self.assertTrue(0 <= got.image.min() <= got.image.max() <= 1)
+        for image, one, (row, col) in zip(images, got.image, got.position, strict=True):
+            outside = np.ones(SHAPE, bool)
+            if row >= 0:
+                outside[row : row + 2, col : col + 2] = False
+            np.testing.assert_array_equal(one[outside], image[outside])
+
+    def test_an_evasion_is_one_by_hand(self):
+        detector, images = random_minority(1), pictures(1)
+        weights = [np.asarray(w, np.float64) for w in detector.args[0].args[0]]
+        said, got = evade_all(detector, images, np.float32(0), sample=None)
+
+        def label(image):
+            return int(np.argmax(weights[1] @ np.tanh(weights[0] @ image.ravel())))
+
+        def labels(image):
+            yield label(image)
+            for row in WINDOWS.rows:
+                for col in WINDOWS.cols:
+                    grey = image.copy()
+                    grey[row : row + WINDOWS.height, col : col + WINDOWS.width] = 0.5
+                    yield label(grey)
+
+        outcome = [set(labels(image)) for image in np.asarray(got.image, np.float64)]
+        before = np.asarray(said.label).tolist()
+        silent = [len(found) == 1 for found in outcome]
+        wrong = [y not in found for y, found in zip(before, outcome, strict=True)]
+        np.testing.assert_array_equal(got.evades, np.array(silent) & np.array(wrong))
+
+
+class CallTest(parameterized.TestCase):
+    def test_compiled_is_eager(self):
+        got = attack(short(), trade_image(), 0)
+        options = {"patch": 2, "positions": CORNERS, "steps": 30}
+        want = patch.evade(KEY, short(), trade_image(), 0, **options)
+        close = functools.partial(np.testing.assert_allclose, atol=1e-5)
+        jax.tree.map(close, got, want)
+
+    def test_new_places_floats_and_weights_do_not_compile_again(self):
+        attack(planted(True), trade_image(), 0)
+        before = run._cache_size()
+        for number in range(3):
+            detector = planted(number % 2 == 0, 0.5 * number)
+            places = np.roll(CORNERS, number, axis=0)
+            attack(detector, hedged_image(), number, places, confidence=number / 4)
+        self.assertEqual(run._cache_size(), before)
+
+    def test_an_image_that_is_wrong_in_silence_is_an_evasion(self):
+        self.assertTrue(attack(planted(True), trade_image(), 2).evades)
+
+    def test_no_number_at_all_gives_the_original(self):
+        got = attack(planted(True, np.nan), trade_image(), 0)
+        np.testing.assert_array_equal(got.image, trade_image())
+        np.testing.assert_array_equal(got.position, [-1, -1])
+        self.assertEqual(got.loss, -np.inf)
+
+    @parameterized.parameters(
+        ({"steps": 0}, "steps of an attack: expected 1 or more, got 0"),
+        ({"sample": 0}, "windows in a sample: expected 1 or more, got 0"),
+        ({"patch": 7}, "does not fit"),
+    )
+    def test_bad_arguments(self, options, message):
+        options = {"patch": 2, "positions": EVERY, "steps": 2} | options
+        with self.assertRaisesRegex(InputError, message):
+            patch.evade(KEY, planted(True), trade_image(), 0, **options)

@@ -1,0 +1,316 @@
+"""Training under windows: what is hidden, how often, and the loss against NumPy."""
+
+import functools
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import special
+
+from mspd_jax import data, models, patch, train
+from mspd_jax.errors import InputError
+from mspd_jax.train import _occlusion
+from tests.models.small_reference import convolve
+
+SHAPE = (8, 8, 1)
+MAP = (8, 8, 3)  # behind layer0
+CUT, SIZE = "layer0", 3
+SPEC = models.ModelSpec(
+    architecture="small_cnn",
+    options={"widths": [3, 4]},
+    mean=(0.5,),
+    std=(0.25,),
+    num_classes=5,
+    image_shape=SHAPE,
+    origin={},
+)
+RNG = np.random.default_rng(0)
+IMAGES = RNG.random((4, *SHAPE), np.float32)
+LABELS = np.asarray([0, 4, 1, 1], np.int32)
+
+
+def test_a_window_of_pixels_is_hidden_at_every_place_alike():
+    image = np.random.default_rng(1).random((6, 7, 2), np.float32)
+    keys = jax.random.split(jax.random.key(0), 4_000)
+    hide = functools.partial(train.hide_window, size=3)
+    found = np.asarray(jax.jit(jax.vmap(hide, in_axes=(0, None)))(keys, image))
+    counts = []
+    for row in range(4):
+        for col in range(5):
+            want = image.copy()
+            want[row : row + 3, col : col + 3] = 0.5
+            counts.append(int((found == want).all(axis=(1, 2, 3)).sum()))
+    assert sum(counts) == len(keys)
+    # Binomial(4000, 1/20): six standard deviations are 83.
+    np.testing.assert_allclose(counts, 200, atol=83)
+
+
+def test_the_augmentation_hides_what_it_is_asked_to():
+    image = 0.6 + 0.4 * jnp.asarray(RNG.random((8, 8, 1)), jnp.float32)
+    keys = jax.random.split(jax.random.key(1), 20)
+    both = train.augmentation(flip=True, hide=3)
+    found = np.asarray(jax.jit(jax.vmap(both, in_axes=(0, None)))(keys, image))
+    np.testing.assert_array_equal((found == patch.GREY).sum(axis=(1, 2, 3)), 9)
+    with pytest.raises(ValueError, match="hide"):
+        train.augmentation(hide=-1)
+
+
+def occluded(*keep):
+    return train.occluded_objective(SPEC, cut=CUT, size=SIZE, keep=keep)
+
+
+@functools.cache
+def drawn(count, *keep):
+    """What the objective draws for so many keys."""
+    keys = jax.random.split(jax.random.key(2), count)
+    adversary = occluded(*keep).adversary
+    return jax.jit(jax.vmap(lambda key: adversary(key, None, IMAGES[0], 0)))(keys)
+
+
+def test_every_window_and_every_share_is_drawn_alike():
+    """6 x 6 places of a window, and neurons that see it through a kernel of 3."""
+    found = drawn(4_000, 0.1, 0.5)
+    first = []
+    for axis in (found.hidden.rows, found.hidden.cols):
+        seen = [
+            [start - 1 <= place <= start + SIZE for place in range(8)]
+            for start in range(6)
+        ]
+        same = (np.asarray(axis)[:, 0][:, None] == np.asarray(seen)).all(axis=-1)
+        assert (same.sum(axis=1) == 1).all()
+        first.append(same.argmax(axis=1))
+    places = np.bincount(6 * first[0] + first[1], minlength=36)
+    # Six standard deviations of 4000 draws: 62 of 111, and 190 of 2000.
+    np.testing.assert_allclose(places, 4_000 / 36, atol=62)
+    values, counts = np.unique(found.keep, return_counts=True)
+    assert values.tolist() == [math.ceil(0.1 * 192), 96]
+    np.testing.assert_allclose(counts, 2_000, atol=190)
+
+
+def pruned(objective, choice, maps):
+    """The maps that the rest of the network would read, through a stub of it."""
+
+    @jax.jit
+    def run(objective, choice, maps):
+        def forward(stats, images, *, edit):
+            cut, change = edit
+            assert cut == CUT and stats == {}
+            return jnp.zeros((len(images), 5)), change(maps)
+
+        return objective.loss(forward, {}, IMAGES, choice, LABELS)[1].batch_stats
+
+    return np.asarray(run(objective, choice, maps))
+
+
+def unhidden(choice):
+    """Which neurons do not see the window, bool [B, h, w, c]."""
+    seen = choice.hidden.rows[:, 0, :, None] & choice.hidden.cols[:, 0, None, :]
+    return np.repeat(~np.asarray(seen)[..., None], MAP[-1], axis=-1)
+
+
+def kept(maps, choice):
+    """The largest of what a window leaves, by a sorted list."""
+    out = np.zeros_like(maps)
+    free = unhidden(choice)
+    for image, able, count, to in zip(maps, free, choice.keep, out, strict=True):
+        flat = image.ravel()
+        order = sorted(np.flatnonzero(able), key=lambda i: (-flat[i], i))
+        to.ravel()[order[: int(count)]] = flat[order[: int(count)]]
+    return out
+
+
+def test_only_the_largest_that_miss_the_window_survive():
+    choice = drawn(4, 0.1, 0.5)
+    maps = RNG.normal(size=(4, *MAP)).astype(np.float32)
+    maps[1] = maps[1].round()  # many that are equal
+    got = pruned(occluded(0.1, 0.5), choice, maps)
+    np.testing.assert_array_equal(got, kept(maps, choice))
+    left = (got[0] != 0).sum()
+    assert left == min(int(choice.keep[0]), unhidden(choice)[0].sum())
+
+
+def test_all_that_miss_the_window_survive_where_everything_is_kept():
+    choice = drawn(4, 1.0)
+    maps = RNG.normal(size=(4, *MAP)).astype(np.float32)
+    got = pruned(occluded(1.0), choice, maps)
+    np.testing.assert_array_equal(got, np.where(unhidden(choice), maps, 0))
+    # ... as where they are put in order.
+    ranked = occluded(1.0)._replace(
+        loss=jax.tree_util.Partial(
+            _occlusion._loss_function(CUT, math.prod(MAP)), smoothing=jnp.float32(0)
+        )
+    )
+    np.testing.assert_array_equal(pruned(ranked, choice, maps), got)
+
+
+def normalized(x, scale, bias):
+    """By the moments of the batch, over all its places."""
+    mean, var = x.mean(axis=(0, 1, 2)), x.var(axis=(0, 1, 2))
+    return (x - mean) / np.sqrt(var + 1e-5) * scale + bias
+
+
+@pytest.mark.parametrize("keep, smoothing", [((0.3,), 0.0), ((1.0,), 0.1)])
+def test_the_loss_is_that_of_numpy(keep, smoothing):
+    """Behind the cut, moments are those of the maps that are pruned."""
+    model = models.create_model(jax.random.key(3), SPEC)
+    params = jax.tree.map(
+        lambda x: x + 0.3 * RNG.normal(size=x.shape).astype(np.float32),
+        model.variables["params"],
+    )
+    lowered = train.occluded_objective(
+        SPEC, cut=CUT, size=SIZE, keep=keep, smoothing=smoothing
+    )
+    choice = drawn(4, *keep)
+
+    @jax.jit
+    def run(lowered, params, choice):
+        def forward(stats, images, **edit):
+            variables = {"params": params, "batch_stats": stats}
+            return models.train_outputs(SPEC, variables, images, **edit)
+
+        stats = model.variables["batch_stats"]
+        return lowered.loss(forward, stats, jnp.asarray(IMAGES), choice, LABELS)
+
+    loss, signals = run(lowered, params, choice)
+
+    x = (IMAGES.astype(np.float64) - 0.5) / 0.25
+    for name, stride in (("layer0", 1), ("layer1", 2)):
+        layer = jax.tree.map(lambda x: np.asarray(x, np.float64), params[name])
+        weights = layer["conv"]["kernel"].transpose(3, 2, 0, 1)
+        x = np.stack([convolve(image, weights, stride) for image in x])
+        x = np.maximum(normalized(x, **layer["norm"]), 0)
+        x = kept(x, choice) if name == CUT else x
+    head = jax.tree.map(lambda x: np.asarray(x, np.float64), params["head"])
+    log_p = special.log_softmax(
+        x.mean(axis=(1, 2)) @ head["kernel"] + head["bias"], axis=-1
+    )
+    target = (1 - smoothing) * np.eye(5)[LABELS] + smoothing / 5
+    np.testing.assert_allclose(loss, -(target * log_p).sum(1).mean(), rtol=1e-4)
+    np.testing.assert_allclose(
+        jax.nn.log_softmax(signals.robust), log_p, rtol=1e-3, atol=1e-4
+    )
+    assert signals.clean is None
+
+
+def test_a_gradient_reaches_what_lies_before_the_cut():
+    model, choice = models.create_model(jax.random.key(3), SPEC), drawn(4, 0.3)
+    stats, lowered = model.variables["batch_stats"], occluded(0.3)
+
+    def loss(params):
+        def forward(stats, images, **edit):
+            variables = {"params": params, "batch_stats": stats}
+            return models.train_outputs(SPEC, variables, images, **edit)
+
+        return lowered.loss(forward, stats, jnp.asarray(IMAGES), choice, LABELS)[0]
+
+    slope = jax.jit(jax.grad(loss))(model.variables["params"])
+    for leaf in jax.tree.leaves(slope):
+        assert np.isfinite(leaf).all() and np.abs(leaf).max() > 0
+
+
+def test_equal_settings_share_a_compilation_and_so_do_other_weights():
+    first, second = (occluded(0.1, 0.5) for _ in range(2))
+    model = models.create_model(jax.random.key(7), SPEC)
+    third = train.occluded_objective(model, cut=CUT, size=SIZE, keep=(0.1, 0.5))
+    for other in (second, third):
+        assert first.adversary.func is other.adversary.func
+        assert first.loss.func is other.loss.func
+
+
+EXAMPLES = train.Examples(
+    RNG.random((40, *SHAPE), np.float32), RNG.integers(0, 5, 40), np.arange(40), 5
+)
+SETTINGS = dict(
+    init=None, arch="small_cnn", arch_options='{"widths": [3, 4]}', adversarial="none",
+    eps=None, norm="linf", attack_steps=None, step_size=None, beta=None, noise=0.0,
+    label_smoothing=0.0, occlude=0, occlude_at="pixels", keep=[], augment="none",
+    epochs=1, batch_size=20, optimizer="sgd", learning_rate=0.1, weight_decay=0.0,
+    schedule="constant", warmup_epochs=0.0, clip=None, ema=None, seed=0,
+)  # fmt: skip
+INNER = dict(occlude=3, occlude_at="layer0", keep=["0.1"])
+
+
+@pytest.mark.parametrize(
+    "given, words",
+    [
+        (dict(occlude=9), "--occlude=9: the images have 8 pixels a side"),
+        (INNER | dict(occlude=9), "--occlude=9: the images have 8 pixels a side"),
+        (INNER | dict(keep=[]), "--occlude_at=layer0 needs --occlude=SIDE"),
+        (INNER | dict(occlude=0), "--occlude_at=layer0 needs --occlude=SIDE"),
+        (dict(keep=["0.1"]), "--keep goes with --occlude_at=LAYER"),
+        (dict(keep=["0.1"], occlude=3), "--keep goes with --occlude_at=LAYER"),
+        (INNER | dict(keep=["0.1", "few"]), "--keep=few: expected shares"),
+        (INNER | dict(keep=["0.1", "0"]), "a share of neurons: expected above 0"),
+        (INNER | dict(keep=["1.1"]), "a share of neurons: expected above 0"),
+        (INNER | dict(keep=["nan"]), "a share of neurons: expected above 0"),
+        (INNER | dict(adversarial="pgd", eps=0.1), "with --adversarial=pgd"),
+        (INNER | dict(occlude_at="stem"), "no layer 'stem': it has layer0, layer1"),
+        (INNER | dict(occlude_at="head"), "cannot be split after 'head'"),
+        (INNER | dict(arch="dncnn", arch_options="{}"), "is a denoiser"),
+    ],
+)
+def test_what_cannot_be_planned_is_named_in_one_line(given, words):
+    with pytest.raises(InputError, match=words) as refusal:
+        train.make_plan(EXAMPLES, None, **SETTINGS | given)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_plan_hides_pixels_or_neurons():
+    pixels = train.make_plan(EXAMPLES, None, **SETTINGS | dict(occlude=8))
+    assert pixels.objective.adversary is None
+    hidden = pixels.augment(jax.random.key(0), jnp.asarray(IMAGES[0]))
+    np.testing.assert_array_equal(hidden, np.full(SHAPE, 0.5))
+    inner = train.make_plan(EXAMPLES, None, **SETTINGS | INNER)
+    assert inner.augment is None
+    want = train.occluded_objective(inner.start, cut=CUT, size=SIZE, keep=(0.1,))
+    assert inner.objective.loss.func is want.loss.func
+
+
+def trained(**given):
+    images, labels = data.load_arrays(data.open_source("digits:train"))
+    labels = labels.astype(np.int32)
+    examples = train.Examples(images, labels, np.arange(len(labels)), 10)
+    options = dict(
+        epochs=12, batch_size=64, arch_options='{"widths": [16, 32]}',
+        learning_rate=0.05, schedule="cosine", weight_decay=5e-4,
+    )  # fmt: skip
+    plan = train.make_plan(examples, None, **SETTINGS | options | given)
+    return train.fit(
+        plan.key, plan.start, images, labels, objective=plan.objective,
+        optimizer=plan.optimizer, epochs=plan.epochs, batch_size=plan.batch_size,
+        augment=plan.augment,
+    )  # fmt: skip
+
+
+@functools.partial(jax.jit, static_argnames="budget")
+def certified(detector, images, labels, *, budget=9):
+    detect = functools.partial(patch.detect, budget=budget)
+    found = jax.vmap(lambda image: detect(detector, image))(images)
+    right = (found.windows == labels[:, None]).mean()
+    return right, (found.certified & (found.label == labels)).mean()
+
+
+@pytest.mark.slow
+def test_training_under_windows_raises_what_is_certified():
+    """Patches of 2x2 on 450 digits, with 9 windows of pixels or of neurons."""
+    images, labels = data.load_arrays(data.open_source("digits:test"))
+    images, labels = images.astype(np.float32) / 255, labels.astype(np.int32)
+    windows = patch.cover(SHAPE, patch=2, per_axis=3)
+    side = str(windows.height)
+    plain = trained()
+    grey = trained(occlude=int(side))
+    inner = trained(occlude=int(side), occlude_at="layer0", keep=["0.2"])
+
+    def pixels(model):
+        predict = models.predictor(model)
+        return certified(patch.minority_reports(predict, windows), images, labels)
+
+    def neurons(model):
+        parts = models.split(model, "layer0")
+        return certified(patch.scalecert(parts, windows, keep=0.2), images, labels)
+
+    for measure, better in ((pixels, grey), (neurons, inner)):
+        before, after = np.asarray(measure(plain)), np.asarray(measure(better))
+        assert (after > before + 0.05).all(), (before, after)
