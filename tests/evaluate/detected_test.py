@@ -6,7 +6,7 @@ from mspd_jax import evaluate
 
 
 def record(prediction, *, alert=False, certified=False, predictions=10, **attacks):
-    """A record of an image of class 3; attacks: name -> (prediction, alert) after it."""
+    """Of an image of class 3; attacks: name -> (prediction, alert) after it."""
     told = {
         name: {"prediction": after[0], "alert": after[1]}
         for name, after in attacks.items()
@@ -35,7 +35,8 @@ def test_an_alert_on_a_clean_image_is_an_error():
     assert totals["alert_rate"] == 0.25
     assert totals["mean_predictions"] == 8.0
     low, high = evaluate.wilson_interval(1, 4)
-    assert totals["certified_interval"] == [round(low, 4), round(high, 4)]
+    expected = [round(float(low), 4), round(float(high), 4)]
+    assert totals["certified_interval"] == expected
     assert "attacks" not in totals
 
 
