@@ -52,11 +52,12 @@ certify() { # each method on the network that was trained for it
           --method=scalecert --keep="$share" --target="$out/stem-$share/model"
       done
     done
-    # Another share than the network was trained for.
-    for share in 0.02 0.1; do
-      job certify "certify/$side/scalecert-$share-of-0.05" "${test[@]}" \
+    # Other shares than the network was trained for.
+    for pair in "0.02 0.05" "0.1 0.05" "0.2 1" "0.5 1"; do
+      read -r share trained <<<"$pair"
+      job certify "certify/$side/scalecert-$share-of-$trained" "${test[@]}" \
         --limit="$limit" --patch="$side" --windows=6 --method=scalecert \
-        --keep="$share" --target="$out/stem-0.05/model"
+        --keep="$share" --target="$out/stem-$trained/model"
     done
     for grid in 3 6; do
       job certify "certify/$side/patchcleanser-$grid" "${test[@]}" --limit="$limit" \
