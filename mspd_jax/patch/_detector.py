@@ -88,8 +88,8 @@ def detect(
 
 def contradict(whole: Answers, windows: Answers, confidence) -> jax.Array:
     """Which answers under windows raise an alert, bool [W]."""
-    sure = windows.confidences >= confidence
-    return (windows.labels != whole.labels) & sure
+    unsure = windows.confidences < confidence  # what is not a number is not unsure
+    return (windows.labels != whole.labels) & ~unsure
 
 
 def _verdict(masked, budget, confidence):

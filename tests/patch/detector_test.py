@@ -138,6 +138,7 @@ def test_answers_that_are_not_numbers():
     infinite = [np.inf, 0, 0]
     assert said(A, A, infinite, A) == (0, False, False)
     assert said([np.inf, np.inf, 0], A, A, A) == (0, False, False)
+    assert said(A, A, [0, np.inf, 0], A) == (0, True, False)
 
 
 @pytest.mark.parametrize("factor, certified", [(0.9, False), (1.1, True)])
