@@ -55,7 +55,7 @@ def patch_positions(
     of them in rows. So they are spread evenly, and more positions extend fewer. Takes
     time in proportion to count * H * W.
     """
-    _check_patch(patch, image_shape)
+    check_patch(patch, image_shape)
     lowest, rightmost = (length - patch for length in image_shape[:2])
     axes = np.arange(lowest + 1), np.arange(rightmost + 1)
     every = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
@@ -74,7 +74,7 @@ def patch_positions(
 
 def put_patch(image: jax.Array, corner: jax.Array, content: jax.Array) -> jax.Array:
     """The image with `content` [p, p, C] from `corner` on; all else bit by bit."""
-    _check_patch(content.shape[0], image.shape)
+    check_patch(content.shape[0], image.shape)
     return lax.dynamic_update_slice(image, content, (corner[0], corner[1], 0))
 
 
@@ -119,7 +119,7 @@ def ascend_in_patch(
     Costs `steps` gradients, and one value for the last point.
     """
     chex.assert_rank([image, corner], [3, 1])
-    _check_patch(patch, image.shape)
+    check_patch(patch, image.shape)
     check_count("steps", steps)
     shape = (patch, patch, image.shape[-1])
     original = lax.dynamic_slice(image, (corner[0], corner[1], 0), shape)
@@ -204,7 +204,8 @@ def patch_pgd(
     return best_attempt(attempt, image, attempts=positions.shape[0])
 
 
-def _check_patch(patch, image_shape):
+def check_patch(patch: int, image_shape: tuple[int, ...]) -> None:
+    """InputError unless a square of `patch` pixels a side fits the image."""
     height, width = image_shape[:2]
     if not 1 <= patch <= min(height, width):
         raise InputError(

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from mspd_jax.attacks import check_patch
 from mspd_jax.errors import InputError
 from mspd_jax.models import Reach
 
@@ -67,11 +68,7 @@ def cover(
     does; None is a window for each place of the patch, s = 1.
     """
     height, width = image_shape[:2]
-    if not 1 <= patch <= min(height, width):
-        raise InputError(
-            f"a patch of {patch} x {patch} pixels does not fit an image of {height} x "
-            f"{width}: give a side from 1 to {min(height, width)}"
-        )
+    check_patch(patch, image_shape)
     if per_axis is not None and per_axis < 1:
         raise InputError(f"windows along an axis: expected 1 or more, got {per_axis}")
     rows, tall = _along(height, patch, per_axis)
