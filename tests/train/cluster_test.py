@@ -22,7 +22,8 @@ CODE = """
     plan = train.make_plan(
         examples, None, init=None, arch="small_cnn", arch_options='{"widths": [4]}',
         adversarial="none", eps=None, norm="linf", attack_steps=None, step_size=None,
-        beta=6.0, noise=0.0, augment="flip", label_smoothing=0.0, epochs=2,
+        beta=6.0, noise=0.0, augment="flip", label_smoothing=0.0, epochs=2, occlude=0,
+        occlude_at="pixels", keep=[],
         batch_size=32, optimizer="sgd", learning_rate=0.1, weight_decay=0.0,
         schedule="constant", warmup_epochs=0.0, clip=None, ema=None, seed=0)
     *_, last = train.train_steps(
