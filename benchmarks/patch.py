@@ -62,7 +62,7 @@ def main(_):
     for text in FLAGS.patches:
         side = patch.patch_side(text, shape)
         windows = patch.cover(shape, patch=side, per_axis=FLAGS.windows)
-        for name, detector in _detectors(predict, parts, windows, shape):
+        for name, detector in _detectors(predict, parts, windows):
             detect = functools.partial(patch.detect, budget=min(chunk, windows.count))
             verdict = jax.jit(detect)(detector, image)
             asked = 1 + int(np.sum(verdict.computed))
@@ -83,8 +83,8 @@ def main(_):
     )
 
 
-def _detectors(predict, parts, windows, shape):
-    yield "Minority Reports", patch.minority_reports(predict, windows, shape)
+def _detectors(predict, parts, windows):
+    yield "Minority Reports", patch.minority_reports(predict, windows)
     for keep in map(float, FLAGS.keep):
         yield f"ScaleCert, k = {keep:g}", patch.scalecert(parts, windows, keep=keep)
 
