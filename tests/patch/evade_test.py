@@ -5,6 +5,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from absl.testing import parameterized
 from jax import lax
 from jax.tree_util import Partial
@@ -259,6 +260,7 @@ def pictures(seed):
     return np.random.default_rng(seed).uniform(size=shape).astype(np.float32)
 
 
+@pytest.mark.slow
 class SandwichTest(parameterized.TestCase):
     @parameterized.named_parameters(
         ("minority", random_minority, None, 0.0),

@@ -10,6 +10,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from absl.testing import parameterized
 from jax.tree_util import Partial
 
@@ -82,6 +83,7 @@ def attack_all(key, predict, labels, radii, *, attack, loss=cross_entropy):
     )(keys, IMAGES, labels, radii).image
 
 
+@pytest.mark.slow
 class SandwichTest(parameterized.TestCase):
     @parameterized.parameters(*MODELS)
     def test_certificates_hold(self, name):
