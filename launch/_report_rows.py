@@ -4,6 +4,7 @@ import pathlib
 import urllib.parse
 from collections.abc import Sequence
 
+from launch import _patches
 from launch._report_runs import Run
 from mspd_jax import attacks, evaluate
 
@@ -28,7 +29,7 @@ _NOISE = ("method", "denoiser", "sigma", "samples", "alpha")
 _CLAIMS = ("certified_accuracy", "abstained", "mean_radius", "samples_drawn")
 CERTIFIED = "certified:"
 # What a certification against patches adds, of its flags and of its summary.
-PATCHED = ("scalecert", "minority", "patchcleanser")
+PATCHED = _patches.METHODS
 _WINDOWS = ("method", "confidence")
 _NEURONS = ("cut", "keep")
 UNDETECTED = "undetected:"
