@@ -48,24 +48,26 @@ def in_passes(
 ) -> Answers:
     """The answers whose numbers are needed, `budget` of them at once.
 
-    ask: numbers [budget] -> logits [budget, K]. needed: bool [n]. others: the answer of
-    all that are not needed, not computed. The passes go on until none is left; the last
-    one is filled up with numbers whose answers are not used.
+    ask: numbers [b] -> logits [b, K], b = min(budget, n). needed: bool [n]. others:
+    the answer of all that are not needed, not computed. The passes go on until none is
+    left; the last one is filled up with numbers whose answers are not used.
     """
     count, size = jnp.sum(needed), needed.shape[0]
+    budget = min(budget, size)
     order = jnp.argsort(~needed, stable=True)
     order = jnp.pad(order, (0, -size % budget))
 
-    def one_pass(carry):
-        start, answers = carry
+    def one_pass(turn, answers):
+        start = turn * budget
         numbers = lax.dynamic_slice_in_dim(order, start, budget)
         found = answer_of(ask(numbers))
         # Where nothing is asked for, the number lies outside and nothing is written.
         places = jnp.where(start + jnp.arange(budget) < count, numbers, size)
-        answers = jax.tree.map(
+        return jax.tree.map(
             lambda all_, new: all_.at[places].set(new, mode="drop"), answers, found
         )
-        return start + budget, answers
 
     start = jax.tree.map(lambda x: jnp.broadcast_to(x, (size,)), others)
-    return lax.while_loop(lambda carry: carry[0] < count, one_pass, (0, start))[1]
+    # Passes are counted one by one. In steps of `budget`, XLA (jaxlib 0.10.2) takes a
+    # known count below one step for no pass at all, and leaves the loop out.
+    return lax.fori_loop(0, (count + budget - 1) // budget, one_pass, start)

@@ -48,6 +48,13 @@ class RunFolderTest(absltest.TestCase):
             drive.open_run(self.path, other)
         self.assertEqual(sorted(self.path.iterdir()), before)
 
+    def test_a_run_that_lacks_a_part_of_the_identity_is_another_run(self):
+        drive.open_run(self.path, IDENTITY)
+        before = (self.path / "run.json").read_text()
+        with self.assertRaisesRegex(InputError, "block was None, now 8"):
+            drive.open_run(self.path, IDENTITY | {"block": 8})
+        self.assertEqual((self.path / "run.json").read_text(), before)
+
     def test_a_foreign_folder_or_file_is_refused(self):
         self.path.mkdir(parents=True)
         (self.path / "holiday.txt").write_text("keep me")
