@@ -119,8 +119,14 @@ def check_found(results):
     np.testing.assert_array_equal(results[1].prediction, prediction)
 
 
-def check_close(got, want):
-    close = functools.partial(np.testing.assert_allclose, atol=1e-5, rtol=0)
+def check_close(got, want, name):
+    """Equal but for rounding, to which the place in a batch and its size may lead.
+
+    FAB steps to where it takes the boundary to be, a quotient of small numbers: there
+    rounding grows.
+    """
+    tolerance = 1e-3 if name.startswith("fab") else 1e-5
+    close = functools.partial(np.testing.assert_allclose, atol=tolerance, rtol=0)
     jax.tree.map(close, got, want)
 
 
@@ -142,13 +148,25 @@ class ContractTest(parameterized.TestCase):
         check_found(outcome(name, norm)[2])
 
     @parameterized.named_parameters(CASES)
+    def test_company_does_not_matter(self, name, norm):
+        # The same program and place in the batch, other images beside it: to the bit.
+        run, attack, results = outcome(name, norm)
+        predict, batch = problem()
+        stays = np.arange(IMAGES) % 2 == 0
+        order = np.where(stays, np.arange(IMAGES), np.arange(IMAGES)[::-1])
+        mixed = run(attack, predict, rows(batch, order))
+        kept = np.flatnonzero(stays)
+        jax.tree.map(
+            np.testing.assert_array_equal, rows(mixed, kept), rows(results, kept)
+        )
+
+    @parameterized.named_parameters(CASES)
     def test_order_of_rows_does_not_matter(self, name, norm):
-        # Same batch shape: exact on a CPU.
         run, attack, results = outcome(name, norm)
         predict, batch = problem()
         order = np.random.default_rng(0).permutation(IMAGES)
         shuffled = run(attack, predict, rows(batch, order))
-        jax.tree.map(np.testing.assert_array_equal, shuffled, rows(results, order))
+        check_close(shuffled, rows(results, order), name)
 
     @parameterized.named_parameters(FAST)
     def test_batch_size_does_not_matter(self, name, norm):
@@ -165,7 +183,8 @@ class ContractTest(parameterized.TestCase):
         predict, batch = problem()
         run, _ = make_runner(norm)
         subset = np.random.default_rng(1).permutation(IMAGES)[:7]
-        check_close(run(attack, predict, rows(batch, subset)), rows(results, subset))
+        got = run(attack, predict, rows(batch, subset))
+        check_close(got, rows(results, subset), name)
 
     @parameterized.named_parameters(FAST)
     def test_one_image_without_jit_gives_the_same_row(self, name, norm):
@@ -185,7 +204,7 @@ class ContractTest(parameterized.TestCase):
             got = jax.vmap(run_one, in_axes=(None, None, 0))(
                 attack, predict, rows(batch, [3])
             )
-        check_close(got, rows(results, [3]))
+        check_close(got, rows(results, [3]), name)
 
     @parameterized.named_parameters(CASES)
     def test_new_floats_and_weights_do_not_compile_again(self, name, norm):
