@@ -25,8 +25,11 @@ _HELP = {
     "eps": "radius of the perturbation ball for pixels in [0, 1]: 8/255 or 0.031",
     "sigma": "standard deviation of Gaussian noise on pixels in [0, 1], as in 0.25",
     "limit": "use the first LIMIT images only",
-    "seed": "seed of all randomness; results do not depend on the batch size",
-    "batch_size": "images per device and step",
+    "seed": "seed of all randomness",
+    "block": "images that one program computes at once; it belongs to the run, as "
+    "results depend on it by rounding (default: what suits the method and the device)",
+    "batch_size": "images per device between two writes to the disk, rounded up to "
+    "whole blocks; results do not depend on it",
     "samples": "number of noise draws per smoothed gradient",
     "chunk": "noise draws, or windows over a patch, that are worked on at once: lower "
     "it to save memory (default: what suits the batch, the images and the device)",
@@ -44,6 +47,9 @@ _DEFINE = {
     "seed": lambda name, default: flags.DEFINE_integer(name, default or 0, _HELP[name]),
     "batch_size": lambda name, default: flags.DEFINE_integer(
         name, default or 32, _HELP[name], lower_bound=1
+    ),
+    "block": lambda name, default: flags.DEFINE_integer(
+        name, default, _HELP[name], lower_bound=1
     ),
     "samples": lambda name, default: flags.DEFINE_integer(
         name, default or 20, _HELP[name], lower_bound=1

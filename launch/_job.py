@@ -17,9 +17,10 @@ from jax.experimental import multihost_utils
 from mspd_jax import data, drive, evaluate, models
 
 FLAGS = flags.FLAGS
-# Flags that do not decide what the results are (beyond float rounding).
+# Flags that do not decide what the results are; block and chunk stand in the identity
+# as what they came to.
 _FREE = {
-    "out", "batch_size", "chunk", "split", "offline", "query_log", "query_batch",
+    "out", "batch_size", "block", "chunk", "offline", "query_log", "query_batch",
     "query_retries", "query_timeout", "query_rate", "token_variable",
     "coordinator", "num_processes", "process_id", "cluster",
 }  # fmt: skip
@@ -50,6 +51,7 @@ def run_job(
     source: data.Source,
     describe: Callable[[pathlib.Path, data.Record, object], dict],
     used: dict[str, models.Model],
+    block: int,
     out: str | pathlib.Path | None = None,
     batch_size: int | None = None,
     axis_name: str | None = None,
@@ -60,18 +62,18 @@ def run_job(
 
     describe: (run folder, record, result) -> fields of the image's record; it may
     write files below the folder. used: the models by role, whose hashes go to run.json.
-    out, batch_size: those of the flags by default. axis_name: see `drive.drive`.
+    out, batch_size: those of the flags by default. block, axis_name: see `drive.drive`.
     unused: see `identity`.
     extra: what else decides results.
     """
     run = open_folder(
         out or FLAGS.out,
-        identity(name, used, unused) | extra,
+        identity(name, used, unused) | {"block": block} | extra,
         num_classes=source.num_classes,
     )
     outcomes = drive.drive(
         job_key(name), predict, method, source, skip=run.done, axis_name=axis_name,
-        batch_size=batch_size or FLAGS.batch_size,
+        block=block, batch_size=batch_size or FLAGS.batch_size,
     )  # fmt: skip
     return record_outcomes(name, run, outcomes, describe, images=len(source.indices))
 

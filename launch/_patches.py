@@ -55,7 +55,8 @@ def certify_patches(
     """
     job = _job_of(target, windows_of(target))
     return _job.run_job(
-        "certify", predict=job.detector, method=job.method, source=source,
+        "certify", block=FLAGS.block, chunk=job.budget, predict=job.detector,
+        method=job.method, source=source,
         describe=job.describe, used={"target": target}, unused=(*unused, *_idle()),
     )  # fmt: skip
 
@@ -110,6 +111,7 @@ class _Job(NamedTuple):
     detector: Any
     method: Partial
     describe: Callable
+    budget: int
 
 
 def _job_of(target: models.Model, windows: patch.Windows) -> _Job:
@@ -121,9 +123,10 @@ def _job_of(target: models.Model, windows: patch.Windows) -> _Job:
                 f"{math.isqrt(_MOST_PAIRS)}, with --windows along an axis"
             )
         chosen = _patch_attacks.chosen_attacks(predict, shape, windows.patch)
-        recover = functools.partial(_recover, budget=_budget(windows.count, shape))
+        budget = _budget(windows.count, shape)
+        recover = functools.partial(_recover, budget=budget)
         pairs = patch.patch_cleanser(predict, windows)
-        return _Job(pairs, Partial(recover, chosen), _told_recovery)
+        return _Job(pairs, Partial(recover, chosen), _told_recovery, budget)
     passes = 1
     if FLAGS.method == "scalecert":
         parts = models.split(target, FLAGS.cut)
@@ -133,9 +136,10 @@ def _job_of(target: models.Model, windows: patch.Windows) -> _Job:
         detector = patch.minority_reports(predict, windows)
     whole = Partial(_whole, detector)
     chosen = _patch_attacks.chosen_attacks(whole, shape, windows.patch)
-    detect = functools.partial(_detect, budget=_budget(windows.count, shape, passes))
+    budget = _budget(windows.count, shape, passes)
+    detect = functools.partial(_detect, budget=budget)
     confidence = jnp.asarray(FLAGS.confidence, jnp.float32)
-    return _Job(detector, Partial(detect, chosen, confidence), _told_verdict)
+    return _Job(detector, Partial(detect, chosen, confidence), _told_verdict, budget)
 
 
 def _whole(detector, image):
@@ -171,7 +175,7 @@ def _budget(most: int, shape: tuple[int, int, int], passes: int = 1) -> int:
     """Windows per pass: as the device likes, in at least so many passes of one size."""
     if FLAGS.chunk:
         return FLAGS.chunk
-    fit = images_per_pass(shape, batch_size=FLAGS.batch_size)
+    fit = images_per_pass(shape, batch_size=FLAGS.block)
     return math.ceil(most / max(passes, math.ceil(most / fit)))
 
 

@@ -10,7 +10,7 @@ from absl import flags
 from jax.tree_util import Partial
 
 from launch import _flags
-from launch._passes import images_per_pass
+from launch._passes import images_per_block, images_per_pass
 from mspd_jax import data, models, preempt
 from mspd_jax.errors import InputError
 
@@ -38,7 +38,7 @@ def define_flags() -> None:
     """The flags of protect and revert; the constants of MCGS are the paper's."""
     _flags.define(
         "source", "data_dir", "limit", "surrogate", "labeler", "norm", "eps", "samples",
-        "chunk", "seed", "batch_size", "out",
+        "chunk", "seed", "block", "batch_size", "out",
         required=("source", "surrogate", "eps", "out"), labeler="coupled",
     )  # fmt: skip
     flags.DEFINE_integer("steps", 1, "sign steps per noise draw (K)", lower_bound=1)
@@ -117,15 +117,27 @@ def method(function, labeler, *, traced: dict, **static) -> Partial:
 
 def cascade_method(function, given: Inputs) -> Partial:
     """`function`, which is `protect` or `revert`, with the flags of MCGS bound."""
-    shape = given.used["surrogate"].spec.image_shape
-    chunk = FLAGS.chunk or images_per_pass(shape, batch_size=FLAGS.batch_size)
     return method(
         function, given.labeler, num_samples=FLAGS.samples,
         traced={"eps": given.eps, "learning_rate": FLAGS.learning_rate},
-        chunk=min(chunk, FLAGS.samples),
+        chunk=chunk(given),
         steps=FLAGS.steps, norm=FLAGS.norm, antithetic=FLAGS.antithetic,
         forward_epochs=FLAGS.forward_epochs, backward_epochs=FLAGS.backward_epochs,
     )  # fmt: skip
+
+
+def block(given: Inputs) -> int:
+    """Images that one program protects at once."""
+    shape = given.used["surrogate"].spec.image_shape
+    draws = FLAGS.samples if FLAGS.method == "mspd" else 1
+    return FLAGS.block or images_per_block(shape, draws=draws)
+
+
+def chunk(given: Inputs) -> int:
+    """Noise draws of an image that are worked on at once."""
+    shape = given.used["surrogate"].spec.image_shape
+    fit = FLAGS.chunk or images_per_pass(shape, batch_size=block(given))
+    return min(fit, FLAGS.samples)
 
 
 def bilevel_method(defend, labeler, *, eps: float) -> Partial:

@@ -56,8 +56,9 @@ def define_flags() -> None:
         "eight_bit", False, "the classifier sees images rounded to 8 bits"
     )
     flags.DEFINE_enum(
-        "split", "samples", ["samples", "images"],
-        "what the devices share out: the samples of each image, or the images",
+        "split", "images", ["samples", "images"],
+        "what the devices share out: the images, or the samples of each image, which "
+        "may then depend on the number of devices, by rounding",
     )  # fmt: skip
 
 
@@ -87,18 +88,17 @@ def certify_on_devices(
         predict = smoothing.eight_bit(predict)
     if "denoiser" in used:
         predict = models.behind(models.restorer(used["denoiser"]), predict)
+    chunk = _chunk(given, shape)
     axis = _AXIS if FLAGS.split == "samples" else None
     method = Partial(
-        functools.partial(
-            smoothing.smoothed_votes, chunk=_chunk(given, shape, axis), axis_name=axis
-        ),
+        functools.partial(smoothing.smoothed_votes, chunk=chunk, axis_name=axis),
         sigma=jnp.asarray(given.sigma, jnp.float32),
         plan=jax.tree.map(jnp.asarray, given.plan),
     )
     return _job.run_job(
         "certify", predict=predict, method=method, source=source, used=used,
         describe=functools.partial(described, given), axis_name=axis,
-        unused=_patches.OWN,
+        unused=_patches.OWN, block=FLAGS.block, chunk=chunk,
     )  # fmt: skip
 
 
@@ -133,13 +133,12 @@ def check_channels(denoiser: models.Model, channels: int) -> None:
         )
 
 
-def _chunk(given: Settings, shape: tuple[int, int, int], axis: str | None) -> int:
+def _chunk(given: Settings, shape: tuple[int, int, int]) -> int:
     """Samples per pass: as the device likes, in equal shares of a round."""
     if FLAGS.chunk:
         return FLAGS.chunk
-    most = images_per_pass(shape, batch_size=FLAGS.batch_size)
-    devices = jax.local_device_count() if axis else 1
-    share = -(-int(given.plan.ends[0]) // devices)
+    most = images_per_pass(shape, batch_size=FLAGS.block)
+    share = int(given.plan.ends[0])
     return -(-share // -(-share // most))
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import jax
 
 from launch import _job, _protected, _survey
+from launch._passes import images_per_block
 from mspd_jax import data, models, train
 from mspd_jax.errors import InputError
 from mspd_jax.evaluate import accuracies, percent
@@ -76,6 +77,7 @@ def written(
         job, predict=models.predictor(surrogate), source=opened, describe=describe,
         method=_protected.method(function, "coupled", traced={"eps": eps}),
         used={"surrogate": surrogate}, out=folder,
+        block=images_per_block(surrogate.spec.image_shape, draws=20),
         # Two batches at least: the first one compiles and is not timed.
         batch_size=min(
             _job.FLAGS.batch_size, -(-len(opened.indices) // (2 * jax.device_count()))

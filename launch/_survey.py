@@ -9,6 +9,7 @@ import jax
 from absl import flags
 
 from launch import _defended, _job, _verdicts
+from launch._passes import images_per_block
 from mspd_jax import attacks, data, defenses, drive, evaluate, models
 from mspd_jax.errors import InputError
 
@@ -133,7 +134,8 @@ def evaluated(
     used = {"target": part.model, **(defended.used if defended else {})}
     if settings.surrogate is not None:
         used["surrogate"] = settings.surrogate
-    identity = _job.identity("evaluate", used)
+    block = FLAGS.block or images_per_block(part.model.spec.image_shape)
+    identity = _job.identity("evaluate", used) | {"block": block}
     own = {"target": part.path, "targets": None, "eps": part.eps}
     identity["flags"] = flags or (
         _defended.own_flags(identity["flags"], part.purifier) | own
@@ -152,7 +154,8 @@ def evaluated(
     found = evaluate.assess(
         _job.job_key("evaluate"), _predict(part), settings.source,
         attack=_attacks(settings, part), eps=part.radius, norm=settings.norm,
-        batch_size=FLAGS.batch_size, keep=keep, surrogate=_surrogate(settings),
+        block=block, batch_size=FLAGS.batch_size, keep=keep,
+        surrogate=_surrogate(settings),
         views=defended and defended.views, claim=defended and defended.claim,
         each_alone=settings.each_alone, eight_bit=settings.eight_bit,
         given=settings.given, check_images=settings.check_images,

@@ -31,8 +31,9 @@ from mspd_jax.errors import InputError
 
 FLAGS = flags.FLAGS
 _flags.define(
-    "source", "data_dir", "limit", "target", "sigma", "seed", "batch_size", "chunk",
-    "out", required=("source", "out"), batch_size=1,
+    "source", "data_dir", "limit", "target", "sigma", "seed", "block", "batch_size",
+    "chunk",
+    "out", required=("source", "out"), batch_size=1, block=1,
 )  # fmt: skip
 flags.DEFINE_enum(
     "method", "smoothing", ["smoothing", "denoised", *_patches.METHODS],

@@ -24,7 +24,7 @@ from mspd_jax.errors import InputError
 FLAGS = flags.FLAGS
 _flags.define(
     "source", "data_dir", "limit", "target", "surrogate", "eps", "seed",
-    "batch_size", "out", required=("source", "out"),
+    "block", "batch_size", "out", required=("source", "out"),
 )  # fmt: skip
 flags.DEFINE_enum("norm", "linf", list(attacks.NORMS), "norm of the perturbation ball")
 flags.DEFINE_list(

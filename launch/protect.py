@@ -31,6 +31,7 @@ def main(_) -> int:
     job = _job.run_job(
         "protect", predict=given.surrogate, method=_method(given),
         source=given.source, describe=describe, used=given.used,
+        block=_protected.block(given), chunk=_protected.chunk(given),
     )  # fmt: skip
     return _job.finish(job, _protected.summarize(job.records, labeler=FLAGS.labeler))
 

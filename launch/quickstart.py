@@ -20,7 +20,7 @@ from mspd_jax import data, preempt
 from mspd_jax.evaluate import csv_table, markdown_table
 
 FLAGS = flags.FLAGS
-_flags.define("eps", "seed", "batch_size", "out", eps="0.15", batch_size=150,
+_flags.define("eps", "seed", "block", "batch_size", "out", eps="0.15", batch_size=150,
               out="runs/quickstart")  # fmt: skip
 flags.DEFINE_integer("epochs", 10, "passes over the training images", lower_bound=1)
 flags.DEFINE_integer(

@@ -45,6 +45,7 @@ def main(_) -> int:
     job = _job.run_job(
         "revert", predict=given.surrogate, method=_method(given),
         source=given.source, describe=describe, used=given.used,
+        block=_protected.block(given), chunk=_protected.chunk(given),
     )  # fmt: skip
     summary = _protected.summarize(job.records, labeler=FLAGS.labeler)
     if job.records and original is not None:

@@ -1,5 +1,6 @@
 """The driver: per-example methods over data sets, devices, processes and restarts."""
 
+from mspd_jax.drive._blocks import Block, pack, row_of
 from mspd_jax.drive._devices import run_on_devices
 from mspd_jax.drive._drive import Outcome, drive
 from mspd_jax.drive._log import Log, append_log, log_files, open_log, read_log
@@ -12,13 +13,12 @@ from mspd_jax.drive._run_folder import (
     read_records,
     write_json,
 )
-from mspd_jax.drive._slots import Slots, slots
 
 __all__ = [
     "Log",
     "Outcome",
     "Run",
-    "Slots",
+    "Block",
     "append_log",
     "append_records",
     "drive",
@@ -26,10 +26,11 @@ __all__ = [
     "merge_records",
     "open_log",
     "open_run",
+    "pack",
     "read_log",
     "read_records",
     "run_on_devices",
-    "slots",
+    "row_of",
     "with_progress",
     "write_json",
 ]

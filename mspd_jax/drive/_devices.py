@@ -1,23 +1,33 @@
-"""One compiled program for any number of devices: vmap within, pmap across.
+"""One program for a block of images, and the devices that run it.
+
+What a program computes for an image is its own to the last bit: XLA rounds by the shape
+of a batch, by the place in it, and otherwise where several devices are compiled for at
+once (`pmap`). So there is one program, for a block of one size on a single device, and
+any number of devices runs it, block by block. Devices of a CPU are the same cores: one
+copy of the program serves as many blocks at once as there are devices.
 
 No other module knows how many devices there are.
 """
 
+import concurrent.futures
 import functools
+from collections.abc import Callable, Sequence
 
 import jax
 import numpy as np
 
+from mspd_jax.models import as_pytree
+
 
 def run_on_devices(
-    key, predict, method, index, image, label, *, devices, axis_name=None
+    key, predict, method, index, image, label, *, devices, block=None, axis_name=None
 ):
-    """Applies a per-example method to a batch; results keep their row.
+    """Applies a per-example method to a batch; results keep their row. Host arrays.
 
     method: (key, predict, image, label) -> pytree, per example, a callable pytree.
-    index, label: int [B]; image: [B, H, W, C]; B is a multiple of the device count.
-    The key of each example is fold_in(key, index). The results are device arrays
-    [B, ...] that may still be being computed.
+    index, label: int [B]; image: [B, H, W, C]. The key of each example is
+    fold_in(key, index). block: rows of the program, by default all for each device; B
+    is a multiple of it.
 
     axis_name: all devices work on all rows, for a method that shares out the work of an
     example itself, over the devices of this axis, and returns the same on each.
@@ -25,31 +35,64 @@ def run_on_devices(
     if axis_name is not None:
         run = _on_all_devices(tuple(devices), axis_name)
         places = np.arange(len(devices))  # pmap asks for something to split
-        return run(places, key, predict, method, index, image, label)
-    if len(devices) == 1:
-        return _on_one_device()(key, predict, method, index, image, label)
-    split = functools.partial(_split, parts=len(devices))
-    results = _on_each_device(tuple(devices))(
-        key, predict, method, split(index), split(image), split(label)
-    )
-    return jax.tree.map(_joined, results)
+        args = as_pytree(predict), as_pytree(method), index, image, label
+        return jax.device_get(run(places, key, *args))
+    block = len(index) // len(devices) if block is None else block
+    with workers(devices) as pool:
+        start = block_runner(pool, key, predict, method, devices=devices)
+        parts = [
+            start(number, index[rows], image[rows], label[rows])
+            for number, rows in enumerate(
+                slice(first, first + block) for first in range(0, len(index), block)
+            )
+        ]
+        results = [part.result() for part in parts]
+    return jax.tree.map(lambda *rows: np.concatenate(rows), *results)
 
 
+def workers(devices: Sequence[jax.Device]) -> concurrent.futures.ThreadPoolExecutor:
+    """As many threads as blocks are to be computed at once."""
+    return concurrent.futures.ThreadPoolExecutor(len(devices))
+
+
+def block_runner(
+    pool: concurrent.futures.Executor,
+    key: jax.Array,
+    predict: Callable,
+    method: Callable,
+    *,
+    devices: Sequence[jax.Device],
+) -> Callable[..., concurrent.futures.Future]:
+    """start(number, index, image, label) -> a future of the rows' results.
+
+    The arrays hold one block; `number` chooses the device. What is needed to call the
+    program is put on each device, and the program is compiled, once.
+    """
+    devices = devices[:1] if devices[0].platform == "cpu" else devices
+    placed, compiled = {}, {}
+
+    def start(number, index, image, label):
+        device = devices[number % len(devices)]
+        if device not in placed:
+            held = (key, as_pytree(predict), as_pytree(method))
+            placed[device] = jax.device_put(held, device)
+        rows = jax.device_put((index, image, label), device)
+        kind = device, image.shape, image.dtype
+        if kind not in compiled:  # here, not in the threads: once, and as configured
+            compiled[kind] = _examples.lower(*placed[device], *rows).compile()
+        return pool.submit(_called, compiled[kind], *placed[device], *rows)
+
+    return start
+
+
+def _called(program, *arguments):
+    return jax.device_get(program(*arguments))
+
+
+@jax.jit
 def _examples(key, predict, method, index, image, label):
     keys = jax.vmap(functools.partial(jax.random.fold_in, key))(index)
     return jax.vmap(method, in_axes=(0, None, 0, 0))(keys, predict, image, label)
-
-
-@functools.cache
-def _on_one_device():
-    return jax.jit(_examples)
-
-
-@functools.cache
-def _on_each_device(devices):
-    return jax.pmap(
-        _examples, in_axes=(None, None, None, 0, 0, 0), devices=list(devices)
-    )
 
 
 @functools.cache
@@ -58,12 +101,3 @@ def _on_all_devices(devices, axis_name):
         lambda place, *rest: _examples(*rest), axis_name=axis_name,
         in_axes=(0, *[None] * 6), out_axes=None, devices=list(devices),
     )  # fmt: skip
-
-
-def _split(x: np.ndarray, *, parts: int) -> np.ndarray:
-    return x.reshape(parts, x.shape[0] // parts, *x.shape[1:])
-
-
-def _joined(x: jax.Array) -> jax.Array:
-    """[devices, B, ...] -> [devices * B, ...], also where the rest holds nothing."""
-    return x.reshape(x.shape[0] * x.shape[1], *x.shape[2:])

@@ -1,7 +1,6 @@
 """The driver: a per-example method over a data set, on all devices, resumable."""
 
 import concurrent.futures
-import functools
 from collections.abc import Callable, Collection, Iterator
 from typing import Any, NamedTuple
 
@@ -9,10 +8,9 @@ import jax
 import numpy as np
 
 from mspd_jax.data import Record, Source
-from mspd_jax.drive._devices import run_on_devices
-from mspd_jax.drive._slots import Slots, slots
+from mspd_jax.drive._blocks import Block, pack
+from mspd_jax.drive._devices import block_runner, run_on_devices, workers
 from mspd_jax.errors import InputError
-from mspd_jax.models import as_pytree
 
 _READERS = 4  # threads: decoding images is the work of C libraries that let go
 
@@ -33,7 +31,7 @@ class Outcome(NamedTuple):
 
 
 class _Loaded(NamedTuple):
-    slots: Slots
+    block: Block
     records: list[Record | str]  # a string says why that image could not be read
 
 
@@ -43,7 +41,8 @@ def drive(
     method: Callable,
     source: Source,
     *,
-    batch_size: int,
+    block: int,
+    batch_size: int | None = None,
     skip: Collection[int] = (),
     devices: list[jax.Device] | None = None,
     process_index: int | None = None,
@@ -52,53 +51,68 @@ def drive(
 ) -> Iterator[list[Outcome]]:
     """Runs `method(key, predict, image, label)` on every image, batch by batch.
 
-    The key of an image is fold_in(key, its index in the data set), so that its result
-    does not depend on its batch, on the number of devices or of processes, or on a
-    restart. `batch_size` counts images per device. `skip` holds data-set indices that
-    are already done. While the devices work on one batch, the next is read and the
-    last is handed out. Processes of a cluster take turns batch by batch, without
-    waiting for each other.
+    The result of an image is a function of the key, the method, the model, the image
+    and its index, and `block`, to the last bit on one kind of processor: it does not
+    depend on `batch_size`, on what else is in the source or pending, on the number of
+    devices or of processes, or on a restart. Its key is fold_in(key, its index); it is
+    computed by one program for `block` images, in a row of its own (`row_of`).
+
+    block: images that one program computes. batch_size: images per device that are
+    handed out together, rounded up to whole blocks, one block by default. `skip` holds
+    data-set indices that are already done. While the devices work on one batch, the
+    next is read and the last is handed out. Processes of a cluster take turns batch by
+    batch, without waiting for each other.
     axis_name: the devices of this process share the work of each image, by a method
-    that knows this axis of theirs; `batch_size` images are then worked on at once.
+    that knows this axis of theirs; `block` images are then worked on at once.
     """
     devices = jax.local_devices() if devices is None else devices
-    work = slots(
-        np.flatnonzero(
-            ~np.isin(source.indices, np.fromiter(skip, np.int64, len(skip)))
-        ),
-        len(source.indices),
-        batch=batch_size * (1 if axis_name else len(devices)),
+    at_once = 1 if axis_name else len(devices)
+    todo = ~np.isin(source.indices, np.fromiter(skip, np.int64, len(skip)))
+    work = pack(
+        source.indices, np.flatnonzero(todo), block=block,
+        step=at_once * -(-(batch_size or block) // block),
         process_index=jax.process_index() if process_index is None else process_index,
         process_count=jax.process_count() if process_count is None else process_count,
-    )
-    run = functools.partial(
-        run_on_devices, key, as_pytree(predict), as_pytree(method), devices=devices,
-        axis_name=axis_name,
     )  # fmt: skip
-    with concurrent.futures.ThreadPoolExecutor(_READERS) as pool:
+    with (
+        concurrent.futures.ThreadPoolExecutor(_READERS) as readers,
+        workers(devices) as pool,
+    ):
+        start = block_runner(pool, key, predict, method, devices=devices)
+        if axis_name is not None:
+
+            def start(_, *rows):
+                return pool.submit(
+                    run_on_devices, key, predict, method, *rows, devices=devices,
+                    axis_name=axis_name,
+                )  # fmt: skip
+
         running = None
-        for loaded in _prefetched(pool, source, work):
-            started = (loaded, _start(run, loaded))
+        for batch in _prefetched(readers, source, work):
+            started = [
+                (loaded, _start(start, number, loaded))
+                for number, loaded in enumerate(batch)
+            ]
             if running is not None:
-                yield _finish(*running)
+                yield _finish(running)
             running = started
         if running is not None:
-            yield _finish(*running)
+            yield _finish(running)
 
 
-def _prefetched(pool, source, work) -> Iterator[_Loaded]:
+def _prefetched(readers, source, work) -> Iterator[list[_Loaded]]:
     """Reads one batch ahead."""
 
-    def submit(batch: Slots):
-        needed = np.unique(batch.positions)
-        return batch, {p: pool.submit(_read, source, int(p)) for p in needed}
+    def submit(blocks: list[Block]):
+        needed = np.unique(np.concatenate([b.positions for b in blocks]))
+        return blocks, {p: readers.submit(_read, source, int(p)) for p in needed}
 
-    def collect(batch, futures) -> _Loaded:
-        return _Loaded(batch, [futures[p].result() for p in batch.positions])
+    def collect(blocks, futures) -> list[_Loaded]:
+        return [_Loaded(b, [futures[p].result() for p in b.positions]) for b in blocks]
 
     ahead = None
-    for batch in work:
-        current, ahead = ahead, submit(batch)
+    for blocks in work:
+        current, ahead = ahead, submit(blocks)
         if current is not None:
             yield collect(*current)
     if ahead is not None:
@@ -112,27 +126,30 @@ def _read(source: Source, position: int) -> Record | str:
         return str(error)
 
 
-def _start(run, loaded: _Loaded):
-    """Starts the batch on the devices; unreadable images become copies of others."""
+def _start(start, number: int, loaded: _Loaded):
+    """Starts a block on a device; unreadable images become copies of others."""
     readable = [r for r in loaded.records if not isinstance(r, str)]
     if not readable:
         return None
     rows = [readable[0] if isinstance(r, str) else r for r in loaded.records]
-    return run(
+    return start(
+        number,
         np.asarray([r.index for r in rows], np.uint32),
         np.stack([r.image for r in rows]),
         np.asarray([r.label for r in rows], np.int32),
     )
 
 
-def _finish(loaded: _Loaded, results) -> list[Outcome]:
-    results = jax.device_get(results)
+def _finish(batch) -> list[Outcome]:
+    """The outcomes of the blocks of a batch, in the order of the source."""
     outcomes = []
-    for row in np.flatnonzero(loaded.slots.wanted):
-        position, record = int(loaded.slots.positions[row]), loaded.records[row]
-        if isinstance(record, str):
-            outcomes.append(Outcome(position, None, None, record))
-        else:
-            result = jax.tree.map(lambda x, row=row: x[row], results)
-            outcomes.append(Outcome(position, record, result, None))
-    return outcomes
+    for loaded, future in batch:
+        results = None if future is None else future.result()
+        for row in np.flatnonzero(loaded.block.wanted):
+            position, record = int(loaded.block.positions[row]), loaded.records[row]
+            if isinstance(record, str):
+                outcomes.append(Outcome(position, None, None, record))
+            else:
+                result = jax.tree.map(lambda x, row=row: x[row], results)
+                outcomes.append(Outcome(position, record, result, None))
+    return sorted(outcomes, key=lambda outcome: outcome.position)

@@ -28,7 +28,7 @@ from mspd_jax.evaluate._journal import (
 )
 from mspd_jax.evaluate._judge import Verdict, judge
 from mspd_jax.evaluate._picture import Tile, amplified, comparison_picture
-from mspd_jax.evaluate._stages import Threat, fitting_batch, run_stages
+from mspd_jax.evaluate._stages import Threat, run_stages
 from mspd_jax.evaluate._tables import csv_table, interval, markdown_table, percent
 
 __all__ = [
@@ -63,7 +63,6 @@ __all__ = [
     "evaluate_image",
     "evaluation",
     "examine",
-    "fitting_batch",
     "has_journal",
     "interval",
     "journal_records",

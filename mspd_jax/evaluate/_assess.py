@@ -46,6 +46,7 @@ def assess(
     attack: str,
     eps: float,
     norm: str = "linf",
+    block: int = 8,
     batch_size: int = 64,
     surrogate: Callable | None = None,
     views: Mapping[str, View] | None = None,
@@ -69,7 +70,8 @@ def assess(
     for gradients of the model as it is: the attacks in it run before all others, and
     their worst case stands in the summary as `claimed_accuracy`, beside that of all.
     given: images attacked elsewhere, judged first but for those, under the name
-    "given". eps: radius in pixels. batch_size: per device. eight_bit: judge what an
+    "given". eps: radius in pixels. block,
+    batch_size: see `drive.drive`. eight_bit: judge what an
     8-bit file keeps of an attacked image.
     check_images: how many images the reliability checks look at, 0 for no checks.
     clean_gate: the clean accuracy that the model is known to reach, at the least.
@@ -103,7 +105,8 @@ def assess(
     fresh = not journal.last  # else the time of this start is not that of the whole
     unreadable = run_stages(
         key, predict, source, plan, journal, threat=Threat(eps, norm, eight_bit),
-        keep=keep, batch_size=batch_size, each_alone=each_alone, progress=progress,
+        keep=keep, block=block, batch_size=batch_size, each_alone=each_alone,
+        progress=progress,
     )  # fmt: skip
     seconds = time.perf_counter() - start
     records = journal_records(journal, plan)

@@ -1,8 +1,8 @@
 """Attacks in stages over a data set: each meets the images that still stand.
 
 The per-example attacks know nothing of each other. Here they are run attempt by attempt
-over the images that no earlier attempt has brought down, packed anew into full batches,
-so that the cost falls with the images.
+over the images that no earlier attempt has brought down, packed anew into blocks, so
+that the cost falls with the images.
 """
 
 import functools
@@ -43,7 +43,8 @@ def run_stages(
     journal: Journal,
     *,
     threat: Threat,
-    batch_size: int,
+    block: int,
+    batch_size: int | None = None,
     each_alone: bool = False,
     keep: Callable[[str, Record, Verdict], dict] | None = None,
     progress: bool = False,
@@ -57,14 +58,14 @@ def run_stages(
     dropped; with `each_alone` every attack meets every image that was right. keep: what
     else to note of an attacked image, by (attack, record, verdict). The key of an image
     is fold_in(key, its index), that of an attack on it depends on the attack's name:
-    the outcome does not depend on batches, devices, processes, or on what the journal
-    already holds.
+    the outcome does not depend on batches, devices, processes, on the other images, or
+    on what the journal already holds. block, batch_size: see `drive.drive`.
 
     Returns what was said of each image that could not be read.
     """
     run = functools.partial(
-        _run_stage, key, predict, source, journal, batch_size=batch_size,
-        progress=progress, devices=devices,
+        _run_stage, key, predict, source, journal, block=block,
+        batch_size=batch_size, progress=progress, devices=devices,
     )  # fmt: skip
     everything = frozenset(int(index) for index in source.indices)
     unreadable = run(_CLEAN, 0, _predicted, everything, _told_prediction)
@@ -87,7 +88,7 @@ def run_stages(
 
 def _run_stage(
     key, predict, source, journal, stage, number, method, indices, told, *,
-    batch_size, progress, devices, given=None,
+    block, batch_size, progress, devices, given=None,
 ) -> list[str]:  # fmt: skip
     """One method over the images of `indices`; returns what could not be read."""
     done = done_in(journal, stage, number) & indices
@@ -96,10 +97,9 @@ def _run_stage(
     chosen = select(source, indices)
     if given is not None:
         chosen = paired(chosen, given)
-    workers = jax.process_count() * len(devices or jax.local_devices())
     outcomes = drive.drive(
-        key, predict, method, chosen, skip=done, devices=devices,
-        batch_size=fitting_batch(-(-len(indices) // workers), batch_size),
+        key, predict, method, chosen, skip=done, devices=devices, block=block,
+        batch_size=batch_size,
     )  # fmt: skip
     bar = drive.with_progress(
         outcomes, total=len(indices), done=len(done),
@@ -113,14 +113,6 @@ def _run_stage(
         notes = [{"index": o.record.index, **told(o.record, o.result)} for o in read]
         note(journal, stage, number, notes)
     return unreadable
-
-
-def fitting_batch(count: int, batch_size: int) -> int:
-    """The smallest batch, in eighths of `batch_size`, that needs as few of them."""
-    step = max(1, batch_size // 8)
-    batches = max(1, -(-count // batch_size))
-    needed = -(-count // batches)
-    return min(batch_size, max(step, -(-needed // step) * step))
 
 
 def _predicted(key, predict, image, label):

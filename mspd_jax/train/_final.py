@@ -25,6 +25,8 @@ from mspd_jax.train._step import trained_model
 _KEPT = ("loss", "clean_accuracy", "robust_accuracy")
 # A gap of robust accuracy this wide means that training attacked something else.
 _COLLAPSE = 0.25
+# Images that are measured by one program at once.
+_BLOCK = 8
 
 
 class Examined(NamedTuple):
@@ -82,7 +84,7 @@ def append_measured(
     """
     count = jax.process_count()
     batches = drive.drive(
-        plan.key, predict, method, source, skip=run.done,
+        plan.key, predict, method, source, skip=run.done, block=_BLOCK,
         batch_size=max(1, plan.batch_size // jax.device_count()),
     )  # fmt: skip
     unreadable = []

@@ -33,7 +33,7 @@ def _method(key, predict, image, label):
 
 
 def _run(source=None, **options):
-    options = {"batch_size": 4, "devices": jax.devices()[:1]} | options
+    options = {"block": 4, "devices": jax.devices()[:1]} | options
     batches = drive.drive(
         jax.random.key(3), jax.tree_util.Partial(jnp.square), _method,
         source or _source(), **options,
@@ -44,7 +44,7 @@ def _run(source=None, **options):
 class DriveTest(parameterized.TestCase):
     def test_every_image_once_with_the_key_of_its_index(self):
         outcomes = _run()
-        self.assertEqual(list(outcomes), list(range(COUNT)))
+        self.assertEqual(sorted(outcomes), list(range(COUNT)))
         for position, outcome in outcomes.items():
             key = jax.random.fold_in(jax.random.key(3), 10 * position)
             expected = position / COUNT + jax.random.uniform(key, (2, 2, 1)) ** 2
@@ -62,10 +62,10 @@ class DriveTest(parameterized.TestCase):
 
         batches = drive.drive(
             jax.random.key(3), jax.tree_util.Partial(jnp.square), shared, _source(),
-            batch_size=4, devices=jax.devices()[:1], axis_name="parts",
+            block=4, devices=jax.devices()[:1], axis_name="parts",
         )  # fmt: skip
         found = {o.position: o.result for batch in batches for o in batch}
-        self.assertEqual(list(found), list(range(COUNT)))
+        self.assertEqual(sorted(found), list(range(COUNT)))
         for position, outcome in _run().items():
             np.testing.assert_array_equal(found[position], outcome.result["image"])
 
@@ -102,18 +102,43 @@ class DriveTest(parameterized.TestCase):
             np.testing.assert_array_equal(outcome.result["image"], other["image"])
 
 
-class SlotsTest(parameterized.TestCase):
-    def test_an_image_keeps_its_slot_after_a_restart(self):
-        full = {p: (b, r) for b, r, p in self._slots(range(COUNT))}
-        rest = {p: (b, r) for b, r, p in self._slots([3, 4, 9, 22])}
-        self.assertEqual(set(rest), {3, 4, 9, 22})
-        for position, (_, row) in rest.items():
-            self.assertEqual(row, full[position][1])
-            self.assertEqual(position // 8, full[position][0])
+class PackTest(parameterized.TestCase):
+    @parameterized.parameters(1, 4, 8, 32)
+    def test_rows_are_of_the_index_and_even(self, block):
+        for step in (1, 10, 20):
+            rows = drive.row_of(step * np.arange(400), block=block)
+            counts = np.bincount(rows.astype(int), minlength=block)
+            self.assertLen(counts, block)
+            self.assertLess(np.abs(counts - 400 / block).max(), 5)
 
-    def _slots(self, pending):
-        for number, batch in enumerate(drive.slots(list(pending), COUNT, batch=8)):
-            self.assertLen(batch.positions, 8)
-            self.assertLess(batch.positions.max(), COUNT)
-            for row in np.flatnonzero(batch.wanted):
-                yield number, row, int(batch.positions[row])
+    @parameterized.parameters(1, 3, 8)
+    def test_every_pending_image_once_in_its_own_row(self, block):
+        indices, pending = 10 * np.arange(COUNT), [3, 4, 9, 14, 22]
+        found = []
+        for blocks in drive.pack(indices, pending, block=block, step=2):
+            self.assertLessEqual(len(blocks), 2)
+            for one in blocks:
+                self.assertLen(one.positions, block)
+                self.assertContainsSubset(one.positions, one.positions[one.wanted])
+                own = one.positions[one.wanted]
+                rows = drive.row_of(indices[own], block=block)
+                np.testing.assert_array_equal(np.flatnonzero(one.wanted), rows)
+                found += own.tolist()
+        self.assertEqual(sorted(found), pending)
+
+    def test_processes_agree_without_knowing_what_the_others_have_done(self):
+        for pending in (range(COUNT), [1, 2, 3, 9, 17, 18]):
+            of = [
+                {
+                    int(p)
+                    for blocks in drive.pack(
+                        np.arange(COUNT), seen, block=2, step=2,
+                        process_index=process, process_count=3,
+                    )
+                    for one in blocks
+                    for p in one.positions[one.wanted]
+                }
+                for process, seen in ((0, pending), (1, pending), (2, range(COUNT)))
+            ]  # fmt: skip
+            self.assertContainsSubset(set(pending), of[0] | of[1] | of[2])
+            self.assertEmpty(of[0] & of[1] | of[1] & of[2] | of[0] & of[2])

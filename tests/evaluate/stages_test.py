@@ -15,7 +15,6 @@ from mspd_jax.evaluate import (
     Threat,
     accuracies,
     disk_journal,
-    fitting_batch,
     journal_records,
     memory_journal,
     run_stages,
@@ -55,7 +54,7 @@ def staged(*victims, scores_only=False):
 
 def records(attacks, *, journal=None, **options):
     journal = memory_journal() if journal is None else journal
-    options = {"source": source(), "batch_size": 4, "predict": predict} | options
+    options = {"source": source(), "block": 4, "predict": predict} | options
     run_stages(
         KEY, options.pop("predict"), options.pop("source"), attacks, journal,
         threat=THREAT, **options,
@@ -102,13 +101,13 @@ class StagesTest(parameterized.TestCase):
             Partial(push_and_tell, victims=np.array([v], np.int32)) for v in (0, 1)
         )
         told = records(
-            {"a": Staged((first, second), False)}, batch_size=IMAGES,
+            {"a": Staged((first, second), False)}, block=1,
             devices=jax.devices()[:1],
         )  # fmt: skip
         found = {r["label"] for r in told if r["attacks"]["a"]["found"]}
         self.assertEqual(found, {0, 1})
         jax.effects_barrier()
-        # The second attempt has a batch of the 18 that are left, and never sees a 0.
+        # The second attempt has the 18 that are left, and never sees a 0.
         self.assertLen(asked, IMAGES + 18)
         self.assertEqual(asked.count(0), 3)
 
@@ -148,13 +147,6 @@ class StagesTest(parameterized.TestCase):
         self.assertEqual(found, {1, 2, 3, 4})
         self.assertLessEqual(told[4]["attacks"]["given"]["linf"], 0.5)
         self.assertNotIn("a", told[1]["attacks"])
-
-    @parameterized.parameters(
-        (1, 64, 8), (8, 64, 8), (9, 64, 16), (64, 64, 64), (65, 64, 40), (70, 64, 40),
-        (130, 64, 48), (5, 4, 3), (3, 2, 2), (1, 1, 1),
-    )  # fmt: skip
-    def test_batches_fit_what_is_left(self, count, batch, want):
-        self.assertEqual(fitting_batch(count, batch), want)
 
     def test_randomized_models_are_judged_on_fresh_draws(self):
         def noisy(key, image):
