@@ -2,6 +2,7 @@
 
 from mspd_jax.patch._cleanser import Pairs, Recovery, patch_cleanser, recover
 from mspd_jax.patch._detector import LEAD, Masked, Verdict, contradict, detect
+from mspd_jax.patch._doubts import MOST, NEAR, SWAPS, Doubts, doubts, exchange
 from mspd_jax.patch._evade import Evasion, evade
 from mspd_jax.patch._minority import minority_reports
 from mspd_jax.patch._neurons import (
@@ -33,8 +34,12 @@ from mspd_jax.patch._windows import (
 __all__ = [
     "GREY",
     "LEAD",
+    "MOST",
+    "NEAR",
+    "SWAPS",
     "WHOLE",
     "Answers",
+    "Doubts",
     "Evasion",
     "Hidden",
     "Masked",
@@ -47,6 +52,8 @@ __all__ = [
     "contradict",
     "cover",
     "detect",
+    "doubts",
+    "exchange",
     "evade",
     "grey_window",
     "hidden_by",

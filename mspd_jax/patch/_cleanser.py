@@ -76,7 +76,7 @@ def _recover(pairs, image, budget):
     count = pairs.windows.shape[0]
     first, second = jnp.divmod(jnp.arange(count * count), count)
     ask = Partial(_ask_pairs, pairs, image)
-    nothing = Answers(jnp.asarray(-1), jnp.asarray(0.0), jnp.asarray(0.0))
+    nothing = Answers(*(jnp.asarray(x) for x in (-1, 0.0, 0.0, 1.0)))
     single = in_passes(ask, first == second, nothing, budget=budget)
     labels = single.labels[:: count + 1]
     majority = _majority(labels)

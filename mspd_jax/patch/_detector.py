@@ -16,10 +16,21 @@ alert (PatchGuard++, arXiv 2104.12609): fewer on clean images. The certificate t
 that all f_w(x) = y with T or more, and the proof is the same: at x' the window v has
 the probability that it has at x, so it raises the alert if f_0(x') is not y.
 
-Equal maps give equal logits only up to rounding, which may depend on what else is
-computed in the same pass. A certificate therefore asks for a lead of `LEAD` in every
-answer, a thousand times what rounding moves in float32, in which all is computed. It is
-about one program on one kind of device: on another, rounding may select another neuron.
+No claim rests on bits: equal maps give equal logits only up to rounding, which may
+depend on what else is computed in the same pass, on the program and on the processor.
+With rounding, the theorem holds for every network whose computed logits, in units of
+the largest (of 1 at least), differ from the exact ones by less than LEAD / 4:
+
+  A certificate asks for a lead of more than LEAD in every answer. At x' each logit is
+  within LEAD / 2 of that at x, so the answer is the same. The logarithm of a softmax
+  probability moves by no more than twice what logits do, so a certificate with a
+  confidence asks for LEAD in that, in the same units.
+
+LEAD / 4 is some hundred times what rounding in float32 comes to in residual networks
+(1e-6 of the largest logit), and `detect` computes in float32 also where accelerators
+would round more by default (`jax.default_matmul_precision`). Where f_w selects, a
+detector tells what else rounding could select, and all of that must agree (`Masked`,
+`doubts`).
 """
 
 from collections.abc import Callable
@@ -44,11 +55,18 @@ class Masked(NamedTuple):
       hide: numbers of windows [b] -> logits [b, K] with each of them hidden.
       same: int [W], the window whose answer each of them shares: itself, or one that
         shares its own; WHOLE for that of `whole`.
+      others: numbers [b] -> logits [b, K], answers that rounding may give instead of
+        those of windows; None if there are none.
+      doubted: bool [n], those of the others that must agree before it is certified.
+      lost: bool [], rounding may give more than are told here: nothing is certified.
     """
 
     whole: jax.Array
     hide: Partial
     same: jax.Array
+    others: Partial | None = None
+    doubted: jax.Array | None = None
+    lost: jax.Array | bool = False
 
 
 class Verdict(NamedTuple):
@@ -96,6 +114,10 @@ def _verdict(masked, budget, confidence):
     whole = answer_of(masked.whole)
     asked = masked.same == jnp.arange(masked.same.shape[0])
     answers = in_passes(masked.hide, asked, whole, budget=budget)
+    certified = ~jnp.asarray(masked.lost)
+    if masked.others is not None:
+        others = in_passes(masked.others, masked.doubted, whole, budget=budget)
+        certified &= _certified(whole, others, confidence)
     answers = jax.tree.map(
         lambda one, all_: jnp.where(masked.same == WHOLE, one, all_[masked.same]),
         whole,
@@ -104,7 +126,7 @@ def _verdict(masked, budget, confidence):
     return Verdict(
         whole.labels,
         jnp.any(contradict(whole, answers, confidence)),
-        _certified(whole, answers, confidence),
+        certified & _certified(whole, answers, confidence),
         answers.labels,
         asked,
     )
@@ -113,7 +135,8 @@ def _verdict(masked, budget, confidence):
 def _certified(whole: Answers, answers: Answers, confidence):
     """All windows say what the whole says, by a lead that rounding does not undo."""
     sure = answers.leads > LEAD
-    # Not "> 0": a threshold that is not a number must not certify.
-    sure &= answers.confidences > jnp.where(confidence <= 0, 0.0, confidence + LEAD)
+    # -inf for no threshold; one that is not a number does not certify.
+    above = jnp.log(answers.confidences) - jnp.log(confidence)
+    sure &= above > LEAD * answers.sizes
     agree = (answers.labels == whole.labels) & (answers.labels >= 0)
     return jnp.all(agree & sure) & (whole.leads > LEAD)

@@ -60,7 +60,7 @@ def limits(ranked: Ranked, hidden: Hidden, *, keep: jax.Array | int) -> jax.Arra
     Exactly `keep` of the neurons that do not see the window have a smaller rank, or
     there are no more.
     """
-    kept = ~_listed(ranked, hidden)
+    kept = ~listed_hidden(ranked, hidden)
     return 1 + jnp.sum(jnp.cumsum(kept, axis=-1) < keep, axis=-1)
 
 
@@ -96,7 +96,7 @@ def shared_selections(
     """
     listed = ranked.order.shape[0]
     rank = jnp.arange(listed)[None, None]
-    left = (rank < limit[..., None]) & ~_listed(ranked, hidden)
+    left = (rank < limit[..., None]) & ~listed_hidden(ranked, hidden)
     left = jnp.concatenate([rank[0] < keep, left.reshape(-1, listed)])
     left &= (lax.stop_gradient(ranked.places).ravel()[ranked.order] != 0)[None]
     numbers = jax.random.bits(jax.random.key(listed), (1, listed), jnp.uint32)
@@ -109,7 +109,7 @@ def shared_selections(
     return shared[1:] - 1
 
 
-def _listed(ranked, hidden):
+def listed_hidden(ranked, hidden):
     """Whether each window hides each listed neuron, bool [R, C, L]."""
     _, width, channels = ranked.places.shape
     row, col = jnp.divmod(ranked.order // channels, width)

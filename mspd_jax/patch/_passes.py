@@ -18,11 +18,13 @@ class Answers(NamedTuple):
       confidences: float [n], softmax probability of the label.
       leads: float [n], how far its logit is above the next; where logits are larger
         than 1, in units of the largest, as rounding grows with them.
+      sizes: float [n], that unit: the largest logit, 1 at least.
     """
 
     labels: jax.Array
     confidences: jax.Array
     leads: jax.Array
+    sizes: jax.Array
 
 
 def answer_of(logits: jax.Array) -> Answers:
@@ -30,12 +32,13 @@ def answer_of(logits: jax.Array) -> Answers:
     if logits.shape[-1] < 2:
         raise InputError("a single class: there is nothing to detect or to certify")
     decided = ~jnp.any(jnp.isnan(logits), axis=-1)
-    largest = jnp.max(jnp.abs(logits), axis=-1)
+    sizes = jnp.maximum(jnp.max(jnp.abs(logits), axis=-1), 1.0)
     first, second = jnp.moveaxis(lax.top_k(logits, 2)[0], -1, 0)
     return Answers(
         jnp.where(decided, jnp.argmax(logits, axis=-1), -1),
         jnp.where(decided, jnp.max(jax.nn.softmax(logits), axis=-1), 0.0),
-        jnp.where(decided, (first - second) / jnp.maximum(largest, 1.0), 0.0),
+        jnp.where(decided, (first - second) / sizes, 0.0),
+        jnp.where(decided, sizes, 1.0),
     )
 
 

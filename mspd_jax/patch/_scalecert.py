@@ -20,6 +20,14 @@ Windows that leave the same neurons have the same answer, and are asked once; th
 that no selected neuron sees need not be asked at all: the k largest of all are then
 also the k largest outside, so T, and with it f_w, is that of f_0 (`shared_selections`).
 
+That is exact arithmetic. Computed values are rounded, and two that are nearly equal may
+change places: T then leaves other neurons, and f_w is another function. Nothing is
+certified on how such a tie falls: `doubts` names every selection outside of a window
+that rounding could make, if each computed neuron is within NEAR / 4 of the exact one,
+in units of the largest outside of the window; all of them must give the label, with the
+lead of `detect`. Where more neurons are in doubt than are followed, the image is not
+certified. Alerts are raised by what is computed.
+
 With k = 1 (all neurons) nothing is pruned, and this is the masking of features of
 PatchGuard++ (arXiv 2104.12609).
 """
@@ -34,6 +42,7 @@ from jax.tree_util import Partial
 from mspd_jax.errors import InputError
 from mspd_jax.models import Split
 from mspd_jax.patch._detector import Masked
+from mspd_jax.patch._doubts import MOST, SWAPS, doubts, exchange
 from mspd_jax.patch._neurons import (
     limits,
     neuron_count,
@@ -64,7 +73,7 @@ def scalecert(parts: Split, windows: Windows, *, keep: float) -> Partial:
             f"places of the {parts.map_shape} map: cut sooner, or take more windows"
         )
     count = neuron_count(keep, parts.map_shape)
-    listed = count + most_hidden(hidden) * parts.map_shape[-1]
+    listed = count + MOST + most_hidden(hidden) * parts.map_shape[-1]
     if windows.count * min(listed, math.prod(parts.map_shape)) > _MOST_COMPARED:
         raise InputError(
             f"{windows.count} windows over {listed} neurons are too many: take fewer "
@@ -83,13 +92,26 @@ def _look_function(keep, listed):
     def look(shallow, rest, hidden, image):
         ranked = rank_neurons(shallow(image), listed=listed)
         limit = limits(ranked, hidden, keep=keep)
+        doubtful = doubts(ranked, hidden, keep=keep)
         return Masked(
             rest(prune(ranked, jnp.asarray(keep), None)),
             Partial(_hide, rest, ranked, hidden, limit.ravel()),
             shared_selections(ranked, hidden, limit, keep=keep),
+            Partial(_exchange, rest, ranked, hidden, limit.ravel(), doubtful),
+            doubtful.needed.ravel(),
+            jnp.any(doubtful.lost),
         )
 
     return look
+
+
+def _exchange(rest, ranked, hidden, limit, doubtful, numbers):
+    def one(number):
+        window, swap = jnp.divmod(number, len(SWAPS))
+        swapped = doubtful.drop[window, swap], doubtful.add[window, swap]
+        return rest(exchange(ranked, hidden, limit[window], window, *swapped))
+
+    return jax.vmap(one)(numbers)
 
 
 def _hide(rest, ranked, hidden, limit, numbers):

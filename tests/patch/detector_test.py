@@ -12,7 +12,7 @@ from mspd_jax.errors import InputError
 
 COUNT = 7
 TABLE = np.random.default_rng(0).normal(size=(COUNT, 4)).astype(np.float32)
-OTHERS = patch.Answers(jnp.asarray(9), jnp.asarray(0.25), jnp.asarray(0.125))
+OTHERS = patch.Answers(*(jnp.asarray(x) for x in (9, 0.25, 0.125, 1.0)))
 
 
 @pytest.mark.parametrize("budget", [1, 3, COUNT, COUNT + 5])
@@ -150,6 +150,35 @@ def test_a_lead_that_rounding_may_undo_is_no_certificate(factor, certified):
     assert said([0, 0, -1], A, A, A) == (0, False, False)
 
 
+@pytest.mark.parametrize(
+    "others, doubted, lost, certified",
+    [
+        ([A, A], [True, True], False, True),
+        ([A, B], [True, True], False, False),
+        ([A, [0.001, 0, 0]], [True, True], False, False),
+        ([A, B], [True, False], False, True),
+        ([A, A], [True, True], True, False),
+        ([A, A], [False, False], True, False),
+    ],
+)
+def test_what_rounding_could_say_instead_must_agree(others, doubted, lost, certified):
+    """But only what was computed raises an alert."""
+
+    def hide(table, numbers):
+        return table[numbers]
+
+    masked = patch.Masked(
+        jnp.float32(A),
+        Partial(hide, jnp.float32([A, A])),
+        jnp.arange(2),
+        Partial(hide, jnp.float32(others)),
+        jnp.asarray(doubted),
+        jnp.asarray(lost),
+    )
+    found = patch.detect(lambda image: masked, None, budget=2)
+    assert (bool(found.alert), bool(found.certified)) == (False, certified)
+
+
 def test_the_lead_is_far_above_rounding():
     assert patch.LEAD >= 1000 * np.finfo(np.float32).eps
 
@@ -161,8 +190,10 @@ def test_only_confident_windows_raise_an_alert():
     assert said(A, A, A, A, confidence=ODDS - 0.01) == (0, False, True)
     assert said(A, A, A, A, confidence=ODDS + 0.01) == (0, False, False)
     # So near the threshold, rounding decides about the alert.
-    assert said(A, A, A, A, confidence=ODDS - 0.5 * patch.LEAD) == (0, False, False)
-    assert said(A, A, A, A, confidence=ODDS - 1.5 * patch.LEAD) == (0, False, True)
+    # Log p follows the logits, and rounding these in units of the largest, here 2.
+    for factor, certified in ((0.9, False), (1.1, True)):
+        near = ODDS * np.exp(-factor * 2 * patch.LEAD)
+        assert said(A, A, A, A, confidence=near) == (0, False, certified)
 
 
 def test_the_answer_to_the_whole_need_not_be_confident():
@@ -233,3 +264,17 @@ def test_a_threshold_that_is_not_a_number_certifies_nothing():
     masked = patch.Masked(table[0], ask, jnp.arange(3))
     assert run(masked, jnp.float32(0.5)).certified
     assert not run(masked, jnp.float32(jnp.nan)).certified
+
+
+@pytest.mark.parametrize("budget", [1, 2, 9])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_single_window_is_asked(budget, compiled):
+    def look(table):
+        hide = Partial(lambda table, numbers: table[numbers], table)
+        masked = patch.Masked(jnp.float32(A), hide, jnp.arange(1))
+        return patch.detect(lambda image: masked, None, budget=budget)
+
+    found = (jax.jit(look) if compiled else look)(jnp.float32([B]))
+    assert (int(found.windows[0]), bool(found.alert), bool(found.certified)) == (
+        1, True, False,
+    )  # fmt: skip

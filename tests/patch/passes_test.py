@@ -9,7 +9,7 @@ from absl.testing import parameterized
 
 from mspd_jax import patch
 
-NOTHING = patch.Answers(jnp.asarray(-1), jnp.asarray(0.0), jnp.asarray(0.0))
+NOTHING = patch.Answers(*(jnp.asarray(x) for x in (-1, 0.0, 0.0, 1.0)))
 
 
 def _ask(numbers):
