@@ -1,0 +1,42 @@
+"""Real networks give the same bits on any number of devices, on several processors.
+
+The instruction sets stand for processors: XLA vectorizes, and rounds, by what there is.
+"""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.slow
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def _digests(devices, instructions, *command):
+    flags = [f"--xla_force_host_platform_device_count={devices}"]
+    if instructions:
+        flags.append(f"--xla_cpu_max_isa={instructions}")
+    done = subprocess.run(
+        [*command, sys.executable, "-m", "tests.drive.exact"], cwd=ROOT, text=True,
+        capture_output=True, timeout=600,
+        env=os.environ | {"XLA_FLAGS": " ".join(flags), "JAX_PLATFORMS": "cpu"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("instructions", [None, "AVX2", "SSE4_2"])
+def test_the_number_of_devices_changes_no_bit(instructions):
+    found = [_digests(devices, instructions) for devices in (1, 2, 4)]
+    assert found[0].count("\n") == 2
+    assert found[1] == found[0] and found[2] == found[0]
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2,
+    reason="one core, or no way to ask for one",
+)
+def test_one_core_gives_what_all_give():
+    assert _digests(1, None, "taskset", "-c", "0") == _digests(1, None)
