@@ -1,11 +1,14 @@
 """The code of the README runs as it stands."""
 
+import functools
 import pathlib
 import re
 import subprocess
 import sys
 
 import pytest
+
+from tests.launch import runs
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -35,11 +38,15 @@ def _commands() -> list[str]:
     return [line for line in text.splitlines() if "python -m launch." in line]
 
 
+@functools.cache
+def _help(job):
+    return runs.run(job, "--helpfull")[1]
+
+
 @pytest.mark.parametrize("command", _commands())
 def test_commands_name_mains_and_flags_that_exist(command):
     job = re.search(r"python -m launch\.(\w+)", command).group(1)
-    main = [sys.executable, "-m", f"launch.{job}", "--helpfull"]
-    told = subprocess.run(main, cwd=ROOT, capture_output=True, text=True).stdout
+    told = _help(job)
     for flag in re.findall(r"--(\w+)", command.split("launch.", 1)[1]):
         assert re.search(rf"--(\[no\])?{flag}:", told), f"{job} has no --{flag}"
     assert told

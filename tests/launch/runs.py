@@ -1,22 +1,31 @@
-"""Mains as subprocesses, and a small model for them to use."""
+"""Mains in processes of their own, and a small model for them to use."""
 
+import functools
+import json
 import os
 import pathlib
+import select
 import subprocess
 import sys
+import tempfile
+import threading
 
 import jax
 
 from mspd_jax import models
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+_turn = threading.Lock()  # one main at a time, whatever thread asks
 
 
 def environment(devices: int | None = None) -> dict:
     """The environment of a main, with so many virtual CPU devices, or what it takes."""
-    flags = f"--xla_force_host_platform_device_count={devices}" if devices else ""
+    # As tests/conftest.py has it, but for the devices.
+    flags = [f for f in os.environ.get("XLA_FLAGS", "").split() if "_count=" not in f]
+    if devices:
+        flags.append(f"--xla_force_host_platform_device_count={devices}")
     return os.environ | {
-        "PYTHONPATH": str(ROOT), "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"
+        "PYTHONPATH": str(ROOT), "XLA_FLAGS": " ".join(flags), "JAX_PLATFORMS": "cpu"
     }  # fmt: skip
 
 
@@ -30,10 +39,32 @@ def start(job: str, *flags: str, devices: int | None = None) -> subprocess.Popen
 
 
 def run(job: str, *flags: str, devices: int | None = None) -> tuple[int, str, str]:
-    """Runs a main to its end: exit code, standard output, standard error."""
-    process = start(job, *flags, devices=devices)
-    out, err = process.communicate(timeout=300)
-    return process.returncode, out, err
+    """Runs a main to its end: exit code, standard output, standard error.
+
+    In a process that is forked from one that has imported everything: a test that is
+    about the process itself, as one that kills it, takes `start`.
+    """
+    with _turn, tempfile.TemporaryDirectory() as folder:
+        out, err = (pathlib.Path(folder, name) for name in ("out", "err"))
+        request = {"job": job, "flags": flags, "env": environment(devices)}
+        server = _warm()
+        request |= {"out": str(out), "err": str(err)}
+        server.stdin.write(json.dumps(request) + "\n")
+        server.stdin.flush()
+        if not select.select([server.stdout], [], [], 300)[0]:
+            server.kill()
+            _warm.cache_clear()
+            raise TimeoutError(f"launch.{job} {' '.join(flags)}: {err.read_text()}")
+        return int(server.stdout.readline()), out.read_text(), err.read_text()
+
+
+@functools.cache
+def _warm() -> subprocess.Popen:
+    """The process that forks mains; it ends with this one, which closes its input."""
+    return subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", "tests.launch.warm"], cwd=ROOT,
+        env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
 
 
 def save_small_model(path: pathlib.Path, *, classes: int = 10, seed: int = 0) -> None:
