@@ -194,7 +194,7 @@ def _told_verdict(
         "correct": 0 <= label == record.label and not alert,
         "asked": asked.tolist(),
         "votes": verdict.windows[asked].tolist(),
-        "predictions": 1 + len(asked),
+        "predictions": int(verdict.predictions),
         **_told_attacks(attacked),
     }
 

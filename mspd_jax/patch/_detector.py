@@ -79,6 +79,8 @@ class Verdict(NamedTuple):
         alert, whatever is in it and wherever it is.
       windows: int [W], label under each window.
       computed: bool [W], the windows that were asked; the others share an answer.
+      predictions: int [], all that were asked for: without a window, under windows, and
+        of what rounding could select instead.
     """
 
     label: jax.Array
@@ -86,6 +88,7 @@ class Verdict(NamedTuple):
     certified: jax.Array
     windows: jax.Array
     computed: jax.Array
+    predictions: jax.Array
 
 
 def detect(
@@ -115,9 +118,11 @@ def _verdict(masked, budget, confidence):
     asked = masked.same == jnp.arange(masked.same.shape[0])
     answers = in_passes(masked.hide, asked, whole, budget=budget)
     certified = ~jnp.asarray(masked.lost)
+    predictions = 1 + jnp.sum(asked)
     if masked.others is not None:
         others = in_passes(masked.others, masked.doubted, whole, budget=budget)
         certified &= _certified(whole, others, confidence)
+        predictions += jnp.sum(masked.doubted)
     answers = jax.tree.map(
         lambda one, all_: jnp.where(masked.same == WHOLE, one, all_[masked.same]),
         whole,
@@ -129,6 +134,7 @@ def _verdict(masked, budget, confidence):
         certified & _certified(whole, answers, confidence),
         answers.labels,
         asked,
+        predictions,
     )
 
 
