@@ -17,12 +17,12 @@ jax.config.update("jax_default_matmul_precision", "highest")
 
 
 def pytest_configure(config):
-    """Compiles with little optimization where compiling is most of the time.
+    """Compiles without optimization where compiling is most of the time.
 
     Before JAX starts its devices. The slow tests run what users run.
     """
     if "not slow" in config.option.markexpr:
-        os.environ["XLA_FLAGS"] += " --xla_backend_optimization_level=1"
+        os.environ["XLA_FLAGS"] += " --xla_backend_optimization_level=0"
 
 
 @pytest.fixture

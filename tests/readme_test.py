@@ -3,8 +3,6 @@
 import functools
 import pathlib
 import re
-import subprocess
-import sys
 
 import pytest
 
@@ -21,12 +19,8 @@ def blocks(language: str) -> list[str]:
 
 @pytest.mark.parametrize("number", range(len(blocks("python"))))
 def test_python_blocks_run(number, tmp_path):
-    code = blocks("python")[number]
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True,
-        timeout=300,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    code, _, err = runs.run_code(blocks("python")[number], tmp_path)
+    assert code == 0, err
 
 
 def test_there_is_python_to_run():

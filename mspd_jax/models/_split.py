@@ -43,11 +43,11 @@ def split(model: Model, cut: str) -> Split:
     """Cuts a classifier in evaluation mode after the layer `cut`, as "stage0_block0".
 
     Guarantee: a value of the map does not depend on any pixel (a finite number) outside
-    its receptive field, `reaches`, not even by rounding, where it is computed by the same
-    program at the same place of a batch. The fields come from the program of the
-    shallow part (`reach_of`); InputError with the reason where there is none, as
-    behind a mean over the image, or where there is no such layer. Weights are leaves;
-    equal architectures share their compilations.
+    its receptive field, `reaches`; not even by rounding, if one program computes it at
+    one place of a batch. The fields come from the program of the shallow part
+    (`reach_of`); InputError with the reason where there is none, as behind a mean
+    over the image, or where there is no such layer. Weights are leaves; equal
+    architectures share their compilations.
     """
     predictor(model)  # refuses what is no classifier
     spec = model.spec

@@ -44,17 +44,28 @@ def run(job: str, *flags: str, devices: int | None = None) -> tuple[int, str, st
     In a process that is forked from one that has imported everything: a test that is
     about the process itself, as one that kills it, takes `start`.
     """
+    return _forked(f"launch.{job}", flags, ROOT, environment(devices))
+
+
+def run_code(code: str, folder: pathlib.Path) -> tuple[int, str, str]:
+    """Runs Python code in a folder, in a process as `run`."""
+    script = folder / "code.py"
+    script.write_text(code, encoding="utf-8")
+    return _forked(str(script), (), folder, environment())
+
+
+def _forked(module, flags, folder, env) -> tuple[int, str, str]:
     with _turn, tempfile.TemporaryDirectory() as folder:
         out, err = (pathlib.Path(folder, name) for name in ("out", "err"))
-        request = {"job": job, "flags": flags, "env": environment(devices)}
-        server = _warm()
+        request = {"module": module, "flags": flags, "folder": str(folder), "env": env}
         request |= {"out": str(out), "err": str(err)}
+        server = _warm()
         server.stdin.write(json.dumps(request) + "\n")
         server.stdin.flush()
         if not select.select([server.stdout], [], [], 300)[0]:
             server.kill()
             _warm.cache_clear()
-            raise TimeoutError(f"launch.{job} {' '.join(flags)}: {err.read_text()}")
+            raise TimeoutError(f"{module} {' '.join(flags)}: {err.read_text()}")
         return int(server.stdout.readline()), out.read_text(), err.read_text()
 
 

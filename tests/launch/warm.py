@@ -3,8 +3,8 @@
     python -m tests.launch.warm
 
 imports what mains need, then reads one request a line and forks for each: a child with
-the arguments, environment and output files that it names. JAX starts its devices in the
-child, where the environment is already that of the request.
+the module, arguments, folder, environment and output files that it names. JAX starts
+its devices in the child, where the environment is already that of the request.
 """
 
 import importlib
@@ -35,16 +35,20 @@ def serve() -> None:
         print(os.waitstatus_to_exitcode(status), flush=True)
 
 
-def _become(job, flags, env, out, err):
+def _become(module, flags, folder, env, out, err):
     """Is the main, to its end."""
     for path, descriptor in ((out, 1), (err, 2)):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
     os.environ.clear()
     os.environ.update(env)
-    sys.argv = [f"launch/{job}.py", *flags]
+    os.chdir(folder)
+    sys.argv = [module, *flags]
     code = 1
     try:
-        runpy.run_module(f"launch.{job}", run_name="__main__", alter_sys=True)
+        if module.endswith(".py"):
+            runpy.run_path(module, run_name="__main__")
+        else:
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
         code = 0
     except SystemExit as ending:
         code = ending.code if isinstance(ending.code, int) else int(bool(ending.code))
