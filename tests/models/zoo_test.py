@@ -27,7 +27,7 @@ def test_clean_accuracy_on_lossless_test_images(shared):
             key, predict, image, label, attacks={}, eps=0.0, norm="linf"
         )
 
-    batches = drive.drive(jax.random.key(0), predict, method, source, batch_size=64)
+    batches = drive.drive(jax.random.key(0), predict, method, source, block=64)
     right = [o.result.prediction == o.record.label for b in batches for o in b]
     # Measured when it was trained: 67.6 %; two images may round differently.
     assert abs(np.mean(right) - 0.6758) < 0.01
