@@ -46,7 +46,7 @@ KINDS = ("apgd-ce", "cw", "fab", "mim", "pgd", "square")
 FAST = [case for case in CASES if case[1] in KINDS and case[2] == "linf"]
 OTHERS = [case for case in CASES if case not in FAST]
 # Without jit, a step costs as much as compiling a small program.
-EAGER = [case for case in FAST if case[1] in ("mim", "pgd", "square")]
+EAGER = [case for case in FAST if case[1] in ("pgd", "square")]
 
 
 class Batch(NamedTuple):

@@ -20,8 +20,9 @@ _turn = threading.Lock()  # one main at a time, whatever thread asks
 
 def environment(devices: int | None = None) -> dict:
     """The environment of a main, with so many virtual CPU devices, or what it takes."""
-    # As tests/conftest.py has it, but for the devices.
-    flags = [f for f in os.environ.get("XLA_FLAGS", "").split() if "_count=" not in f]
+    # As tests/conftest.py has it, but for the devices; and mains compute for a while.
+    flags = os.environ.get("XLA_FLAGS", "").replace("level=0", "level=1").split()
+    flags = [flag for flag in flags if "_count=" not in flag]
     if devices:
         flags.append(f"--xla_force_host_platform_device_count={devices}")
     return os.environ | {

@@ -106,7 +106,10 @@ def _tally(keep, followed):
     return Tally(*total)
 
 
-@pytest.mark.parametrize("keep", [0.05, pytest.param(0.1, marks=pytest.mark.slow), 0.3])
+@pytest.mark.parametrize(
+    "keep",
+    [0.05, *(pytest.param(keep, marks=pytest.mark.slow) for keep in (0.1, 0.3))],
+)
 def test_rounding_moves_no_answer_that_a_certificate_rests_on(keep):
     tally = _tally(keep, True)
     assert tally.certified > 2 and tally.tried > 500
