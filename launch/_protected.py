@@ -128,9 +128,8 @@ def cascade_method(function, given: Inputs) -> Partial:
 
 def block(given: Inputs) -> int:
     """Images that one program protects at once."""
-    shape = given.used["surrogate"].spec.image_shape
     draws = FLAGS.samples if FLAGS.method == "mspd" else 1
-    return FLAGS.block or images_per_block(shape, draws=draws)
+    return FLAGS.block or images_per_block(given.used["surrogate"], draws=draws)
 
 
 def chunk(given: Inputs) -> int:

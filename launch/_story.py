@@ -77,7 +77,7 @@ def written(
         job, predict=models.predictor(surrogate), source=opened, describe=describe,
         method=_protected.method(function, "coupled", traced={"eps": eps}),
         used={"surrogate": surrogate}, out=folder,
-        block=images_per_block(surrogate.spec.image_shape, draws=20),
+        block=images_per_block(surrogate, draws=20),
         # Two batches at least: the first one compiles and is not timed.
         batch_size=min(
             _job.FLAGS.batch_size, -(-len(opened.indices) // (2 * jax.device_count()))

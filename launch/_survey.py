@@ -134,7 +134,7 @@ def evaluated(
     used = {"target": part.model, **(defended.used if defended else {})}
     if settings.surrogate is not None:
         used["surrogate"] = settings.surrogate
-    block = FLAGS.block or images_per_block(part.model.spec.image_shape)
+    block = FLAGS.block or images_per_block(part.model)
     identity = _job.identity("evaluate", used) | {"block": block}
     own = {"target": part.path, "targets": None, "eps": part.eps}
     identity["flags"] = flags or (
