@@ -1,6 +1,7 @@
 """The driver: a per-example method over a data set, on all devices, resumable."""
 
 import concurrent.futures
+import functools
 from collections.abc import Callable, Collection, Iterator
 from typing import Any, NamedTuple
 
@@ -78,15 +79,14 @@ def drive(
         concurrent.futures.ThreadPoolExecutor(_READERS) as readers,
         workers(devices) as pool,
     ):
-        start = block_runner(pool, key, predict, method, devices=devices)
-        if axis_name is not None:
-
-            def start(_, *rows):
-                return pool.submit(
-                    run_on_devices, key, predict, method, *rows, devices=devices,
-                    axis_name=axis_name,
-                )  # fmt: skip
-
+        job = key, predict, method
+        if axis_name is None:
+            start = block_runner(pool, *job, devices=devices)
+        else:
+            run = functools.partial(
+                run_on_devices, *job, devices=devices, axis_name=axis_name
+            )
+            start = functools.partial(_in_turn, pool, run)
         running = None
         for batch in _prefetched(readers, source, work):
             started = [
@@ -138,6 +138,12 @@ def _start(start, number: int, loaded: _Loaded):
         np.stack([r.image for r in rows]),
         np.asarray([r.label for r in rows], np.int32),
     )
+
+
+def _in_turn(pool, run, number: int, *rows):
+    """A block that all devices share, as `block_runner` starts one."""
+    del number
+    return pool.submit(run, *rows)
 
 
 def _finish(batch) -> list[Outcome]:

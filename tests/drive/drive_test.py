@@ -69,6 +69,24 @@ class DriveTest(parameterized.TestCase):
         for position, outcome in _run().items():
             np.testing.assert_array_equal(found[position], outcome.result["image"])
 
+    def test_other_numbers_and_what_is_left_do_not_compile_again(self):
+        traces = []
+
+        def method(key, predict, image, label, *, scale):
+            traces.append(1)
+            return scale * predict(image)
+
+        for scale, options in ((2.0, {}), (3.0, {"skip": [0, 30]}), (4.0, {})):
+            batches = drive.drive(
+                jax.random.key(int(scale)), jax.tree_util.Partial(jnp.square),
+                jax.tree_util.Partial(method, scale=jnp.float32(scale)), _source(),
+                block=4, batch_size=int(scale), devices=jax.devices()[:1], **options,
+            )  # fmt: skip
+            for outcome in (o for batch in batches for o in batch):
+                expected = scale * (outcome.position / COUNT) ** 2
+                np.testing.assert_allclose(outcome.result, expected, rtol=1e-5)
+        self.assertLen(traces, 1)
+
     def test_processes_share_the_work(self):
         parts = [_run(process_index=i, process_count=3) for i in range(3)]
         self.assertEqual([len(p) for p in parts], [8, 8, 7])
