@@ -10,25 +10,15 @@ import functools
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax import lax
 from jax.tree_util import Partial
 
 from mspd_jax import models, patch
 from tests.patch import soundness_test as small
+from tests.rounding import off
 
-ERROR = 1e-6
 SEEDS = 4
-
-
-def _off(function, seed, x):
-    """function(x), each value off by up to ERROR of itself, by the bits of x."""
-    out = function(x)
-    bits = jnp.sum(lax.bitcast_convert_type(x, jnp.uint32).ravel(), dtype=jnp.uint32)
-    key = jax.random.fold_in(jax.random.key(seed), bits)
-    return out * (1 + ERROR * jax.random.uniform(key, out.shape, minval=-1.0))
 
 
 @functools.cache
@@ -43,11 +33,7 @@ def _parts(seed):
     params |= {"layer0": {"conv": first}, "layer1": {"conv": second}}
     model = model._replace(variables=model.variables | {"params": params})
     parts = models.split(model, "layer0")
-    off = [
-        Partial(_off, part, jnp.asarray(which))
-        for which, part in enumerate((parts.shallow, parts.rest))
-    ]
-    return parts._replace(shallow=off[0], rest=off[1])
+    return parts._replace(shallow=off(parts.shallow, 0), rest=off(parts.rest, 1))
 
 
 def _detector(seed, *, keep, followed):
