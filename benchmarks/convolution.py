@@ -20,7 +20,7 @@ from absl import app, flags, logging  # noqa: E402
 from jax import lax  # noqa: E402
 
 from benchmarks import _measure  # noqa: E402
-from mspd_jax.models._convolution import convolution  # noqa: E402
+from mspd_jax.convolution import convolution  # noqa: E402
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("batch", 20, "images per call", lower_bound=1)

@@ -10,7 +10,7 @@ from absl import flags
 
 from launch import _job, _patches
 from launch._smoothing import Settings, check_channels, described
-from mspd_jax import data, drive, models, smoothing
+from mspd_jax import data, drive, models, query, runs, smoothing
 from mspd_jax.errors import InputError
 
 # Flags defined through this module count as the calling main's own.
@@ -63,11 +63,11 @@ def certify_by_queries(
     classes = _asked_classes(source)
     _check_asking(source, denoiser)
     try:
-        classifier = smoothing.open_classifier(
+        classifier = query.open_classifier(
             FLAGS.query, timeout=FLAGS.query_timeout,
             token_variable=None if FLAGS.offline else FLAGS.token_variable,
         )  # fmt: skip
-        access = smoothing.query_access(
+        access = query.query_access(
             None if FLAGS.offline else classifier.ask, name=classifier.name,
             num_classes=classes, class_names=FLAGS.class_names,
             batch_size=FLAGS.query_batch, eight_bit=FLAGS.eight_bit,
@@ -87,7 +87,7 @@ def certify_by_queries(
             "certify", run, outcomes, describe, images=len(source.indices)
         )
     except InputError:
-        if not drive.log_files(run.path, _QUERIES) and not run.done:
+        if not runs.log_files(run.path, _QUERIES) and not run.done:
             (run.path / "run.json").unlink()  # nothing was answered: no run yet
             run.path.rmdir()
         raise
@@ -117,9 +117,9 @@ def _check_asking(source: data.Source, denoiser: models.Model | None) -> None:
     """InputError for what cannot be asked, before anything is written."""
     if jax.process_count() > 1:
         raise InputError("--query runs in one process: leave the cluster flags out")
-    if FLAGS.query_log and not drive.log_files(pathlib.Path(FLAGS.query_log), _QUERIES):
+    if FLAGS.query_log and not runs.log_files(pathlib.Path(FLAGS.query_log), _QUERIES):
         raise InputError(f"--query_log={FLAGS.query_log} holds no queries.jsonl")
-    if FLAGS.offline and not any(drive.log_files(f, _QUERIES) for f in _log_folders()):
+    if FLAGS.offline and not any(runs.log_files(f, _QUERIES) for f in _log_folders()):
         raise InputError(
             "--offline needs answers: there is no queries.jsonl in --out, nor in "
             "--query_log"
@@ -129,14 +129,14 @@ def _check_asking(source: data.Source, denoiser: models.Model | None) -> None:
 
 
 def _asked(
-    given: Settings, access, source: data.Source, run: drive.Run,
+    given: Settings, access, source: data.Source, run: runs.OpenRun,
     denoiser: models.Model | None,
 ) -> Iterator[list[drive.Outcome]]:  # fmt: skip
     """An outcome per image, in turn; what is answered goes to the log at once."""
-    own = drive.open_log(run.path, _QUERIES)
-    log = smoothing.open_query_log(
-        functools.partial(drive.append_log, own),
-        lambda: (e for f in _log_folders() for e in drive.read_log(f, _QUERIES)),
+    own = runs.open_log(run.path, _QUERIES)
+    log = query.open_query_log(
+        functools.partial(runs.append_log, own),
+        lambda: (e for f in _log_folders() for e in runs.read_log(f, _QUERIES)),
     )
     behind = {}
     if denoiser is not None:

@@ -14,7 +14,7 @@ import jax
 from absl import flags
 from jax.experimental import multihost_utils
 
-from mspd_jax import data, drive, evaluate, models
+from mspd_jax import data, drive, models, runs
 
 FLAGS = flags.FLAGS
 # Flags that do not decide what the results are; block and chunk stand in the identity
@@ -37,7 +37,7 @@ class Finished(NamedTuple):
     said of each image that could not be read.
     """
 
-    run: drive.Run
+    run: runs.OpenRun
     records: list[dict] | None
     timing: dict
     unreadable: list[str]
@@ -80,7 +80,7 @@ def run_job(
 
 def record_outcomes(
     name: str,
-    run: drive.Run,
+    run: runs.OpenRun,
     outcomes: Iterable[list[drive.Outcome]],
     describe: Callable[[pathlib.Path, data.Record, object], dict],
     *,
@@ -107,16 +107,16 @@ def record_outcomes(
             for o in batch
             if not o.error
         ]
-        drive.append_records(run, records)
+        runs.append_records(run, records)
         clock.append(time.perf_counter())
         sizes.append(len(batch))
     timing = _timing(clock, sizes) or _earlier_timing(run.path)
     return Finished(run, merged(run), timing, unreadable)
 
 
-def open_folder(out: str | pathlib.Path, identity: dict, **more) -> drive.Run:
+def open_folder(out: str | pathlib.Path, identity: dict, **more) -> runs.OpenRun:
     """The run folder `out`, for this process of a cluster."""
-    return drive.open_run(
+    return runs.open_run(
         out, identity, details={**more, **details()}, wait=barrier,
         process_index=jax.process_index(), process_count=jax.process_count(),
     )  # fmt: skip
@@ -127,19 +127,19 @@ def job_key(name: str) -> jax.Array:
     return jax.random.fold_in(jax.random.key(FLAGS.seed), _STREAMS[name])
 
 
-def merged(run: drive.Run) -> list[dict] | None:
+def merged(run: runs.OpenRun) -> list[dict] | None:
     """All records once every process is done; None but on the first process."""
     barrier()
-    return drive.merge_records(run) if jax.process_index() == 0 else None
+    return runs.merge_records(run) if jax.process_index() == 0 else None
 
 
-def finished_summary(run: drive.Run) -> dict | None:
+def finished_summary(run: runs.OpenRun) -> dict | None:
     """The summary of an evaluation that has nothing left to do, or None.
 
     While something is left, the journal of its stages lies beside it.
     """
     path = run.path / "summary.json"
-    if not path.exists() or evaluate.has_journal(run.path):
+    if not path.exists() or runs.has_journal(run.path):
         return None
     return json.loads(path.read_text(encoding="utf-8"))
 
@@ -151,7 +151,7 @@ def write_summary(job: Finished, summary: dict) -> dict:
     summary = {
         "images": len(job.records), **job.timing, **summary, "warnings": warnings
     }  # fmt: skip
-    drive.write_json(job.run.path / "summary.json", summary)
+    runs.write_json(job.run.path / "summary.json", summary)
     return summary
 
 

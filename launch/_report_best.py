@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from launch._report_rows import CERTIFIED
-from launch._report_runs import Run
+from mspd_jax.runs import Run
 
 # Roles whose checkpoint may belong to one sigma, as in nets/mse_0.25.
 _ROLES = ("target", "denoiser")

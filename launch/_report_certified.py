@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from launch._report_best import Best, best_over_sigma
 from launch._report_rows import CERTIFIED, PATCHED, certified_radii
-from launch._report_runs import Run
 from mspd_jax import evaluate, smoothing
 from mspd_jax.errors import InputError
+from mspd_jax.runs import Run
 
 _SURE = evaluate.percent(evaluate.CONFIDENCE)
 _LABEL = "l2 radius (pixel values from 0 to 1)"

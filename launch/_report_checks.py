@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from launch._report_runs import Run
 from mspd_jax.evaluate import markdown_table
+from mspd_jax.runs import Run
 
 _OUTCOME = {True: "passed", False: "FAILED", None: "not measured"}
 _COLUMNS = ("check", "outcome", "measured", "threshold", "what to do")

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from launch._report_rows import defense_name, model_name
-from launch._report_runs import Run
 from mspd_jax.evaluate import Curve, accuracy_plot
+from mspd_jax.runs import Run
 
 
 def curves(runs: Sequence[Run]) -> tuple[bytes | None, str]:

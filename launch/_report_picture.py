@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from launch._report_runs import Run
 from mspd_jax import data
 from mspd_jax.errors import InputError
 from mspd_jax.evaluate import Tile, amplified, comparison_picture
+from mspd_jax.runs import Run
 
 TITLES = (
     "original",

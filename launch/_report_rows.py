@@ -5,8 +5,8 @@ import urllib.parse
 from collections.abc import Sequence
 
 from launch import _patches
-from launch._report_runs import Run
 from mspd_jax import attacks, evaluate
+from mspd_jax.runs import Run
 
 # Order of the CSV columns; attacks, one column each, follow `reliable`.
 _HEAD = (

@@ -10,7 +10,7 @@ from absl import flags
 
 from launch import _defended, _job, _verdicts
 from launch._passes import images_per_block
-from mspd_jax import attacks, data, defenses, drive, evaluate, models
+from mspd_jax import attacks, data, defenses, evaluate, models, runs
 from mspd_jax.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -115,7 +115,7 @@ def _sweep(settings: Settings, parts: list[Part], out: pathlib.Path) -> int:
             key=lambda d: (d.part.path, places[d.part.purifier], d.part.radius)
         )
         summary = _sweep_summary(finished, out)
-        drive.write_json(out / "summary.json", summary)
+        runs.write_json(out / "summary.json", summary)
         for warning in summary["warnings"]:
             print(f"warning: {warning}")
     return code
@@ -147,7 +147,7 @@ def evaluated(
         job = _job.Finished(run, _job.merged(run), {}, [])
         return Done(part, job, earlier, checks)
     index, count = jax.process_index(), jax.process_count()
-    journal = evaluate.disk_journal(
+    journal = runs.disk_journal(
         out, process_index=index, process_count=count, wait=_job.barrier
     )
     keep = functools.partial(_verdicts.keep, out) if settings.save_images else None
@@ -165,14 +165,14 @@ def evaluated(
     told = {"defense": defended.text} if defended else {}
     if index == 0:
         new = [r | told for r in found.records if r["index"] not in run.done]
-        drive.append_records(run, new)
+        runs.append_records(run, new)
     job = _job.Finished(run, _job.merged(run), {}, found.unreadable)
     summary = told | found.summary
     summary["warnings"] = summary["warnings"] + _defended.misfits(defended, part.model)
     if index == 0:
         summary = _job.write_summary(job, summary)
         if not found.unreadable:
-            evaluate.remove_journal(out)
+            runs.remove_journal(out)
     return Done(part, job, summary, found.examined)
 
 

@@ -14,13 +14,13 @@ Takes seconds.
 
 from launch import _main, _report_picture, _report_rows  # isort: skip (prepares JAX)
 from launch import _report_certified, _report_checks, _report_curves  # isort: skip
-from launch import _report_patches, _report_runs  # isort: skip
+from launch import _report_patches  # isort: skip
 
 import pathlib
 
 from absl import flags
 
-from mspd_jax import data
+from mspd_jax import runs
 from mspd_jax.errors import InputError
 from mspd_jax.evaluate import csv_table, markdown_table
 
@@ -46,38 +46,38 @@ standing. Distances are those of the 8-bit files.
 
 
 def main(_) -> None:
-    runs = _report_runs.read_runs(FLAGS.runs)
+    found = runs.read_runs(FLAGS.runs)
     out = pathlib.Path(FLAGS.out).expanduser()
     if out.exists() and not out.is_dir():
         raise InputError(f"--out={out} is a file; a folder is needed")
     if (out / "run.json").exists():
         raise InputError(f"--out={out} holds a run; name another folder for the report")
-    rows = _report_rows.raw_rows(runs)
+    rows = _report_rows.raw_rows(found)
     told = _report_rows.told_rows(rows)
     table = markdown_table(told, _report_rows.told_columns(told))
     png, line = None, "No picture was asked for."
     if FLAGS.images:
-        png, line = _report_picture.picture(runs, count=FLAGS.images)
+        png, line = _report_picture.picture(found, count=FLAGS.images)
     shown = "![original, protected, perturbation, attacked](picture.png)\n\n" * bool(
         png
     )
-    curve, curve_line = _report_curves.curves(runs)
+    curve, curve_line = _report_curves.curves(found)
     plot = "![robust accuracy against eps](curve.png)\n\n" * bool(curve)
     text = f"# Report\n\n{table}{_NOTES}\n{plot}{curve_line}\n\n{shown}{line}\n"
-    section, certified = _report_certified.certified_section(runs, rows)
+    section, certified = _report_certified.certified_section(found, rows)
     against_patches, patches = _report_patches.patches_section(rows)
-    text += section + against_patches + _report_checks.checks_section(runs)
-    data.write_file(out / "report.csv", _csv(rows).encode())
+    text += section + against_patches + _report_checks.checks_section(found)
+    runs.write_file(out / "report.csv", _csv(rows).encode())
     images = {
         "picture.png": png, "curve.png": curve, "certified.png": certified,
         "patches.png": patches,
     }  # fmt: skip
     for name, image in images.items():
         if image:
-            data.write_file(out / name, image)
+            runs.write_file(out / name, image)
         else:
             (out / name).unlink(missing_ok=True)
-    data.write_file(out / "report.md", text.encode())
+    runs.write_file(out / "report.md", text.encode())
     print(f"{table}\nwrote {out / 'report.md'}")
 
 

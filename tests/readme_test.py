@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.launch import runs
+from tests.launch import mains
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -19,7 +19,7 @@ def blocks(language: str) -> list[str]:
 
 @pytest.mark.parametrize("number", range(len(blocks("python"))))
 def test_python_blocks_run(number, tmp_path):
-    code, _, err = runs.run_code(blocks("python")[number], tmp_path)
+    code, _, err = mains.run_code(blocks("python")[number], tmp_path)
     assert code == 0, err
 
 
@@ -34,7 +34,7 @@ def _commands() -> list[str]:
 
 @functools.cache
 def _help(job):
-    return runs.run(job, "--helpfull")[1]
+    return mains.run(job, "--helpfull")[1]
 
 
 @pytest.mark.parametrize("command", _commands())

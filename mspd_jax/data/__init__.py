@@ -9,7 +9,7 @@ from mspd_jax.data._open import open_source
 from mspd_jax.data._quantize import quantize
 from mspd_jax.data._record import Record, Source
 from mspd_jax.data._select import every, from_arrays, paired, select
-from mspd_jax.data._write import encode_png, write_file, write_png
+from mspd_jax.data._write import encode_png, write_png
 
 __all__ = [
     "Record",
@@ -24,6 +24,5 @@ __all__ = [
     "quantize",
     "read_image",
     "select",
-    "write_file",
     "write_png",
 ]

@@ -22,10 +22,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mspd_jax import runs
 from mspd_jax.data._image import IMAGE_SUFFIXES, header_shape, read_image
 from mspd_jax.data._record import Record, Source, output_name
 from mspd_jax.data._run_folder import (
-    is_run_folder,
     read_run_folder,
     recorded_classes,
 )
@@ -80,7 +80,7 @@ def open_folder(spec, rest, *, limit):
 
 
 def _list_folder(spec, root):
-    if is_run_folder(root):
+    if runs.is_run_folder(root):
         return _Listing(read_run_folder(spec, root), recorded_classes(root), None)
     children = sorted(p for p in root.iterdir() if not p.name.startswith("."))
     images = [p for p in children if p.is_file() and _is_image(p)]

@@ -3,13 +3,9 @@
 import json
 import pathlib
 
+from mspd_jax import runs
 from mspd_jax.data._record import output_name
 from mspd_jax.errors import InputError
-
-
-def is_run_folder(root):
-    """Whether a main wrote this folder, finished or not."""
-    return (root / "run.json").is_file() or (root / "records.jsonl").is_file()
 
 
 def read_run_folder(spec, root):
@@ -22,17 +18,15 @@ def read_run_folder(spec, root):
     is ever opened, whatever the records or links in it say.
     """
     entries = {}
-    for path in sorted(root.glob("records*.jsonl")):
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(
-                f"source {spec!r}: cannot read {path} ({error})"
-            ) from error
-        for number, line in enumerate(text.split("\n")[:-1], start=1):
-            entry = _entry(f"source {spec!r}: line {number} of {path}", root, line)
+    try:
+        for place, line in runs.record_lines(root):
+            entry = _entry(f"source {spec!r}: {place}", root, line)
             if entry is not None:
                 entries[entry[0]] = entry
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"source {spec!r}: cannot read the records of {root} ({error})"
+        ) from error
     if not entries:
         raise InputError(
             f"source {spec!r}: the records of {root} list no images; wanted the folder "

@@ -1,25 +1,11 @@
-"""Writing files whole or not at all, and 8-bit images as PNG."""
+"""8-bit images as PNG."""
 
 import io
-import os
-import pathlib
 
 import numpy as np
 from PIL import Image
 
-
-def write_file(path, data):
-    """Write bytes so that `path` holds all of them or what it held before.
-
-    The bytes go to a hidden neighbour first and take the name in one step. The
-    neighbour's name is fixed, so that a writer killed half-way leaves nothing behind
-    once it has run again. Parent folders are made.
-    """
-    path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(data)
-    os.replace(partial, path)
+from mspd_jax.runs import write_file
 
 
 def encode_png(image):

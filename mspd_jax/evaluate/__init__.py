@@ -10,26 +10,24 @@ from mspd_jax.evaluate._certified import (
     certified_plot,
     certified_totals,
 )
-from mspd_jax.evaluate._check import GRADIENT_CHECKS, Check, reliable, told
-from mspd_jax.evaluate._check_attack import check_attack
-from mspd_jax.evaluate._check_model import check_model
-from mspd_jax.evaluate._check_results import check_results, check_sweep
 from mspd_jax.evaluate._curve import Curve, accuracy_plot
 from mspd_jax.evaluate._detected import detected_totals
 from mspd_jax.evaluate._evaluate import Evaluated, evaluate_image, evaluation
 from mspd_jax.evaluate._interval import Interval, wilson_interval
-from mspd_jax.evaluate._journal import (
-    Journal,
-    disk_journal,
-    has_journal,
-    journal_records,
-    memory_journal,
-    remove_journal,
-)
 from mspd_jax.evaluate._judge import Verdict, judge
 from mspd_jax.evaluate._picture import Tile, amplified, comparison_picture
 from mspd_jax.evaluate._stages import Threat, run_stages
 from mspd_jax.evaluate._tables import csv_table, interval, markdown_table, percent
+from mspd_jax.evaluate.checks import (
+    GRADIENT_CHECKS,
+    Check,
+    check_attack,
+    check_model,
+    check_results,
+    check_sweep,
+    reliable,
+    told,
+)
 
 __all__ = [
     "Assessment",
@@ -39,7 +37,6 @@ __all__ = [
     "Curve",
     "Evaluated",
     "Interval",
-    "Journal",
     "RADII",
     "Threat",
     "Tile",
@@ -59,19 +56,14 @@ __all__ = [
     "comparison_picture",
     "csv_table",
     "detected_totals",
-    "disk_journal",
     "evaluate_image",
     "evaluation",
     "examine",
-    "has_journal",
     "interval",
-    "journal_records",
     "judge",
     "markdown_table",
-    "memory_journal",
     "percent",
     "reliable",
-    "remove_journal",
     "run_stages",
     "told",
     "wilson_interval",

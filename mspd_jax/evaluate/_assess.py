@@ -11,12 +11,16 @@ from mspd_jax.attacks import SUITES, Staged, View, eot, plan_attacks
 from mspd_jax.data import Source
 from mspd_jax.errors import InputError
 from mspd_jax.evaluate._accuracy import accuracies
-from mspd_jax.evaluate._check import Check, reliable, told
-from mspd_jax.evaluate._check_attack import check_attack
-from mspd_jax.evaluate._check_model import check_model
-from mspd_jax.evaluate._check_results import check_results
-from mspd_jax.evaluate._journal import Journal, journal_records, memory_journal
 from mspd_jax.evaluate._stages import Threat, run_stages
+from mspd_jax.evaluate.checks import (
+    Check,
+    check_attack,
+    check_model,
+    check_results,
+    reliable,
+    told,
+)
+from mspd_jax.runs import Journal, journal_records, memory_journal
 
 _GIVEN = "given"
 

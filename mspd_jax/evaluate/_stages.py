@@ -18,8 +18,8 @@ from jax.tree_util import Partial
 from mspd_jax import drive
 from mspd_jax.attacks import Staged, eot, is_random, reseed
 from mspd_jax.data import Record, Source, paired, select
-from mspd_jax.evaluate._journal import Journal, done_in, note, share, standing
 from mspd_jax.evaluate._judge import Verdict, decision, judge
+from mspd_jax.runs import Journal, done_in, note, share, standing
 
 # Draws of a randomised model that one decision averages.
 JUDGE_DRAWS = 20

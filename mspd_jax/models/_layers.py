@@ -15,8 +15,8 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from mspd_jax.convolution import convolution
 from mspd_jax.errors import InputError
-from mspd_jax.models._convolution import convolution
 
 ACTIVATIONS = {"relu": nn.relu, "silu": nn.silu}
 NORM_EPSILON = 1e-5

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from mspd_jax.convolution import direct_convolutions
 from mspd_jax.errors import InputError
 from mspd_jax.models._build import (
     folded_network,
@@ -16,7 +17,6 @@ from mspd_jax.models._build import (
     predictor,
     signature,
 )
-from mspd_jax.models._convolution import direct_convolutions
 from mspd_jax.models._reach import Reach, reach_of
 from mspd_jax.models._spec import Model
 

@@ -16,16 +16,6 @@ from mspd_jax.smoothing._certificate import (
 from mspd_jax.smoothing._certify import certify, predict_smoothed
 from mspd_jax.smoothing._noise import ESTIMATION, SELECTION, noise_at
 from mspd_jax.smoothing._prediction import Prediction, predict_votes
-from mspd_jax.smoothing._query_access import Access, answer, query_access
-from mspd_jax.smoothing._query_command import command_classifier
-from mspd_jax.smoothing._query_http import http_classifier
-from mspd_jax.smoothing._query_log import (
-    QueryLog,
-    memory_query_log,
-    open_query_log,
-)
-from mspd_jax.smoothing._query_open import open_classifier, python_classifier
-from mspd_jax.smoothing._query_protocol import Classifier
 from mspd_jax.smoothing._query_votes import query_votes
 from mspd_jax.smoothing._stopping import Plan, stopping_plan
 from mspd_jax.smoothing._votes import Votes, count_votes, smoothed_votes
@@ -33,33 +23,22 @@ from mspd_jax.smoothing._wrappers import eight_bit, noisy, soft_smoothed
 
 __all__ = [
     "ABSTAIN",
-    "Access",
     "Certificate",
-    "Classifier",
     "ESTIMATION",
     "Plan",
     "Prediction",
-    "QueryLog",
     "SELECTION",
     "Votes",
-    "answer",
     "any_wrong",
     "certify",
     "certify_votes",
-    "command_classifier",
     "count_votes",
     "eight_bit",
-    "http_classifier",
     "lower_bound",
-    "memory_query_log",
     "noise_at",
     "noisy",
-    "open_classifier",
-    "open_query_log",
     "predict_smoothed",
     "predict_votes",
-    "python_classifier",
-    "query_access",
     "query_votes",
     "radius_needs",
     "smoothed_votes",

@@ -10,17 +10,18 @@ import numpy as np
 
 from mspd_jax.errors import InputError
 from mspd_jax.models import as_pytree
-from mspd_jax.smoothing._checks import check_count, check_sigma
-from mspd_jax.smoothing._noise import ESTIMATION, SELECTION, noise_at
-from mspd_jax.smoothing._query_access import Access, answer_batches
-from mspd_jax.smoothing._query_log import (
+from mspd_jax.query import (
     MISSING,
+    Access,
     QueryLog,
+    answer_batches,
     digest_of,
     known_labels,
     note_labels,
     what_differs,
 )
+from mspd_jax.smoothing._checks import check_count, check_sigma
+from mspd_jax.smoothing._noise import ESTIMATION, SELECTION, noise_at
 from mspd_jax.smoothing._stopping import Plan
 from mspd_jax.smoothing._votes import Votes
 

@@ -25,7 +25,6 @@ from mspd_jax.train._denoiser_plan import make_denoiser_plan
 from mspd_jax.train._examples import Examples, load_examples, open_sources
 from mspd_jax.train._final import final_records, final_summary, save_trained
 from mspd_jax.train._fit import Progress, first_state, fit, steps_per_epoch, train_steps
-from mspd_jax.train._log import read_log
 from mspd_jax.train._mix import MIXED, Mix, make_mix, mixed_adversary
 from mspd_jax.train._objective import OBJECTIVES, Objective, Signals, objective
 from mspd_jax.train._occlusion import occluded_objective
@@ -111,7 +110,6 @@ __all__ = [
     "plan_training",
     "random_crop",
     "random_flip",
-    "read_log",
     "restoration_objective",
     "restoration_origin",
     "restoration_records",

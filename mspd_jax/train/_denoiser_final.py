@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax.tree_util import Partial
 
-from mspd_jax import drive
+from mspd_jax import drive, runs
 from mspd_jax.data import Source
 from mspd_jax.models import Model, predictor, restorer
 from mspd_jax.train._augment import add_noise
@@ -36,7 +36,7 @@ def denoiser_records(
     plan: Plan,
     trained: Trained,
     source: Source,
-    run: drive.Run,
+    run: runs.OpenRun,
     *,
     sigma: float,
     classifiers: Sequence[Model],

@@ -11,13 +11,13 @@ import jax
 import jax.numpy as jnp
 from jax.tree_util import Partial
 
-from mspd_jax import drive
+from mspd_jax import drive, runs
 from mspd_jax.attacks import resolve_attacks
 from mspd_jax.data import Source
 from mspd_jax.evaluate import Evaluated, accuracies, evaluate_image
 from mspd_jax.models import predictor, save_model
+from mspd_jax.runs import read_metrics
 from mspd_jax.train._augment import add_noise
-from mspd_jax.train._log import read_log
 from mspd_jax.train._plan import Plan, plan_spec
 from mspd_jax.train._run import Trained
 from mspd_jax.train._step import trained_model
@@ -41,7 +41,7 @@ def final_records(
     plan: Plan,
     trained: Trained,
     source: Source,
-    run: drive.Run,
+    run: runs.OpenRun,
     *,
     eps: float | None,
     norm: str,
@@ -71,7 +71,7 @@ def final_records(
 def append_measured(
     plan: Plan,
     source: Source,
-    run: drive.Run,
+    run: runs.OpenRun,
     *,
     predict: Callable,
     method: Callable,
@@ -93,7 +93,7 @@ def append_measured(
         done=len(run.done) // count, description="evaluate", hidden=hidden,
     ):  # fmt: skip
         unreadable += [o.error for o in outcomes if o.error]
-        drive.append_records(run, [describe(o) for o in outcomes if not o.error])
+        runs.append_records(run, [describe(o) for o in outcomes if not o.error])
     return unreadable
 
 
@@ -131,7 +131,7 @@ def training_totals(
     folder: pathlib.Path, trained: Trained, records: list[dict]
 ) -> dict:
     """What a training cost, and the last line of its log."""
-    log = read_log(folder / "metrics.jsonl")
+    log = read_metrics(folder / "metrics.jsonl")
     last = {f"train_{name}": value for name, value in log[-1].items() if name in _KEPT}
     return {
         "images": trained.images,

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax.tree_util import Partial
 
-from mspd_jax import drive
+from mspd_jax import drive, runs
 from mspd_jax.attacks import resolve_attacks
 from mspd_jax.data import Source
 from mspd_jax.defenses import restore
@@ -35,7 +35,7 @@ def restoration_records(
     plan: Plan,
     trained: Trained,
     source: Source,
-    run: drive.Run,
+    run: runs.OpenRun,
     *,
     classifier: Model,
     eps: float,

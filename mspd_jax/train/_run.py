@@ -11,9 +11,9 @@ import optax
 from tqdm import tqdm
 
 from mspd_jax.errors import InputError
+from mspd_jax.runs import append_metrics, epoch_line, rewind_metrics
 from mspd_jax.train._checkpoint import open_checkpoints, restore_state, save_state
 from mspd_jax.train._fit import Progress
-from mspd_jax.train._log import append_line, epoch_line, rewind_log
 from mspd_jax.train._step import TrainState
 
 
@@ -56,7 +56,7 @@ def run_training(
         state = restore_state(checkpoints, template)
         done = 0 if state is None else int(state.step)
         if writes:
-            rewind_log(log, done)
+            rewind_metrics(log, done)
         clock = [time.monotonic()]
         saved = began = clock[0]
         for progress in _shown(steps_from(state), batch_size, done, hidden):
@@ -81,13 +81,13 @@ def run_training(
                 )
             if epoch_ends and writes:
                 line = epoch_line(
-                    state.totals,
+                    state.totals._asdict(),
                     step=progress.step,
                     steps_per_epoch=progress.steps_per_epoch,
                     learning_rate=float(schedule(progress.step - 1)),
                     seconds=round(time.monotonic() - began, 3),
                 )
-                append_line(log, line)
+                append_metrics(log, line)
             if epoch_ends:
                 began = time.monotonic()
             if due:

@@ -1,11 +1,11 @@
-"""Files are written whole or not at all, and PNG keeps every level."""
+"""PNG keeps every level."""
 
 import os
 
 import numpy as np
 import pytest
 
-from mspd_jax.data import encode_png, read_image, write_file, write_png
+from mspd_jax.data import encode_png, read_image, write_png
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -23,24 +23,6 @@ def test_png_gives_back_every_level(tmp_path, channels):
 def test_png_bytes_depend_on_the_pixels_alone():
     image = np.arange(64, dtype=np.uint8).reshape(8, 8, 1)
     assert encode_png(image) == encode_png(np.asfortranarray(image))
-
-
-def test_a_write_that_fails_keeps_the_old_file(tmp_path, monkeypatch):
-    path = tmp_path / "x.bin"
-    write_file(path, b"old")
-
-    def fail(source, target):
-        raise OSError("killed here")
-
-    monkeypatch.setattr(os, "replace", fail)
-    with pytest.raises(OSError, match="killed"):
-        write_file(path, b"new and longer")
-    monkeypatch.undo()
-    assert path.read_bytes() == b"old"
-    write_file(path, b"new")
-    # The second run took over what the first had left behind.
-    assert sorted(os.listdir(tmp_path)) == ["x.bin"]
-    assert path.read_bytes() == b"new"
 
 
 @pytest.mark.parametrize(

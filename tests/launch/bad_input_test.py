@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.launch import runs
+from tests.launch import mains
 
 
 @pytest.fixture(scope="module")
 def ground(tmp_path_factory):
     """Models and images, good and bad."""
     path = tmp_path_factory.mktemp("ground")
-    runs.save_small_model(path / "model")
-    runs.save_small_model(path / "seven", classes=7)
+    mains.save_small_model(path / "model")
+    mains.save_small_model(path / "seven", classes=7)
     shutil.copytree(path / "model", path / "corrupt")
     arrays = sorted((path / "corrupt" / "state" / "d").iterdir())
     content = bytearray(arrays[0].read_bytes())
@@ -57,7 +57,7 @@ _CASES = {
 def _protect(ground, out, changes):
     flags = {**_GOOD, "out": str(out), **changes}
     given = [f"--{k}={v}".format(ground) for k, v in flags.items() if v is not None]
-    return runs.run("protect", *given)
+    return mains.run("protect", *given)
 
 
 @pytest.fixture(scope="module")
@@ -89,11 +89,11 @@ def test_an_unreadable_image_is_named_and_the_others_done(ground, tmp_path):
     assert code == 1
     assert "00001_2.png" in err
     assert "error: 1 images could not be read" in err
-    assert set(runs.files(out)) == {"records.jsonl", "images/00000_1.png"}
+    assert set(mains.files(out)) == {"records.jsonl", "images/00000_1.png"}
 
 
 def test_help_begins_with_what_the_main_does():
-    code, out, err = runs.run("protect", "--help")
+    code, out, err = mains.run("protect", "--help")
     assert "Protects images before they are released" in out + err
     for flag in ("--source", "--surrogate", "--samples", "antithetic"):
         assert flag in out + err

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from mspd_jax import data, models, patch
-from tests.launch import runs
+from tests.launch import mains
 
 FLAGS = ("--source=digits:test", "--limit=12", "--patch=2", "--windows=3")
 SCALECERT = ("--method=scalecert", "--cut=layer0", "--keep=0.1")
@@ -35,7 +35,7 @@ MORE_BAD_INPUT = (
 @pytest.fixture(scope="module")
 def ground(tmp_path_factory):
     path = tmp_path_factory.mktemp("ground")
-    runs.save_small_model(path / "model", seed=5)
+    mains.save_small_model(path / "model", seed=5)
     images, _ = data.load_arrays(data.open_source("digits:test", limit=3))
     np.savez(path / "unlabelled.npz", x=images)
     return path
@@ -52,7 +52,7 @@ def cleansed(ground):
 
 
 def certify(ground, out, *flags, devices=None):
-    return runs.run(
+    return mains.run(
         "certify", *FLAGS, f"--target={ground}/model", *flags, f"--out={out}",
         devices=devices,
     )  # fmt: skip
@@ -114,7 +114,7 @@ def test_devices_and_passes_do_not_matter(ground, scalecert, tmp_path):
     other = certified(
         ground, tmp_path / "two", *SCALECERT, "--chunk=9", "--batch_size=3", devices=2
     )
-    assert runs.files(other) == runs.files(scalecert)
+    assert mains.files(other) == mains.files(scalecert)
 
 
 def test_minority_reports_asks_all_windows_of_a_share(ground, tmp_path):
@@ -184,7 +184,7 @@ def test_report_says_what_is_certified_and_what_it_costs(ground, scalecert, clea
     fewer = certified(ground, ground / "fewer", *SCALECERT, "--windows=2")
     out = ground / "report"
     folders = ",".join(map(str, (scalecert, cleansed, fewer)))
-    code, _, err = runs.run("report", f"--runs={folders}", f"--out={out}")
+    code, _, err = mains.run("report", f"--runs={folders}", f"--out={out}")
     assert code == 0, err
     text = (out / "report.md").read_text()
     section = text[text.index("## Certified against patches") :]
@@ -203,7 +203,7 @@ def test_report_says_what_is_certified_and_what_it_costs(ground, scalecert, clea
 def test_killed_and_resumed_gives_the_same_bytes(ground, tmp_path):
     flags = ("--limit=60", "--windows=0", *SCALECERT)
     whole = certified(ground, tmp_path / "whole", *flags, devices=1)
-    process = runs.start(
+    process = mains.start(
         "certify", *FLAGS, f"--target={ground}/model", *flags,
         f"--out={tmp_path}/killed", devices=1,
     )  # fmt: skip
@@ -215,4 +215,4 @@ def test_killed_and_resumed_gives_the_same_bytes(ground, tmp_path):
     process.communicate()
     assert 3 < written.read_text().count("\n") < 60
     killed = certified(ground, tmp_path / "killed", *flags, devices=1)
-    assert runs.files(killed) == runs.files(whole)
+    assert mains.files(killed) == mains.files(whole)

@@ -15,7 +15,7 @@ import pytest
 from scipy import stats
 
 from mspd_jax import data, models
-from tests.launch import runs
+from tests.launch import mains
 
 FLAGS = (
     "--source=digits:test", "--every=100", "--sigma=0.2", "--samples=400",
@@ -35,7 +35,7 @@ def save_denoiser(path, sigma, channels=1):
 @pytest.fixture(scope="module")
 def ground(tmp_path_factory):
     path = tmp_path_factory.mktemp("ground")
-    runs.save_small_model(path / "model", seed=5)
+    mains.save_small_model(path / "model", seed=5)
     save_denoiser(path / "denoiser", 0.2)
     save_denoiser(path / "other", 0.5)
     save_denoiser(path / "unknown", None)
@@ -46,7 +46,7 @@ def ground(tmp_path_factory):
 
 
 def certify(ground, out, *flags, devices=None):
-    return runs.run("certify", *FLAGS, *flags, f"--out={out}", devices=devices)
+    return mains.run("certify", *FLAGS, *flags, f"--out={out}", devices=devices)
 
 
 def records(out):
@@ -111,9 +111,9 @@ def test_exact_stopping_changes_no_claim(ground, whole, tmp_path):
 def test_a_killed_run_goes_on_and_ends_with_the_same_records(ground, tmp_path):
     flags = (*FLAGS[:1], "--every=10", *FLAGS[2:], f"--target={ground}/model")
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    code, _, err = runs.run("certify", *flags, f"--out={whole}", devices=1)
+    code, _, err = mains.run("certify", *flags, f"--out={whole}", devices=1)
     assert code == 0, err
-    process = runs.start("certify", *flags, f"--out={killed}", devices=1)
+    process = mains.start("certify", *flags, f"--out={killed}", devices=1)
     log = killed / "records.jsonl"
     while not (log.exists() and log.read_text().count("\n") >= 3):
         assert process.poll() is None, process.communicate()[1][-2000:]
@@ -123,7 +123,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_records(ground, tmp_path):
     assert not (killed / "summary.json").exists()
     with log.open("a") as file:
         file.write(log.read_text().splitlines()[0][:30])  # torn in mid-write
-    code, _, err = runs.run("certify", *flags, f"--out={killed}", devices=1)
+    code, _, err = mains.run("certify", *flags, f"--out={killed}", devices=1)
     assert code == 0, err
     assert log.read_bytes() == (whole / "records.jsonl").read_bytes()
 
@@ -235,7 +235,7 @@ def test_a_service_that_is_asked_gives_the_same_records(
 
 
 def test_images_without_labels_are_certified_and_not_scored(ground, tmp_path):
-    code, _, err = runs.run(
+    code, _, err = mains.run(
         "certify", f"--source=npz:{ground}/unlabelled.npz", "--sigma=0.2",
         "--query=python:tests.launch.queried:second", "--num_classes=3",
         "--samples=60", "--early_stop=fast", f"--out={tmp_path / 'out'}",

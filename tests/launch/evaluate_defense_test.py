@@ -11,7 +11,7 @@ import pytest
 
 from mspd_jax import models
 from tests.evaluate import digit_models
-from tests.launch import runs
+from tests.launch import mains
 
 _IMAGES = 24
 
@@ -39,7 +39,7 @@ def _flags(ground, out, *flags):
 
 
 def _evaluate(ground, out, *flags):
-    code, text, err = runs.run("evaluate", *_flags(ground, out, *flags))
+    code, text, err = mains.run("evaluate", *_flags(ground, out, *flags))
     assert code == 0, err
     return text
 
@@ -98,7 +98,7 @@ def test_purifiers_side_by_side(ground, tmp_path):
 
 
 def _check_report(runs_folder, out):
-    code, text, err = runs.run("report", f"--runs={runs_folder}", f"--out={out}")
+    code, text, err = mains.run("report", f"--runs={runs_folder}", f"--out={out}")
     assert code == 0, err
     lines = (out / "report.csv").read_text().splitlines()
     rows = {row["defense"]: row for row in csv.DictReader(lines)}
@@ -137,7 +137,7 @@ def test_more_purifiers_later_and_attacks_as_they_are_named(ground, tmp_path):
         assert "claimed_accuracy" not in row
     # Adaptive attacks are another evaluation.
     flags = (flags[0], *flags[2:])
-    code, _, err = runs.run(
+    code, _, err = mains.run(
         "evaluate", *_flags(ground, out, "--purify=median:3", *flags)
     )
     assert code == 2 and "flags.adaptive was False, now True" in err
@@ -153,7 +153,7 @@ def test_a_killed_evaluation_of_a_random_defence_goes_on(ground, tmp_path):
     attacks = ["pgd-5", "bpda:pgd-5", "eot:pgd-5", "static:pgd-5", "eot:square-100",
                "transfer:pgd-5"]  # fmt: skip
     assert list(_summary(whole)["attacks"]) == attacks
-    process = runs.start("evaluate", *_flags(ground, killed, *flags))
+    process = mains.start("evaluate", *_flags(ground, killed, *flags))
     journal = killed / "stages.jsonl"
     while not (journal.exists() and '"bpda:pgd-5"' in journal.read_text()):
         assert process.poll() is None, "finished before it could be killed"
@@ -165,7 +165,7 @@ def test_a_killed_evaluation_of_a_random_defence_goes_on(ground, tmp_path):
     assert one == other
     # Another network under the same name is another run.
     models.save_model(tmp_path / "two", digit_models.network("none"), overwrite=True)
-    code, _, err = runs.run("evaluate", *_flags(ground, killed, *flags))
+    code, _, err = mains.run("evaluate", *_flags(ground, killed, *flags))
     assert code == 2 and "models.surrogate was" in err
 
 
@@ -185,7 +185,7 @@ def test_the_weights_of_a_defence_decide_whose_run_it_is(ground, tmp_path):
     assert told["models"].keys() == {"target", "denoiser"}
     assert told["flags"]["adaptive"] is True and told["flags"]["purify"] is None
     save(1)
-    code, _, err = runs.run("evaluate", *_flags(ground, out, *flags))
+    code, _, err = mains.run("evaluate", *_flags(ground, out, *flags))
     assert code == 2 and "models.denoiser was" in err
 
 
@@ -206,7 +206,7 @@ def answers(ground):
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         futures = {
             name: pool.submit(
-                runs.run, "evaluate",
+                mains.run, "evaluate",
                 *_flags(ground, ground / name, *(flag.format(ground) for flag in case)),
             )
             for name, (case, _) in _CASES.items()

@@ -10,7 +10,7 @@ import pytest
 
 from mspd_jax import data, models
 from tests.evaluate import digit_models
-from tests.launch import runs
+from tests.launch import mains
 
 _ATTACK = "--attack=pgd-5x2,apgd-ce-10,square-50"
 
@@ -39,7 +39,7 @@ def _save_labelled(path: pathlib.Path, count: int) -> None:
 
 def _evaluate(ground, out, *flags):
     base = (f"--source=npz:{ground}/images.npz", "--batch_size=16", f"--out={out}")
-    return runs.run("evaluate", *base, *flags)
+    return mains.run("evaluate", *base, *flags)
 
 
 def _summary(out):
@@ -78,7 +78,7 @@ def test_a_sweep_over_models_and_radii(ground, tmp_path):
     assert code == 0, err
     assert len(_summary(out)["runs"]) == 6
     report = tmp_path / "report"
-    code, table, err = runs.run("report", f"--runs={out}", f"--out={report}")
+    code, table, err = mains.run("report", f"--runs={out}", f"--out={report}")
     assert code == 0, err
     assert data.read_image(report / "curve.png").ndim == 3
     text = (report / "report.md").read_text()
@@ -127,7 +127,7 @@ def test_autoattack_on_ten_thousand_images_in_bounded_memory(ground, tmp_path):
 
     def start(name, out):
         source = f"--source=npz:{tmp_path / name}/images.npz"
-        return runs.start("evaluate", *flags, source, f"--out={out}")
+        return mains.start("evaluate", *flags, source, f"--out={out}")
 
     few = _peak(start("few", tmp_path / "out_few"))
     whole = _peak(start("many", tmp_path / "out_whole"))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.launch import runs
+from tests.launch import mains
 
 pytestmark = pytest.mark.slow
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "cnn"
-    runs.save_small_model(path)
+    mains.save_small_model(path)
     return path
 
 
@@ -29,9 +29,9 @@ def _flags(model, out, *, batch_size, limit, samples=20):
 
 
 def _protect(model, out, *, devices=1, **options):
-    code, _, err = runs.run("protect", *_flags(model, out, **options), devices=devices)
+    code, _, err = mains.run("protect", *_flags(model, out, **options), devices=devices)
     assert code == 0, err
-    return runs.files(out)
+    return mains.files(out)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_two_processes_of_four_devices(model, expected, tmp_path):
     out = tmp_path / "out"
     cluster = [f"--coordinator={address}", "--num_processes=2"]
     processes = [
-        runs.start(
+        mains.start(
             "protect", *_flags(model, out, batch_size=8, limit=100), *cluster,
             f"--process_id={i}", devices=4,
         )
@@ -68,7 +68,7 @@ def test_two_processes_of_four_devices(model, expected, tmp_path):
     for process in processes:
         _, err = process.communicate(timeout=300)
         assert process.returncode == 0, err
-    assert runs.files(out) == expected
+    assert mains.files(out) == expected
     assert not list(out.glob("records-*"))
 
 
@@ -101,7 +101,7 @@ def test_killed_three_times(model, tmp_path):
     rng = np.random.default_rng(0)
     finished = {}
     for part in range(3):
-        process = runs.start("protect", *_flags(model, out, **options))
+        process = mains.start("protect", *_flags(model, out, **options))
         wanted = 100 * part + rng.integers(10, 100)
         while not records.exists() or records.read_text().count("\n") < wanted:
             assert process.poll() is None, process.stderr.read()

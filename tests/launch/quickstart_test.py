@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mspd_jax import data
-from tests.launch import runs
+from tests.launch import mains
 
 _SHORT = ("--epochs=3", "--bilevel_images=2", "--batch_size=225")
 
@@ -14,7 +14,7 @@ _SHORT = ("--epochs=3", "--bilevel_images=2", "--batch_size=225")
 @pytest.fixture(scope="module")
 def story(tmp_path_factory):
     out = tmp_path_factory.mktemp("story") / "out"
-    code, text, err = runs.run("quickstart", f"--out={out}", *_SHORT)
+    code, text, err = mains.run("quickstart", f"--out={out}", *_SHORT)
     assert code == 0, err
     return out, text
 
@@ -52,7 +52,7 @@ def test_protected_files_lie_in_the_ball(story):
 def test_the_same_command_again_changes_nothing(story):
     out, text = story
     report = (out / "report.csv").read_bytes()
-    code, again, err = runs.run("quickstart", f"--out={out}", *_SHORT)
+    code, again, err = mains.run("quickstart", f"--out={out}", *_SHORT)
     assert code == 0, err
     assert (out / "report.csv").read_bytes() == report
     assert "training" in text and "training" not in again
@@ -61,6 +61,6 @@ def test_the_same_command_again_changes_nothing(story):
 @pytest.mark.slow
 def test_other_settings_are_refused(story):
     out, _ = story
-    code, _, err = runs.run("quickstart", f"--out={out}", "--eps=0.1")
+    code, _, err = mains.run("quickstart", f"--out={out}", "--eps=0.1")
     assert code == 2
     assert "was trained otherwise" in err

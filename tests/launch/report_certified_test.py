@@ -8,9 +8,10 @@ import sys
 
 import pytest
 
-from launch import _report_best, _report_certified, _report_rows, _report_runs
+from launch import _report_best, _report_certified, _report_rows
 from mspd_jax import evaluate
 from mspd_jax.errors import InputError
+from mspd_jax.runs import read_runs
 from mspd_jax.smoothing import wrong_certificates
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -63,7 +64,7 @@ WIDE = {"sigma": 0.5, "radii": (1.2, 1.3, 0.0), "wrong": 1}
 
 
 def section_of(*paths):
-    runs = _report_runs.read_runs([str(path) for path in paths])
+    runs = read_runs([str(path) for path in paths])
     return _report_certified.certified_section(runs, _report_rows.raw_rows(runs))
 
 
@@ -152,7 +153,7 @@ def test_the_union_over_runs_is_not_that_of_one(tmp_path):
 def test_runs_that_differ_in_sigma_alone(tmp_path, one, other, together):
     certify_run(tmp_path / "one", (0.5, 0.4), sigma=0.25, **one)
     certify_run(tmp_path / "other", (0.5, 0.6), sigma=0.5, **other)
-    runs = _report_runs.read_runs([str(tmp_path)])
+    runs = read_runs([str(tmp_path)])
     rows = _report_rows.raw_rows(runs)
     found = _report_best.best_over_sigma(list(zip(runs, rows, strict=True)))
     assert len(found) == together

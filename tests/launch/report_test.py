@@ -14,11 +14,11 @@ from launch import (
     _report_curves,
     _report_picture,
     _report_rows,
-    _report_runs,
 )
 from mspd_jax import data
 from mspd_jax.errors import InputError
 from mspd_jax.evaluate import markdown_table
+from mspd_jax.runs import read_runs
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -108,9 +108,7 @@ def table(runs):
 def test_rows_hold_what_the_summaries_say(tmp_path):
     protect_run(tmp_path)
     evaluate_run(tmp_path, "after", f"folder:{tmp_path / 'protect'}", 2 / 3)
-    told, columns = table(
-        _report_runs.read_runs([tmp_path / "protect", tmp_path / "after"])
-    )
+    told, columns = table(read_runs([tmp_path / "protect", tmp_path / "after"]))
     assert columns.index("robust % (worst case)") < columns.index("attack fgsm %")
     assert [row["run"] for row in told] == ["protect", "after"]
     protect, after = told
@@ -127,7 +125,7 @@ def test_rows_hold_what_the_summaries_say(tmp_path):
 
 def test_an_unfinished_run_is_marked(tmp_path):
     protect_run(tmp_path, finished=False)
-    (told,), columns = table(_report_runs.read_runs([tmp_path / "protect"]))
+    (told,), columns = table(read_runs([tmp_path / "protect"]))
     assert told["images"] == 3 and "unfinished" in told["warnings"]
     assert "clean %" not in columns and "warnings" in columns
 
@@ -142,7 +140,7 @@ def test_training_is_told_by_what_it_was_judged_on(tmp_path):
     summary = {"images": 9999, "images_per_second": 50.0, "seconds": 1.0,
                "eval_images": 4, "clean_accuracy": 0.75}  # fmt: skip
     write_run(tmp_path / "net", "train_classifier", flags, records, summary)
-    (told,), _ = table(_report_runs.read_runs([tmp_path]))
+    (told,), _ = table(read_runs([tmp_path]))
     assert (told["images"], told["clean %"]) == (4, "75.0")
     assert told["source"] == "digits:test" and told["seconds / image"] is None
 
@@ -150,7 +148,7 @@ def test_training_is_told_by_what_it_was_judged_on(tmp_path):
 def test_folders_of_runs_are_searched_and_names_tell_them_apart(tmp_path):
     for end in ("a/x", "b/x", "b/y"):
         write_run(tmp_path / end, "evaluate", {}, [], {})
-    runs = _report_runs.read_runs([str(tmp_path), str(tmp_path / "a" / "x")])
+    runs = read_runs([str(tmp_path), str(tmp_path / "a" / "x")])
     assert [run.name for run in runs] == ["a/x", "b/x", "b/y"]
 
 
@@ -179,7 +177,7 @@ def no_run(path):
 def test_what_is_no_run_is_refused_in_one_line(tmp_path, make):
     message = make(tmp_path / "in")
     with pytest.raises(InputError, match=message) as caught:
-        _report_runs.read_runs([str(tmp_path / "in")])
+        read_runs([str(tmp_path / "in")])
     assert "\n" not in str(caught.value)
 
 
@@ -200,7 +198,7 @@ def test_picture_shows_originals_files_and_verdicts(tmp_path, seen):
     protect = protect_run(tmp_path)
     evaluate_run(tmp_path, "before", "digits:test", 0.25, shift=1)
     evaluate_run(tmp_path, "after", f"folder:{protect}", 0.5)
-    png, line = _report_picture.picture(_report_runs.read_runs([tmp_path]), count=2)
+    png, line = _report_picture.picture(read_runs([tmp_path]), count=2)
     ((rows, titles),) = seen
     assert png == b"png" and titles == list(_report_picture.TITLES)
     assert "pgd-20" in line and "First 2 images" in line  # the strongest attack
@@ -224,11 +222,11 @@ def test_picture_goes_without_what_is_not_there(tmp_path, seen):
     info = json.loads((protect / "run.json").read_text())
     info["flags"]["source"] = "folder:/nowhere"
     (protect / "run.json").write_text(json.dumps(info))
-    _, line = _report_picture.picture(_report_runs.read_runs([tmp_path]), count=8)
+    _, line = _report_picture.picture(read_runs([tmp_path]), count=8)
     ((rows, titles),) = seen
     assert titles == ["protected"] and len(rows) == 3
     assert "--save_images" in line and "/nowhere" in line
-    alone = _report_runs.read_runs([tmp_path / "after"])
+    alone = read_runs([tmp_path / "after"])
     png, line = _report_picture.picture(alone, count=8)
     assert png is None and "no protect run" in line
 
@@ -238,7 +236,7 @@ def test_picture_opens_no_file_outside_a_run(tmp_path, seen):
     image(tmp_path / "secret.png", 0, 1)
     records = [{"index": 0, "label": 0, "file": "../secret.png"}]
     (protect / "records.jsonl").write_text(json.dumps(records[0]) + "\n")
-    _report_picture.picture(_report_runs.read_runs([protect]), count=8)
+    _report_picture.picture(read_runs([protect]), count=8)
     ((rows, titles),) = seen
     assert titles == ["original"]
 
@@ -300,13 +298,13 @@ def test_a_sweep_gives_a_curve_and_its_own_folder_is_no_run(tmp_path):
     write_run(tmp_path, "evaluate-sweep", {}, [])
     sweep_run(tmp_path, "8/255", 0.25, reliable=False)
     sweep_run(tmp_path, "2/255", 0.5)
-    read = _report_runs.read_runs([str(tmp_path)])
+    read = read_runs([str(tmp_path)])
     assert sorted(run.name for run in read) == ["at 2_255", "at 8_255"]
     png, line = _report_curves.curves(read)
     assert png.startswith(b"\x89PNG") and "against eps" in line
     # Another source is another line, and a line needs two points.
     other = sweep_run(tmp_path / "x", "8/255", 0.2, source="digits:train")
-    read += _report_runs.read_runs([str(other)])
+    read += read_runs([str(other)])
     assert [len(c.points) for c in _report_curves.lines(read)] == [3]
     assert _report_curves.curves(read[:1])[0] is None
 
@@ -319,7 +317,7 @@ def test_a_masked_gradient_spoils_the_claim_and_not_the_minimum(tmp_path):
     def told(attacks, check):
         summary["attacks"], summary["reliability"][0]["name"] = attacks, check
         (path / "summary.json").write_text(json.dumps(summary))
-        (row,), _ = table(_report_runs.read_runs([str(tmp_path)]))
+        (row,), _ = table(read_runs([str(tmp_path)]))
         columns = ("robust % (worst case)", "claimed %")
         return ["UNRELIABLE" in row[column] for column in columns]
 
@@ -331,11 +329,11 @@ def test_a_masked_gradient_spoils_the_claim_and_not_the_minimum(tmp_path):
 
 def test_a_failed_check_marks_the_number(tmp_path):
     sweep_run(tmp_path, "8/255", 0.25, reliable=False)
-    (told,), columns = table(_report_runs.read_runs([str(tmp_path)]))
+    (told,), columns = table(read_runs([str(tmp_path)]))
     assert told["robust % (worst case)"] == "25.0 (0.0 to 90.0) UNRELIABLE"
     assert told["after apgd-ce %"] == "75.0" and "after square %" in columns
     assert told["warnings"] == "unreliable: black box"
-    section = _report_checks.checks_section(_report_runs.read_runs([str(tmp_path)]))
+    section = _report_checks.checks_section(read_runs([str(tmp_path)]))
     assert "**Unreliable**: black box failed" in section
     for word in ("FAILED", "3 of 20 images", "at most 1 %", "attack adaptively"):
         assert word in section
@@ -343,7 +341,7 @@ def test_a_failed_check_marks_the_number(tmp_path):
 
 def test_a_passed_check_needs_no_advice(tmp_path):
     sweep_run(tmp_path, "8/255", 0.25)
-    (told,), _ = table(_report_runs.read_runs([str(tmp_path)]))
+    (told,), _ = table(read_runs([str(tmp_path)]))
     assert "UNRELIABLE" not in told["robust % (worst case)"]
-    section = _report_checks.checks_section(_report_runs.read_runs([str(tmp_path)]))
+    section = _report_checks.checks_section(read_runs([str(tmp_path)]))
     assert "No check failed" in section and "attack adaptively" not in section

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from mspd_jax import models
-from tests.launch import runs
+from tests.launch import mains
 
 FLAGS = (
     "--source=digits:train", "--limit=256", "--eval_source=digits:test",
@@ -19,7 +19,7 @@ SMALL = ("--arch=dncnn", '--arch_options={"depth": 3, "width": 4}')
 
 
 def train(out, *flags, devices=1):
-    return runs.run("train_denoiser", *FLAGS, *flags, f"--out={out}", devices=devices)
+    return mains.run("train_denoiser", *FLAGS, *flags, f"--out={out}", devices=devices)
 
 
 def summary(out):
@@ -30,8 +30,8 @@ def summary(out):
 def ground(tmp_path_factory):
     path = tmp_path_factory.mktemp("ground")
     for name, seed in (("a", 1), ("b", 2)):
-        runs.save_small_model(path / name, seed=seed)
-    runs.save_small_model(path / "seven", classes=7)
+        mains.save_small_model(path / name, seed=seed)
+    mains.save_small_model(path / "seven", classes=7)
     code, _, err = train(path / "mse", *SMALL, "--epochs=3", devices=2)
     assert code == 0, err
     return path
@@ -94,7 +94,7 @@ def test_bad_input_is_told_in_one_line(ground, tmp_path, flags, words):
 
 def test_a_classifier_is_not_trained_as_a_denoiser(ground, tmp_path):
     for flags in (SMALL, (f"--init={ground}/mse",)):
-        code, out, err = runs.run(
+        code, out, err = mains.run(
             "train_classifier", "--source=digits:train", "--limit=64",
             "--batch_size=32", *flags, f"--out={tmp_path / 'out'}",
         )  # fmt: skip
@@ -109,7 +109,9 @@ def test_a_killed_training_ends_with_the_same_weights(ground, tmp_path):
     flags = (*SMALL, "--epochs=40")
     code, _, err = train(whole, *flags)
     assert code == 0, err
-    process = runs.start("train_denoiser", *FLAGS, *flags, f"--out={killed}", devices=1)
+    process = mains.start(
+        "train_denoiser", *FLAGS, *flags, f"--out={killed}", devices=1
+    )
     log = killed / "metrics.jsonl"
     while not (log.exists() and log.read_text().count("\n") >= 3):
         assert process.poll() is None, process.communicate()[1][-2000:]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mspd_jax import models
-from tests.launch.runs import run, save_small_model, start
+from tests.launch.mains import run, save_small_model, start
 
 SOURCE = ("--source=digits:train", "--eps=0.15")
 

@@ -13,8 +13,8 @@ from flax import linen as nn
 from jax import lax
 
 from mspd_jax import models
+from mspd_jax.convolution._convolution import convolution
 from mspd_jax.errors import InputError
-from mspd_jax.models._convolution import convolution
 
 SHAPE = (15, 18, 2)
 

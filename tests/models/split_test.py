@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from mspd_jax import models
+from mspd_jax.convolution import _winograd as winograd
 from mspd_jax.errors import InputError
 from mspd_jax.models import _build
-from mspd_jax.models import _convolution_winograd as winograd
 
 RNG = np.random.default_rng(0)
 

@@ -1,0 +1,69 @@
+"""The input gradient of a convolution as ordinary, dense, fast convolutions."""
+
+import jax
+from jax import numpy as jnp
+
+from mspd_jax.convolution import _wide as wide
+
+
+def adjoint_padding(padding, window, size, outputs):
+    """Padding of the cotangent, at stride 1, that makes the result as large as `size`.
+
+    Input x meets kernel entry d in output x + low - d. All arguments are pairs.
+    """
+    pads = []
+    for (low, _), entries, length, count in zip(
+        padding, window, size, outputs, strict=True
+    ):
+        before = entries - 1 - low
+        pads.append((before, length + entries - 1 - before - count))
+    return tuple(pads)
+
+
+def adjoint(cotangent, rhs, strides, padding, size, precision) -> jax.Array:
+    """Gradient in the input, [N, H, W, C] with (H, W) = size, phase by phase.
+
+    cotangent: [N, H', W', K]; rhs: [h, w, C, K]. Inputs of one phase (their position
+    modulo the stride) meet the same kernel entries, every stride-th one. So each phase
+    is a convolution of stride 1 with a part of the kernel, flipped and swapped; no
+    product with the zeros of a spread-out cotangent is ever formed. Stride 1 is the
+    case of a single phase.
+    """
+    height, width = (
+        [_phase(p, *axis) for p in range(axis[1])]
+        for axis in zip(rhs.shape[:2], strides, padding, strict=False)
+    )
+    count = [-(-length // stride) for length, stride in zip(size, strides, strict=True)]
+    flipped = jnp.swapaxes(rhs, 2, 3)
+
+    def convolve(down, right):
+        (rows, first_row), (columns, first_column) = down, right
+        part = flipped[rows, columns][::-1, ::-1]
+        if not part.size:  # no output ever sees these inputs
+            return jnp.zeros((len(cotangent), *count, part.shape[-1]), cotangent.dtype)
+        pads = adjoint_padding(
+            [(first_row, 0), (first_column, 0)],
+            part.shape[:2],
+            count,
+            cotangent.shape[1:3],
+        )
+        return wide.convolve(cotangent, part, (1, 1), pads, precision)
+
+    if tuple(strides) == (1, 1):
+        return convolve(height[0], width[0])
+    phases = [
+        jnp.stack([convolve(down, right) for right in width], 3) for down in height
+    ]
+    out = jnp.stack(phases, axis=2)
+    full = [n * stride for n, stride in zip(count, strides, strict=True)]
+    out = jnp.reshape(out, (out.shape[0], *full, out.shape[-1]))
+    return out[:, : size[0], : size[1]]
+
+
+def _phase(phase, window, stride, pads):
+    """Kernel entries that meet inputs phase, phase + stride, ..., and their offset.
+
+    Input phase + stride * a meets entry first + stride * t in output a + offset - t.
+    """
+    offset, first = divmod(phase + pads[0], stride)
+    return slice(first, window, stride), offset

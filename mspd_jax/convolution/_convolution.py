@@ -1,0 +1,206 @@
+"""The convolution of all models: `lax.conv_general_dilated`, made fast on CPUs.
+
+Attacks live on input gradients, and XLA's own input gradient is slow on CPUs: it reads
+the kernel with its channels swapped in place, and inside `fori_loop`, `scan` and
+`lax.map` this survives as a memory layout (`01oi`) that misses the fast path. Here the
+convolution and its input gradient are two operations of their own (primitives). Each is
+linear in either argument and their derivatives are each other, so derivatives of any
+order and in both modes stay fast; and each sees the whole batch under `vmap`, so that
+it can choose the best method (`_winograd.py`, `_wide.py`,
+`_adjoint.py`). Platforms other than the CPU compile to what `lax` gives.
+"""
+
+import contextlib
+import contextvars
+import functools
+from collections.abc import Iterator
+
+import jax
+from jax import lax
+from jax import numpy as jnp
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
+
+from mspd_jax.convolution import _wide as wide
+from mspd_jax.convolution import _winograd as winograd
+from mspd_jax.convolution._adjoint import adjoint, adjoint_padding
+from mspd_jax.convolution._direct import convolve as convolve_directly
+
+_direct = contextvars.ContextVar("direct", default=False)
+
+
+@contextlib.contextmanager
+def direct_convolutions() -> Iterator[None]:
+    """While a function is traced: no output reads a pixel outside its own window.
+
+    See `_direct.py`. On CPUs, neighbors side by side only add zeros. Small
+    tiles of Winograd's method were not seen to leak either, but are not taken, so that
+    nothing rests on what cancels.
+    """
+    token = _direct.set(True)
+    try:
+        yield
+    finally:
+        _direct.reset(token)
+
+
+def convolution(
+    lhs: jax.Array,
+    rhs: jax.Array,
+    window_strides,
+    padding,
+    lhs_dilation=None,
+    rhs_dilation=None,
+    dimension_numbers=None,
+    feature_group_count: int = 1,
+    batch_group_count: int = 1,
+    precision=None,
+    preferred_element_type=None,
+) -> jax.Array:
+    """`lax.conv_general_dilated` with values and input gradients that CPUs do fast.
+
+    Guarantee: the values and derivatives (of any order, in both modes, in both
+    arguments) of `lax.conv_general_dilated`, up to float32 rounding. Only dense
+    two-dimensional float32 convolutions on CPUs are computed in another way;
+    dilations, groups, other layouts and other types are passed on.
+
+    lhs: [N, H, W, C]; rhs: [h, w, C, K]; the result is [N, H', W', K].
+    Use: `flax.linen.Conv(..., conv_general_dilated=convolution)`.
+    """
+    plain = functools.partial(
+        lax.conv_general_dilated,
+        window_strides=window_strides,
+        padding=padding,
+        lhs_dilation=lhs_dilation,
+        rhs_dilation=rhs_dilation,
+        dimension_numbers=dimension_numbers,
+        feature_group_count=feature_group_count,
+        batch_group_count=batch_group_count,
+        precision=precision,
+        preferred_element_type=preferred_element_type,
+    )
+    factors = (*(lhs_dilation or ()), *(rhs_dilation or ()))
+    dense = (
+        lhs.ndim == 4
+        and lhs.dtype == rhs.dtype == jnp.float32
+        and set((*factors, feature_group_count, batch_group_count)) == {1}
+        and preferred_element_type in (None, jnp.float32)
+        and lax.conv_dimension_numbers(lhs.shape, rhs.shape, dimension_numbers)
+        == lax.conv_dimension_numbers(lhs.shape, rhs.shape, wide.LAYOUT)
+    )
+    out = jax.eval_shape(plain, lhs, rhs)  # complains exactly as lax does
+    if not dense or 0 in (*lhs.shape, *rhs.shape, *out.shape):
+        return plain(lhs, rhs)
+    if isinstance(padding, str):
+        padding = lax.padtype_to_pads(
+            lhs.shape[1:3], rhs.shape[:2], window_strides, padding
+        )
+    # Read here: what a context sets is forgotten when the operation is compiled.
+    precision = precision or jax.config.jax_default_matmul_precision
+    return _convolve_p.bind(
+        lhs,
+        rhs,
+        strides=tuple(map(int, window_strides)),
+        padding=tuple((int(low), int(high)) for low, high in padding),
+        size=lhs.shape[1:3],
+        precision=lax.Precision(precision) if isinstance(precision, str) else precision,
+        direct=_direct.get(),
+    )
+
+
+# Both operations take (lhs, rhs) and the static settings strides, padding, size (height
+# and width of the convolution's input), precision and direct (see above).
+_convolve_p = Primitive("dense_convolution")
+_adjoint_p = Primitive("dense_convolution_input_gradient")
+
+
+def _convolve_plain(lhs, rhs, *, strides, padding, size, precision, direct):
+    if direct:
+        return convolve_directly(lhs, rhs, strides, padding, precision)
+    return lax.conv_general_dilated(
+        lhs, rhs, strides, padding, dimension_numbers=wide.LAYOUT, precision=precision
+    )
+
+
+def _adjoint_plain(cotangent, rhs, *, size, **settings):
+    shape = (cotangent.shape[0], *size, rhs.shape[2])
+    lhs = jax.ShapeDtypeStruct(shape, cotangent.dtype)
+    convolve = functools.partial(_convolve_plain, rhs=rhs, size=size, **settings)
+    return jax.linear_transpose(convolve, lhs)(cotangent)[0]
+
+
+def _convolve_on_cpu(lhs, rhs, *, strides, padding, size, precision, direct):
+    if (
+        not direct
+        and strides == (1, 1)
+        and winograd.pays_off(lhs.shape[0], size, padding, rhs)
+    ):
+        return winograd.convolve(lhs, rhs, padding, precision)
+    return wide.convolve(lhs, rhs, strides, padding, precision)
+
+
+def _adjoint_on_cpu(cotangent, rhs, *, strides, padding, size, precision, direct):
+    del direct  # a gradient is no place for a proof
+    images, *outputs, _ = cotangent.shape
+    pads = adjoint_padding(padding, rhs.shape[:2], size, outputs)
+    if strides == (1, 1) and winograd.pays_off(images, outputs, pads, rhs):
+        return winograd.convolve_flipped(cotangent, rhs, pads, precision)
+    return adjoint(cotangent, rhs, strides, padding, size, precision)
+
+
+def _kernel_gradient(lhs, cotangent, rhs, **settings):
+    convolve = functools.partial(_convolve_plain, lhs, **settings)
+    return jax.linear_transpose(convolve, rhs.aval)(cotangent)[0]
+
+
+# The four transpositions. An `ad.UndefinedPrimal` stands for what is being solved for.
+ad.defbilinear(
+    _convolve_p,
+    lambda cotangent, lhs, rhs, **settings: _adjoint_p.bind(cotangent, rhs, **settings),
+    lambda cotangent, lhs, rhs, **settings: _kernel_gradient(
+        lhs, cotangent, rhs, **settings
+    ),
+)
+ad.defbilinear(
+    _adjoint_p,
+    lambda cotangent, lhs, rhs, **settings: _convolve_p.bind(
+        cotangent, rhs, **settings
+    ),
+    lambda cotangent, lhs, rhs, **settings: _kernel_gradient(
+        cotangent, lhs, rhs, **settings
+    ),
+)
+
+
+def _define(primitive, plain, on_cpu):
+    """What else JAX asks of an operation: shapes, `vmap`, eager mode, compilation."""
+
+    def batch(operands, axes, **settings):
+        lhs, rhs = operands
+        if axes[1] is not None:  # one kernel per example: rare
+            mapped = jax.vmap(functools.partial(plain, **settings), in_axes=axes)
+            return mapped(lhs, rhs), 0
+        lhs = jnp.moveaxis(lhs, axes[0], 0)
+        merged = jnp.reshape(lhs, (-1, *lhs.shape[2:]))
+        out = primitive.bind(merged, rhs, **settings)
+        return jnp.reshape(out, (*lhs.shape[:2], *out.shape[1:])), 0
+
+    @functools.cache
+    def compiled(**settings):
+        return jax.jit(functools.partial(primitive.bind, **settings))
+
+    def abstract(lhs, rhs, **settings):
+        shapes = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in (lhs, rhs)]
+        out = jax.eval_shape(functools.partial(plain, **settings), *shapes)
+        return lhs.update(shape=out.shape)
+
+    primitive.def_abstract_eval(abstract)
+    primitive.def_impl(lambda lhs, rhs, **settings: compiled(**settings)(lhs, rhs))
+    batching.primitive_batchers[primitive] = batch
+    lower = functools.partial(mlir.lower_fun, multiple_results=False)
+    mlir.register_lowering(primitive, lower(plain))
+    mlir.register_lowering(primitive, lower(on_cpu), platform="cpu")
+
+
+_define(_convolve_p, _convolve_plain, _convolve_on_cpu)
+_define(_adjoint_p, _adjoint_plain, _adjoint_on_cpu)

@@ -1,0 +1,124 @@
+"""A classifier that is a program: started once, asked by lines of JSON."""
+
+import atexit
+import contextlib
+import os
+import shlex
+import signal
+import subprocess
+import threading
+
+from mspd_jax.errors import InputError
+from mspd_jax.query._protocol import (
+    MOST_BYTES,
+    Classifier,
+    decode_reply,
+    encode_request,
+    too_long,
+)
+
+_PATIENCE = 2.0  # seconds that a program has to end by itself
+
+
+def command_classifier(
+    command: str, *, timeout: float = 60.0, limit: int = MOST_BYTES
+) -> Classifier:
+    """The classifier that a command line starts, a program that stays.
+
+    One request of `http_classifier` is a line on its standard input, one answer a line
+    on its standard output, where nothing else may go; its errors go where ours go. It
+    starts with the first question, without a shell, and ends with `close`, at the
+    latest when Python does. A program that ends, or that takes more than `timeout`
+    seconds and is killed, raises ConnectionError or TimeoutError, and the next question
+    starts it again. limit: bytes of an answer.
+    """
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise InputError(f"the command {command!r} cannot be read: {error}") from error
+    if not words:
+        raise InputError("the command of the classifier is empty")
+    if not 0.0 < timeout < float("inf"):
+        raise ValueError(f"timeout must be positive and finite; got {timeout}")
+    name = f"command:{command}"
+    running = []
+
+    def ask(images):
+        if not running:
+            running.append(_start(name, words))
+        try:
+            line = _exchange(running[0], encode_request(images), timeout, limit)
+            if len(line) > limit:
+                raise too_long(name, limit)
+            return decode_reply(name, line)
+        except BaseException:
+            # Whatever it says next would be taken for the answer to another question.
+            close()
+            raise
+
+    def close():
+        while running:
+            _end(running.pop())
+
+    atexit.register(close)
+    return Classifier(name, ask, close)
+
+
+def _start(name, words):
+    try:
+        # Its own session: signals reach what it starts in turn, and Ctrl-C only us.
+        return subprocess.Popen(
+            words,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        raise InputError(f"{name} cannot be started: {error}") from error
+
+
+def _exchange(process, request, timeout, limit):
+    """One line for one line. A kill ends the waiting for either pipe."""
+    late = threading.Event()
+
+    def stop():
+        late.set()
+        _signal(process, signal.SIGKILL)
+
+    timer = threading.Timer(timeout, stop)
+    timer.daemon = True
+    timer.start()
+    try:
+        process.stdin.write(request + b"\n")
+        process.stdin.flush()
+        line = process.stdout.readline(limit + 1)
+    except OSError:
+        line = b""
+    finally:
+        timer.cancel()
+    if late.is_set():
+        raise TimeoutError(f"no answer within {timeout:g} s")
+    if not line.endswith(b"\n") and len(line) <= limit:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_PATIENCE)
+        raise ConnectionError(f"the command ended with code {process.poll()}")
+    return line
+
+
+def _end(process):
+    with contextlib.suppress(OSError):
+        process.stdin.close()
+    # Once it has been waited for, its number may be that of another program.
+    if process.poll() is None:
+        _signal(process, signal.SIGTERM)
+        try:
+            process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            _signal(process, signal.SIGKILL)
+            process.wait()
+    process.stdout.close()
+
+
+def _signal(process, number):
+    with contextlib.suppress(OSError):
+        os.killpg(process.pid, number)

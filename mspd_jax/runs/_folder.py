@@ -1,0 +1,131 @@
+"""The folder of a run: run.json, records.jsonl, summary.json.
+
+A record is one line of JSON per image, written in whole batches and forced to disk, so
+that a run that is killed loses the batch it was working on and nothing else. Opening
+the folder again with the same identity continues; any other content is refused.
+"""
+
+import json
+import os
+import pathlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from mspd_jax.errors import InputError
+from mspd_jax.runs._log import Log, append_log, log_files, open_log, read_log
+from mspd_jax.runs._write import write_file, write_json
+
+_RECORDS = "records"
+
+
+class OpenRun(NamedTuple):
+    """An opened run folder.
+
+    path: the folder. log: where this process appends its records.
+    done: data-set indices that have a record, from all processes.
+    """
+
+    path: pathlib.Path
+    log: Log
+    done: frozenset[int]
+
+
+def open_run(
+    path: str | os.PathLike,
+    identity: dict,
+    *,
+    details: dict | None = None,
+    process_index: int = 0,
+    process_count: int = 1,
+    wait: Callable[[], None] = lambda: None,
+) -> OpenRun:
+    """Creates the folder of a run, or continues the run that is in it.
+
+    identity: all that decides the results (job, flags, hashes of the models): a folder
+    of another identity is refused with an InputError, and left as it is.
+    details: what is worth keeping but does not decide results (versions, devices).
+    wait: a barrier between the processes of a cluster.
+    """
+    path = pathlib.Path(path)
+    identity = json.loads(json.dumps(identity))
+    _check_identity(path, identity)
+    wait()  # everybody has looked before anybody writes
+    if process_index == 0:
+        path.mkdir(parents=True, exist_ok=True)
+        if not (path / "run.json").exists():
+            write_json(path / "run.json", {**identity, **(details or {})})
+    wait()
+    log = open_log(
+        path, _RECORDS, process_index=process_index, process_count=process_count
+    )
+    wait()
+    return OpenRun(path, log, frozenset(r["index"] for r in read_records(path)))
+
+
+def append_records(run: OpenRun, records: Iterable[dict]) -> None:
+    """Writes the records of one batch, at once and through to the disk."""
+    append_log(run.log, records)
+
+
+def read_records(path: str | os.PathLike) -> list[dict]:
+    """All records in a run folder, ordered by index; torn lines are left out."""
+    records = {r["index"]: r for r in read_log(pathlib.Path(path), _RECORDS)}
+    return [records[index] for index in sorted(records)]
+
+
+def is_run_folder(path: pathlib.Path) -> bool:
+    """Whether a job wrote this folder, finished or not."""
+    return (path / "run.json").is_file() or (path / "records.jsonl").is_file()
+
+
+def record_lines(path: pathlib.Path) -> Iterator[tuple[str, str]]:
+    """(where it stands, line) for all records in a run folder, as text.
+
+    An unfinished run over several processes has several files. What a killed run leaves
+    of a last line is passed over.
+    """
+    for part in log_files(path, _RECORDS):
+        text = part.read_text(encoding="utf-8")
+        for number, line in enumerate(text.split("\n")[:-1], start=1):
+            yield f"line {number} of {part}", line
+
+
+def merge_records(run: OpenRun) -> list[dict]:
+    """Rewrites records.jsonl with all records in order of index; returns them.
+
+    Called by one process, after all have finished: the file is then the same whatever
+    the number of processes and interruptions.
+    """
+    records = read_records(run.path)
+    text = "".join(json.dumps(record) + "\n" for record in records)
+    write_file(run.path / "records.jsonl", text.encode())
+    for part in log_files(run.path, _RECORDS):
+        if part.name != "records.jsonl":
+            part.unlink()
+    return records
+
+
+def _check_identity(path: pathlib.Path, identity: dict) -> None:
+    if path.exists() and not path.is_dir():
+        raise InputError(f"--out={path} is a file; a folder is needed")
+    if not path.exists() or not any(path.iterdir()):
+        return
+    try:
+        found = json.loads((path / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise InputError(
+            f"--out={path} is not empty and holds no run of ours; name another folder"
+        ) from None
+    for name, value in identity.items():
+        if found.get(name) != value:
+            change = _difference(name, found.get(name), value)
+            raise InputError(
+                f"--out={path} belongs to another run ({change}); name another folder"
+            )
+
+
+def _difference(name: str, old, new) -> str:
+    if isinstance(old, dict) and isinstance(new, dict):
+        keys = sorted(k for k in old.keys() | new.keys() if old.get(k) != new.get(k))
+        name, old, new = f"{name}.{keys[0]}", old.get(keys[0]), new.get(keys[0])
+    return f"{name} was {old!r}, now {new!r}"

@@ -1,0 +1,47 @@
+"""metrics.jsonl: one line of JSON per finished epoch, also across interruptions."""
+
+import json
+import math
+import os
+import pathlib
+
+from mspd_jax.runs._write import write_file
+
+
+def epoch_line(totals: dict, *, step: int, steps_per_epoch: int, **fields) -> dict:
+    """What the log says of an epoch that ends with `step`: means over its batches."""
+    means = {
+        name: _number(float(value) / steps_per_epoch) for name, value in totals.items()
+    }
+    return {"epoch": step // steps_per_epoch, "step": step, **means, **fields}
+
+
+def append_metrics(path: pathlib.Path, line: dict) -> None:
+    """Adds a line, through to the disk."""
+    with open(path, "a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_metrics(path: pathlib.Path) -> list[dict]:
+    """The lines of a log; a torn last line is left out."""
+    lines = []
+    if path.exists():
+        for text in path.read_text(encoding="utf-8").splitlines():
+            try:
+                lines.append(json.loads(text))
+            except ValueError:
+                break
+    return lines
+
+
+def rewind_metrics(path: pathlib.Path, step: int) -> None:
+    """Drops the epochs after `step`: they are about to be trained again."""
+    kept = [line for line in read_metrics(path) if line["step"] <= step]
+    if path.exists():
+        write_file(path, "".join(json.dumps(k) + "\n" for k in kept).encode())
+
+
+def _number(value: float) -> float | None:
+    return round(value, 6) if math.isfinite(value) else None

@@ -1,0 +1,24 @@
+"""Files that are written whole or not at all."""
+
+import json
+import os
+import pathlib
+
+
+def write_file(path, data):
+    """Write bytes so that `path` holds all of them or what it held before.
+
+    The bytes go to a hidden neighbour first and take the name in one step. The
+    neighbour's name is fixed, so that a writer killed half-way leaves nothing behind
+    once it has run again. Parent folders are made.
+    """
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_bytes(data)
+    os.replace(partial, path)
+
+
+def write_json(path: pathlib.Path, content: dict) -> None:
+    """Writes readable JSON, all or nothing."""
+    write_file(path, (json.dumps(content, indent=2) + "\n").encode())
