@@ -1,13 +1,11 @@
-"""What every main shares: platform, cluster, compilation cache, one-line errors.
-
-Import this first in a main: it prepares the platform before JAX starts.
-"""
+"""What every main shares: platform, cluster, compilation cache, one-line errors."""
 
 import functools
 import os
 import pathlib
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from launch import _platform
 
@@ -16,7 +14,24 @@ _platform.prepare()
 import jax  # noqa: E402
 from absl import app, flags, logging  # noqa: E402
 
+from launch import _job_flags, _show  # noqa: E402
 from mspd_jax.errors import InputError  # noqa: E402
+
+
+def run_job(
+    job: type, *, show: Callable[[Any], int] = _show.result, **out: Any
+) -> None:
+    """The main of a job: its flags, its run, what is printed of the result.
+
+    show: prints the result and returns the exit code. out: see `_job_flags.define`.
+    """
+    _job_flags.define(job, **out)
+
+    def main(_: Sequence[str]) -> int:
+        made, machine = _job_flags.parsed(job)
+        return show(made.run(flags.FLAGS.out, machine))
+
+    run(main)
 
 
 def run(main: Callable[[Sequence[str]], int | None]) -> None:
@@ -50,7 +65,7 @@ def _guarded(main, argv: Sequence[str]) -> int | None:
 
 
 def _refuse(error: Exception) -> int:
-    print("error: " + " ".join(str(error).split()), file=sys.stderr)
+    print("error: " + _show.in_flags(" ".join(str(error).split())), file=sys.stderr)
     return 2
 
 

@@ -4,5 +4,7 @@
 class InputError(ValueError):
     """Something the user gave cannot be used.
 
-    The message is one line: what was given, what is accepted, how to mend it.
+    The message is one line: what was given, what is accepted, how to mend it. It names
+    arguments in backticks; a launch main, which knows that `eps` was --eps, prints them
+    as flags.
     """

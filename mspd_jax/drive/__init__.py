@@ -3,14 +3,25 @@
 from mspd_jax.drive._blocks import Block, pack, row_of
 from mspd_jax.drive._devices import run_on_devices
 from mspd_jax.drive._drive import Outcome, drive
-from mspd_jax.drive._progress import with_progress
+from mspd_jax.drive._here import Here, barrier, here
+from mspd_jax.drive._progress import progress_bar, with_progress
+from mspd_jax.drive._run import Ran, run
+from mspd_jax.drive._size import images_per_block, images_per_pass
 
 __all__ = [
-    "Outcome",
     "Block",
+    "Here",
+    "Outcome",
+    "Ran",
+    "barrier",
     "drive",
+    "here",
+    "images_per_block",
+    "images_per_pass",
     "pack",
-    "run_on_devices",
+    "progress_bar",
     "row_of",
+    "run",
+    "run_on_devices",
     "with_progress",
 ]

@@ -107,20 +107,25 @@ def merge_records(run: OpenRun) -> list[dict]:
 
 def _check_identity(path: pathlib.Path, identity: dict) -> None:
     if path.exists() and not path.is_dir():
-        raise InputError(f"--out={path} is a file; a folder is needed")
+        raise InputError(f"`out`={path} is a file; a folder is needed")
     if not path.exists() or not any(path.iterdir()):
         return
     try:
         found = json.loads((path / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise InputError(
-            f"--out={path} is not empty and holds no run of ours; name another folder"
+            f"`out`={path} is not empty and holds no run of ours; name another folder"
         ) from None
+    if "fields" in identity and "flags" in found and found.get("job") == identity["job"]:
+        raise InputError(
+            f"`out`={path} was begun by an earlier version of mspd_jax, which noted other "
+            "things: name another folder"
+        )
     for name, value in identity.items():
         if found.get(name) != value:
             change = _difference(name, found.get(name), value)
             raise InputError(
-                f"--out={path} belongs to another run ({change}); name another folder"
+                f"`out`={path} belongs to another run ({change}); name another folder"
             )
 
 

@@ -1,0 +1,114 @@
+"""The flags of a main, derived from the fields of its job."""
+
+import dataclasses
+import sys
+from typing import Any
+
+from absl import flags
+
+from mspd_jax.errors import InputError
+from mspd_jax.jobs import Option, choice_name, choices_of, options_of
+
+FLAGS = flags.FLAGS
+_OUT = "folder for the results; the same command resumes an unfinished run"
+_MISSING = dataclasses.MISSING
+
+
+def define(job: type, *, out: str = _OUT, default_out: str | None = None) -> None:
+    """Defines the flags of a job, of its nested choices, of its machine, and --out."""
+    fields = {option.name: option for option in options_of(job)}
+    for name, kinds in choices_of(job).items():
+        for kind in kinds:
+            fields = {o.name: _inner(o) for o in options_of(kind)} | fields
+        _define_choice(job, name, kinds)
+    for option in fields.values():
+        _define(option)
+    for option in options_of(type(job.MACHINE)):
+        if option.name not in fields:
+            default = getattr(job.MACHINE, option.name)
+            _define(option._replace(default=default))
+    flags.DEFINE_string("out", default_out, out, required=default_out is None)
+    _define_cluster()
+    for flag in FLAGS.flags_by_module_dict()[__name__]:
+        FLAGS.register_key_flag_for_module(sys.argv[0], flag)  # for --help
+
+
+def _define_cluster() -> None:
+    """The flags of a run over several processes."""
+    flags.DEFINE_string(
+        "coordinator", None, "address:port of process 0, for runs over several hosts"
+    )
+    flags.DEFINE_integer("num_processes", None, "number of processes of the run")
+    flags.DEFINE_integer("process_id", None, "which of the processes this one is")
+    flags.DEFINE_bool(
+        "cluster", False, "join the cluster that JAX finds by itself (TPU pod, SLURM)"
+    )
+
+
+def parsed(job: type) -> tuple[Any, Any]:
+    """The job that the flags describe, and its machine."""
+    nested = choices_of(job)
+    values = {option.name: _value(option) for option in options_of(job)}
+    for name, kinds in nested.items():
+        values[name] = _chosen(name, kinds, set(values))
+    machine = job.MACHINE
+    own = {o.name: o for o in options_of(type(machine)) if o.name not in values}
+    return job(**values), type(machine)(**{n: _value(o) for n, o in own.items()})
+
+
+def _chosen(name: str, kinds: tuple[type, ...], taken: set[str]) -> Any:
+    """The dataclass that the flag of a choice names, made of the flags that go with it.
+
+    A flag that another choice has, and this one has not, is refused.
+    """
+    chosen = next(kind for kind in kinds if choice_name(kind) == FLAGS[name].value)
+    own = {option.name: option for option in options_of(chosen)}
+    others = {option.name for kind in kinds for option in options_of(kind)}
+    for other in sorted(others - own.keys() - taken):
+        if FLAGS[other].present:
+            raise InputError(f"`{other}` does not go with `{name}`={FLAGS[name].value}")
+    present = {n: _value(o) for n, o in own.items() if FLAGS[n].present}
+    for option in own.values():
+        if option.default is _MISSING and option.name not in present:
+            raise InputError(f"`{name}`={FLAGS[name].value} needs `{option.name}`")
+    return chosen(**present)
+
+
+def _define_choice(job: type, name: str, kinds: tuple[type, ...]) -> None:
+    field = next(f for f in dataclasses.fields(job) if f.name == name)
+    default = None if field.default is _MISSING else choice_name(type(field.default))
+    names = [choice_name(kind) for kind in kinds]
+    flags.DEFINE_enum(name, default, names, field.metadata["help"])
+
+
+def _inner(option: Option) -> Option:
+    """A field of a choice: whether it is needed depends on what is chosen."""
+    if option.default is not _MISSING:
+        return option
+    return option._replace(default=None, optional=True)
+
+
+def _define(option: Option) -> None:
+    required = option.default is _MISSING
+    default = None if required else option.default
+    rest: dict[str, Any] = {"required": required} if required else {}
+    name, help = option.name, option.help
+    bounds = {"lower_bound": option.lower, "upper_bound": option.upper}
+    if option.choices:
+        flags.DEFINE_enum(name, default, list(option.choices), help, **rest)
+    elif option.kind is bool:
+        flags.DEFINE_bool(name, default, help, **rest)
+    elif option.kind is int:
+        flags.DEFINE_integer(name, default, help, **bounds, **rest)
+    elif option.kind is float:
+        flags.DEFINE_float(name, default, help, **bounds, **rest)
+    elif option.kind is tuple:
+        default = None if default is None else list(default)
+        flags.DEFINE_list(name, default, help, **rest)
+    else:
+        flags.DEFINE_string(name, default, help, **rest)
+
+
+def _value(option: Option) -> Any:
+    value = FLAGS[option.name].value
+    return tuple(value) if option.kind is tuple and value is not None else value

@@ -1,0 +1,35 @@
+"""Jobs: frozen values that name all that decides a result, and `run` it.
+
+    from mspd_jax import jobs
+    job = jobs.Protect(source="digits:test", surrogate="CKPT", eps=0.1)
+    result = job.run("OUT")
+
+What does not decide the result (batch size, blocks) is a `Machine`. The flags of the
+mains, run.json and the identity of a run are derived from the fields.
+"""
+
+from mspd_jax.jobs._identity import choice_name, fields_of, identity, job_name
+from mspd_jax.jobs._machine import ChunkedMachine, Machine
+from mspd_jax.jobs._option import Option, choices_of, option, options_of
+from mspd_jax.jobs._preemptive import ProtectRecord, ProtectSummary
+from mspd_jax.jobs._protect import Protect
+from mspd_jax.jobs._result import Result
+from mspd_jax.jobs._revert import Revert
+
+__all__ = [
+    "ChunkedMachine",
+    "Machine",
+    "Option",
+    "Protect",
+    "ProtectRecord",
+    "ProtectSummary",
+    "Result",
+    "Revert",
+    "choice_name",
+    "choices_of",
+    "fields_of",
+    "identity",
+    "job_name",
+    "option",
+    "options_of",
+]

@@ -1,0 +1,220 @@
+"""The frame of a job over images: open the folder, drive, record, sum up."""
+
+import functools
+import importlib.metadata
+import json
+import math
+import pathlib
+import subprocess
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import jax
+
+from mspd_jax import __version__, data, drive, runs
+from mspd_jax.jobs._identity import identity, job_name
+from mspd_jax.jobs._machine import Machine
+from mspd_jax.jobs._result import Result, typed
+from mspd_jax.jobs._values import Loaded
+
+_PACKAGES = ("jax", "jaxlib", "flax", "numpy", "orbax-checkpoint")
+# Shuffles job streams apart: the same seed gives each job noise of its own.
+_STREAMS = {"protect": 1, "revert": 2, "evaluate": 3, "certify": 4, "defense": 5}
+
+
+class Kinds(NamedTuple):
+    """The NamedTuples that describe a job's totals and its records."""
+
+    summary: type
+    record: type
+
+
+def job_key(job: str, seed: int) -> jax.Array:
+    """The key of a job: the seed gives each of them randomness of its own."""
+    return jax.random.fold_in(jax.random.key(seed), _STREAMS[job])
+
+
+def run_over_images(
+    job: Any,
+    out: str | pathlib.Path,
+    machine: Machine,
+    *,
+    predict: Callable,
+    method: Callable,
+    source: data.Source,
+    describe: Callable[[pathlib.Path, data.Record, Any], dict],
+    summarize: Callable[[list[dict]], dict],
+    used: dict[str, Loaded],
+    kinds: Kinds,
+    block: int,
+    axis_name: str | None = None,
+    **resolved: Any,
+) -> Result:
+    """Drives `method` over `source` and keeps what `describe` says of each result.
+
+    Args:
+      describe: (run folder, image, result) -> fields of the image's record, besides its
+        index and label; it may write files below the folder.
+      summarize: records -> totals.
+      used: the models by role, whose hashes belong to the identity.
+      block, axis_name: see `drive.drive`. resolved: what else decides results by
+        rounding, as `chunk`.
+    """
+    folder = open_folder(
+        job, out, machine, used=used, source=source, block=block, **resolved
+    )
+    outcomes = drive.drive(
+        job_key(job_name(type(job)), job.seed),
+        predict,
+        method,
+        source,
+        skip=folder.done,
+        axis_name=axis_name,
+        block=block,
+        batch_size=machine.batch_size,
+    )
+    return record_outcomes(
+        job,
+        folder,
+        outcomes,
+        source=source,
+        describe=describe,
+        summarize=summarize,
+        kinds=kinds,
+    )
+
+
+def record_outcomes(
+    job: Any,
+    folder: runs.OpenRun,
+    outcomes: Iterable[list[drive.Outcome]],
+    *,
+    source: data.Source,
+    describe: Callable[[pathlib.Path, data.Record, Any], dict],
+    summarize: Callable[[list[dict]], dict],
+    kinds: Kinds,
+) -> Result:
+    """Keeps a record of each outcome, and the totals of all; shows the progress."""
+    here = drive.here()
+
+    def described(record, result):
+        return {"label": record.label, **describe(folder.path, record, result)}
+
+    with drive.progress_bar(
+        total=math.ceil(len(source.indices) / here.processes),
+        done=len(folder.done) // here.processes,
+        description=job_name(type(job)),
+        hidden=here.process > 0,
+    ) as bar:
+        write = functools.partial(runs.append_records, folder)
+        ran = drive.run(outcomes, described, write, advance=bar.update)
+    records = merged(folder)
+    if records is None:
+        return Result(folder.path, None, (), tuple(ran.unreadable))
+    timing = ran.timing or _earlier_timing(folder.path)
+    summary = {**timing, **(summarize(records) if records else {})}
+    return finished(folder.path, records, summary, ran.unreadable, kinds)
+
+
+def open_folder(
+    job: Any,
+    out: str | pathlib.Path,
+    machine: Machine,
+    *,
+    used: dict[str, Loaded],
+    source: data.Source | None = None,
+    **resolved: Any,
+) -> runs.OpenRun:
+    """The run folder of a job, for this process of a cluster."""
+    here = drive.here()
+    classes = {} if source is None else {"num_classes": source.num_classes}
+    return runs.open_run(
+        out,
+        identity(job, used, **resolved),
+        details={**classes, **_details(machine)},
+        wait=drive.barrier,
+        process_index=here.process,
+        process_count=here.processes,
+    )
+
+
+def merged(folder: runs.OpenRun) -> list[dict] | None:
+    """All records once every process is done; None but on the first process."""
+    drive.barrier()
+    return runs.merge_records(folder) if drive.here().process == 0 else None
+
+
+def finished(
+    path: pathlib.Path,
+    records: list[dict],
+    summary: dict,
+    unreadable: Iterable[str],
+    kinds: Kinds,
+) -> Result:
+    """Writes summary.json, with the number of images and the warnings; the result."""
+    unreadable = tuple(unreadable)
+    warnings = [f"unreadable, left out: {error}" for error in unreadable]
+    summary = {"images": len(records), **summary}
+    summary["warnings"] = summary.get("warnings", []) + warnings
+    runs.write_json(path / "summary.json", summary)
+    return result_of(path, records, summary, kinds, unreadable)
+
+
+def result_of(
+    path: pathlib.Path,
+    records: Iterable[dict],
+    summary: dict,
+    kinds: Kinds,
+    unreadable: tuple[str, ...] = (),
+) -> Result:
+    """What lies in a run folder, typed."""
+    return Result(
+        path,
+        typed(kinds.summary, summary),
+        tuple(typed(kinds.record, record) for record in records),
+        unreadable,
+    )
+
+
+def _details(machine: Machine) -> dict:
+    """Where and with what a run was started."""
+    here = drive.here()
+    versions = {name: _version(name) for name in _PACKAGES}
+    return {
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "batch_size": machine.batch_size,
+        "platform": here.platform,
+        "device": here.device,
+        "devices": here.devices,
+        "processes": here.processes,
+        "versions": {"mspd_jax": __version__, **versions},
+        "git_commit": _git_commit(),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _git_commit() -> str | None:
+    here = pathlib.Path(__file__).parent
+    command = ["git", "-C", str(here), "rev-parse", "HEAD"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout.strip() or None if answer.returncode == 0 else None
+
+
+def _earlier_timing(path: pathlib.Path) -> dict:
+    """What the start that finished the run took, for one that had nothing to do."""
+    nothing = {"seconds": 0.0, "images_computed": 0, "images_per_second": None}
+    try:
+        found = json.loads((path / "summary.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return nothing
+    return {name: found.get(name, value) for name, value in nothing.items()}

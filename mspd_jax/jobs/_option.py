@@ -1,0 +1,90 @@
+"""Fields of jobs: a type, a default and one line of help each."""
+
+import dataclasses
+import types
+import typing
+from typing import Any, NamedTuple
+
+
+class Option(NamedTuple):
+    """A field of a job, as flags, forms and identities need it.
+
+    Attributes:
+      name: of the field.
+      kind: its type: int, float, bool, str, or tuple for a list of texts; str stands
+        for all that is named by a text, whatever else research code may give.
+      optional: whether None is a value.
+      default: `dataclasses.MISSING` where there is none.
+      help: one line.
+      choices: the texts that are accepted, or None.
+      lower, upper: bounds of a number, or None.
+    """
+
+    name: str
+    kind: type
+    optional: bool
+    default: Any
+    help: str
+    choices: tuple[str, ...] | None
+    lower: float | None
+    upper: float | None
+
+
+def option(
+    default: Any = dataclasses.MISSING,
+    *,
+    help: str,
+    choices: tuple[str, ...] | None = None,
+    lower: float | None = None,
+    upper: float | None = None,
+) -> Any:
+    """A field of a job; without a default it must be given."""
+    metadata = {"help": help, "choices": choices, "lower": lower, "upper": upper}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def options_of(job: type) -> list[Option]:
+    """The plain fields of a job's class, in order; those of nested choices left out."""
+    hints = typing.get_type_hints(job)
+    return [
+        Option(
+            field.name,
+            *_kind(hints[field.name]),
+            field.default,
+            **field.metadata,
+        )
+        for field in dataclasses.fields(job)
+        if not alternatives(hints[field.name])
+    ]
+
+
+def choices_of(job: type) -> dict[str, tuple[type, ...]]:
+    """The fields that hold one of several dataclasses, with those."""
+    hints = typing.get_type_hints(job)
+    found = {f.name: alternatives(hints[f.name]) for f in dataclasses.fields(job)}
+    return {name: kinds for name, kinds in found.items() if kinds}
+
+
+def alternatives(annotation: Any) -> tuple[type, ...]:
+    """The dataclasses among the members of a union, or the one that it is."""
+    return tuple(m for m in _members(annotation) if dataclasses.is_dataclass(m))
+
+
+def _members(annotation: Any) -> tuple:
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        return typing.get_args(annotation)
+    return (annotation,)
+
+
+def _kind(annotation: Any) -> tuple[type, bool]:
+    """The type that a text is turned into, and whether None may stand there."""
+    members = _members(annotation)
+    optional = type(None) in members
+    if str in members:
+        return str, optional
+    for kind in (bool, int, float):
+        if kind in members:
+            return kind, optional
+    if any(typing.get_origin(member) is tuple for member in members):
+        return tuple, optional
+    raise TypeError(f"a field of a job cannot be {annotation}")

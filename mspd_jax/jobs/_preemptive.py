@@ -1,0 +1,247 @@
+"""What protect and revert share: fields, labels, methods, files, totals."""
+
+import dataclasses
+import functools
+import pathlib
+from collections.abc import Callable
+from typing import ClassVar, NamedTuple
+
+import jax
+import numpy as np
+from jax.tree_util import Partial
+
+from mspd_jax import data, drive, preempt
+from mspd_jax.errors import InputError
+from mspd_jax.jobs._machine import ChunkedMachine
+from mspd_jax.jobs._option import option
+from mspd_jax.jobs._values import (
+    Loaded,
+    ModelInput,
+    Radius,
+    SourceInput,
+    check_compatible,
+    image_shape_of,
+    loaded,
+    opened,
+    radius_of,
+    weights_of,
+)
+
+LABEL_RULES = ("coupled", "truth")
+_SOURCE = (
+    "where the images come from: digits:test (embedded), tfds:NAME:SPLIT, folder:PATH "
+    "(class folders, files like 00042_7.png, unlabelled photos, or the output of "
+    "protect) or npz:PATH (arrays x, y)"
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Images:
+    """The fields of every job over images."""
+
+    source: SourceInput = option(help=_SOURCE)
+    data_dir: str | None = option(
+        None, help="folder of prepared TFDS data sets, for tfds: sources"
+    )
+    limit: int | None = option(None, help="use the first LIMIT images only")
+    seed: int = option(0, help="seed of all randomness")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Preemptive(Images):
+    """The fields of protect and revert; the constants of MCGS are the paper's."""
+
+    MACHINE: ClassVar[ChunkedMachine] = ChunkedMachine()
+
+    surrogate: ModelInput = option(
+        help="the model whose gradients are used: a checkpoint folder, or the name of "
+        "a model that ships with the package"
+    )
+    labeler: ModelInput = option(
+        "coupled",
+        help="who says what an image shows: a checkpoint (an accurate classifier), "
+        "'coupled' (the surrogate itself) or 'truth' (the label of the source)",
+    )
+    norm: str = option(
+        "linf", help="norm of the perturbation ball", choices=("linf", "l2")
+    )
+    eps: Radius = option(
+        help="radius of the perturbation ball for pixels in [0, 1]: 8/255 or 0.031"
+    )
+    samples: int = option(
+        20, help="number of noise draws per smoothed gradient", lower=1
+    )
+    steps: int = option(1, help="sign steps per noise draw (K)", lower=1)
+    learning_rate: float = option(1.0, help="how far each epoch moves (r)")
+    forward_epochs: int = option(1, help="epochs that lower the loss", lower=0)
+    backward_epochs: int = option(
+        1, help="epochs that step away from an attack", lower=0
+    )
+    antithetic: bool = option(
+        False,
+        help="draw noise in pairs u, -u: 4 samples then do as well as 20 independent "
+        "draws, at a fifth of the cost",
+    )
+
+
+class Inputs(NamedTuple):
+    """What the fields name, loaded and checked against each other.
+
+    eps: radius. labeler: a `predict`, "coupled" or "truth". used: the models by role.
+    """
+
+    eps: float
+    surrogate: Loaded
+    labeler: Callable | str
+    used: dict[str, Loaded]
+    source: data.Source
+
+
+class ProtectRecord(NamedTuple):
+    """What was done to an image, measured on the written 8-bit file.
+
+    used_label: the label that the protection took for true. file: below the folder.
+    linf, l2: distances to the source image; linf_to_original: of a reverted image to
+    the image before its protection, where that is known.
+    """
+
+    index: int
+    label: int
+    used_label: int
+    name: str
+    file: str
+    linf: float
+    l2: float
+    linf_to_original: float | None = None
+
+
+class ProtectSummary(NamedTuple):
+    """Totals of a protection or a reversion; distances are those of the files."""
+
+    images: int
+    seconds: float
+    images_computed: int
+    images_per_second: float | None
+    labeler: str | None = None
+    labeler_accuracy: float | None = None
+    linf_max: float | None = None
+    linf_mean: float | None = None
+    l2_max: float | None = None
+    l2_mean: float | None = None
+    warnings: list[str] = []
+    linf_to_original_max: float | None = None
+    linf_to_original_mean: float | None = None
+
+
+def load_inputs(job: Preemptive) -> Inputs:
+    """Loads what the fields name; refuses what does not fit; writes nothing."""
+    eps = radius_of(job.eps, job.norm)
+    surrogate = loaded(job.surrogate)
+    labeler, used = _load_labeler(job.labeler, surrogate)
+    source = opened(job.source, data_dir=job.data_dir, limit=job.limit)
+    check_compatible(source, used)
+    if labeler == "truth" and not source.labelled:
+        raise InputError(
+            f"`labeler`=truth needs labels, and `source`={source.spec} has none; "
+            "use `labeler`=coupled or a checkpoint"
+        )
+    return Inputs(eps, surrogate, labeler, used, source)
+
+
+def _load_labeler(labeler: ModelInput, surrogate: Loaded):
+    """The labeler and all models in use, by role."""
+    used = {"surrogate": surrogate}
+    if isinstance(labeler, str) and labeler in LABEL_RULES:
+        return labeler, used
+    try:
+        used["labeler"] = loaded(labeler)
+    except InputError as error:
+        raise InputError(
+            f"`labeler`={labeler} is neither 'coupled' nor 'truth' nor a model: {error}"
+        ) from None
+    return used["labeler"].predict, used
+
+
+def cascade_method(function: Callable, job: Preemptive, inputs: Inputs, chunk: int):
+    """`preempt.protect` or `preempt.revert` with the fields of MCGS bound."""
+    return _bound(
+        function,
+        inputs.labeler,
+        traced={"eps": inputs.eps, "learning_rate": job.learning_rate},
+        num_samples=job.samples,
+        chunk=chunk,
+        steps=job.steps,
+        norm=job.norm,
+        antithetic=job.antithetic,
+        forward_epochs=job.forward_epochs,
+        backward_epochs=job.backward_epochs,
+    )
+
+
+def bilevel_method(function: Callable, inputs: Inputs) -> Partial:
+    """`preempt.bilevel` or its reconstruction, behind the rule for labels."""
+    labelled = functools.partial(_labelled, defend=function)
+    return _bound(labelled, inputs.labeler, traced={"eps": inputs.eps})
+
+
+def _bound(function, labeler, *, traced: dict, **static) -> Partial:
+    """Numbers and labeling models stay traced."""
+    if isinstance(labeler, str):
+        return Partial(functools.partial(function, labeler=labeler, **static), **traced)
+    return Partial(functools.partial(function, **static), labeler=labeler, **traced)
+
+
+def _labelled(
+    key: jax.Array, predict, image: jax.Array, label: jax.Array, *, eps, defend, labeler
+) -> preempt.Protected:
+    """A defense that takes a label for granted, behind the rule that chooses it."""
+    label = preempt.assumed_label(predict, image, label, labeler)
+    return preempt.Protected(defend(key, predict, image, label, eps=eps), label)
+
+
+def images_per_program(job: Preemptive, inputs: Inputs, machine: ChunkedMachine):
+    """(block, chunk): images that one program protects at once, and noise draws of each
+    that are worked on at once."""
+    draws = job.samples if getattr(job, "method", "mspd") == "mspd" else 1
+    shape = image_shape_of(inputs.surrogate, inputs.source)
+    block = machine.block or drive.images_per_block(
+        shape, weights=weights_of(inputs.surrogate), draws=draws
+    )
+    fit = machine.chunk or drive.images_per_pass(shape, batch_size=block)
+    return block, min(fit, job.samples)
+
+
+def write_image(
+    folder: pathlib.Path, record: data.Record, result, *, eps: float, norm: str
+) -> dict:
+    """Writes a result as PNG; its label, its file, its distances as read back.
+
+    The 8-bit image lies in the eps ball around the image of `record`.
+    """
+    file = pathlib.PurePosixPath("images", record.name)
+    pixels = data.quantize(result.image, record.image, eps=eps, norm=norm)
+    data.write_png(folder / file, pixels)
+    change = data.read_image(folder / file).astype(np.float64) - record.image
+    return {
+        "used_label": int(result.label),
+        "name": record.name,
+        "file": str(file),
+        "linf": round(float(np.abs(change).max()), 6),
+        "l2": round(float(np.sqrt(np.square(change).sum())), 6),
+    }
+
+
+def totals(records: list[dict], *, labeler: str) -> dict:
+    """Accuracy of the labels that were used, and distances over all files."""
+    known = [r for r in records if r["label"] >= 0]
+    right = sum(r["used_label"] == r["label"] for r in known)
+    oracle = "the labels are the oracle's (`labeler`=truth): no owner has them"
+    return {
+        "labeler": labeler,
+        "labeler_accuracy": right / len(known) if known else None,
+        "linf_max": max(r["linf"] for r in records),
+        "linf_mean": float(np.mean([r["linf"] for r in records])),
+        "l2_max": max(r["l2"] for r in records),
+        "l2_mean": float(np.mean([r["l2"] for r in records])),
+        "warnings": [oracle] if labeler == "truth" else [],
+    }

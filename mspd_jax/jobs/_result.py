@@ -1,0 +1,32 @@
+"""What a job returns: typed records and totals of what lies on the disk."""
+
+import pathlib
+from typing import Any, NamedTuple
+
+
+class Result(NamedTuple):
+    """What came of a job.
+
+    Attributes:
+      folder: the run folder, with run.json, records.jsonl and summary.json.
+      summary: the totals, a NamedTuple of the job's own; None on all but the first
+        process of a cluster.
+      records: one NamedTuple per image, ordered by index; none but there.
+      unreadable: why, for each image that could not be read.
+    """
+
+    folder: pathlib.Path
+    summary: Any
+    records: tuple
+    unreadable: tuple[str, ...] = ()
+
+
+def typed(kind: type, content: dict) -> Any:
+    """A JSON object as the NamedTuple that describes it.
+
+    Fields that are missing take their defaults; KeyError for one that is not described.
+    """
+    unknown = content.keys() - set(kind._fields)
+    if unknown:
+        raise KeyError(f"{kind.__name__} has no field {sorted(unknown)[0]}")
+    return kind(**content)

@@ -1,0 +1,80 @@
+"""Undoing a protection: Preemptive Reversion, the white-box diagnostic."""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+
+from mspd_jax import data, preempt
+from mspd_jax.errors import InputError
+from mspd_jax.jobs._machine import ChunkedMachine
+from mspd_jax.jobs._option import option
+from mspd_jax.jobs._preemptive import Preemptive
+from mspd_jax.jobs._protect import protected
+from mspd_jax.jobs._result import Result
+from mspd_jax.jobs._values import SourceInput, opened
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Revert(Preemptive):
+    """Reverts protected images with all that the attacker may know but the key.
+
+    Example:
+      jobs.Revert(source="folder:OUT", surrogate="CKPT", eps=8 / 255).run("REVERTED")
+    """
+
+    method: str = option(
+        "mspd",
+        help="which protection is to be undone: the attack is its own",
+        choices=("mspd", "bilevel"),
+    )
+    original: SourceInput | None = option(
+        None,
+        help="source of the unprotected images, to report how far from them the "
+        "reverted ones are (the attacker does not see them)",
+    )
+
+    def run(
+        self, out: str | pathlib.Path, machine: ChunkedMachine | None = None
+    ) -> Result:
+        """Writes every reverted image as an 8-bit PNG into OUT/images.
+
+        Returns:
+          A `Result` of `ProtectSummary` and `ProtectRecord`s.
+        """
+        measured = self.original is not None
+        return protected(
+            self,
+            out,
+            machine,
+            preempt.revert,
+            preempt.bilevel_reconstruct,
+            more=self._to_original if measured else None,
+            summarize_more=_distances if measured else None,
+        )
+
+    def _to_original(self, source: data.Source):
+        """Measures the distance of a reverted file to the original of its index."""
+        original = opened(self.original, data_dir=self.data_dir)
+        missing = np.setdiff1d(source.indices, original.indices)
+        if missing.size:
+            raise InputError(
+                f"`original`={original.spec} has no image of index {missing[0]}, which "
+                f"`source`={source.spec} holds"
+            )
+
+        def measure(folder: pathlib.Path, record: data.Record, fields: dict) -> dict:
+            place = int(np.searchsorted(original.indices, record.index))
+            reverted = data.read_image(folder / fields["file"])
+            change = np.abs(reverted - original.read(place).image).max()
+            return {"linf_to_original": round(float(change), 6)}
+
+        return measure
+
+
+def _distances(records: list[dict]) -> dict:
+    distances = [record["linf_to_original"] for record in records]
+    return {
+        "linf_to_original_max": max(distances),
+        "linf_to_original_mean": float(np.mean(distances)),
+    }

@@ -1,0 +1,158 @@
+"""What fields of jobs may hold: radii, sources and models, by name or as values."""
+
+import hashlib
+import math
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from mspd_jax import data, models
+from mspd_jax.errors import InputError
+
+# By name, as a flag gives them, or as the value itself.
+Radius = float | str
+SourceInput = str | data.Source
+ModelInput = str | models.Model | Callable
+
+
+class Loaded(NamedTuple):
+    """A model as jobs use it.
+
+    predict: image -> logits, or image -> image for a denoiser. model: with its
+    specification, None for a function. name: the folder or name that it came by, or a
+    word for it. digest: of what it computes; a run goes on with no other.
+    """
+
+    predict: Callable
+    model: models.Model | None
+    name: str
+    digest: str
+
+
+def radius_of(value: Radius, norm: str) -> float:
+    """`8/255`, `0.031` or a number as a radius; refuses radii that no image needs."""
+    try:
+        number = float(Fraction(str(value).replace(" ", "")))
+    except (ValueError, ZeroDivisionError):
+        number = math.nan
+    if not number > 0 or math.isinf(number):
+        raise InputError(
+            f"`eps`={value}: expected a positive number like 8/255 or 0.03"
+        )
+    if norm == "linf" and number > 1:
+        raise InputError(
+            f"`eps`={value}: pixels lie in [0, 1], so an l_inf radius is at most 1; "
+            f"did you mean `eps`={value}/255?"
+        )
+    return number
+
+
+def opened(
+    source: SourceInput, *, data_dir: str | None = None, limit: int | None = None
+) -> data.Source:
+    """The images that a field names, or the source that it is."""
+    if isinstance(source, str):
+        return data.open_source(source, data_dir=data_dir, limit=limit)
+    return source if limit is None else data.select(source, source.indices[:limit])
+
+
+def loaded(value: ModelInput) -> Loaded:
+    """The model that a field names, or that it is."""
+    if isinstance(value, str):
+        model = models.load_model(value)
+        return _of_model(model, value)
+    if isinstance(value, models.Model):
+        return _of_model(value, value.spec.architecture)
+    if not callable(value):
+        raise InputError(
+            f"a model is a checkpoint folder, a name, a Model or a function of one "
+            f"image, not {type(value).__name__}"
+        )
+    return Loaded(value, None, _function_name(value), function_digest(value))
+
+
+def loaded_transform(value: str | models.Model) -> Loaded:
+    """The denoiser that a field names, or that it is."""
+    model = models.load_model(value) if isinstance(value, str) else value
+    name = value if isinstance(value, str) else model.spec.architecture
+    return Loaded(models.restorer(model), model, name, _digest_of(model))
+
+
+def _of_model(model: models.Model, name: str) -> Loaded:
+    return Loaded(models.predictor(model), model, name, _digest_of(model))
+
+
+def _digest_of(model: models.Model) -> str:
+    return models.function_hash(model)[:16]
+
+
+def function_digest(function: Callable) -> str:
+    """A hash of a function's name, its code and the arrays that it holds.
+
+    It sees the leaves of a callable pytree and what a closure holds directly, not what
+    those call in turn.
+    """
+    digest = hashlib.sha256(_function_name(function).encode())
+    for part in _parts(function):
+        code = getattr(part, "__code__", None)
+        digest.update(code.co_code if code else b"")
+        held = [cell.cell_contents for cell in getattr(part, "__closure__", None) or ()]
+        for leaf in jax.tree.leaves((held, part)):
+            if hasattr(leaf, "dtype") and not jax.dtypes.issubdtype(
+                leaf.dtype, jax.dtypes.extended
+            ):
+                array = np.asarray(leaf)
+                digest.update(f"{array.dtype} {array.shape}".encode())
+                digest.update(np.ascontiguousarray(array).tobytes())
+            elif isinstance(leaf, int | float | str | bool):
+                digest.update(repr(leaf).encode())
+    return digest.hexdigest()[:16]
+
+
+def _parts(function: Any) -> list:
+    """A function and what `functools.partial` and `Partial` have wrapped it in."""
+    parts = [function]
+    while hasattr(parts[-1], "func"):
+        parts.append(parts[-1].func)
+    return parts
+
+
+def _function_name(function: Any) -> str:
+    inner = _parts(function)[-1]
+    name = getattr(inner, "__qualname__", type(inner).__qualname__)
+    return f"{getattr(inner, '__module__', '?')}.{name}"
+
+
+def weights_of(model: Loaded) -> int:
+    """How many numbers a model holds."""
+    held = model.model.variables["params"] if model.model else model.predict
+    return sum(np.size(leaf) for leaf in jax.tree.leaves(held))
+
+
+def image_shape_of(model: Loaded, source: data.Source) -> tuple[int, int, int]:
+    """The shape of the images that a model is asked about."""
+    if model.model is not None:
+        height, width, channels = model.model.spec.image_shape
+        return height, width, channels
+    if source.image_shape is not None:
+        return source.image_shape
+    return source.read(0).image.shape
+
+
+def check_compatible(source: data.Source, used: dict[str, Loaded]) -> None:
+    """Refuses data that one of the models cannot read, before anything is written."""
+    specs = {
+        role: model.model.spec
+        for role, model in used.items()
+        if model.model is not None and not models.gives_images(model.model.spec)
+    }
+    for spec in specs.values():
+        data.check_compatible(
+            source, image_shape=spec.image_shape, num_classes=spec.num_classes
+        )
+    classes = {role: spec.num_classes for role, spec in specs.items()}
+    if len(set(classes.values())) > 1:
+        raise InputError(f"the models disagree on the number of classes: {classes}")
