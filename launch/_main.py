@@ -19,17 +19,22 @@ from mspd_jax.errors import InputError  # noqa: E402
 
 
 def run_job(
-    job: type, *, show: Callable[[Any], int] = _show.result, **out: Any
+    job: type,
+    *,
+    show: Callable[[Any], int] = _show.result,
+    method: str = "run",
+    **out: Any,
 ) -> None:
     """The main of a job: its flags, its run, what is printed of the result.
 
-    show: prints the result and returns the exit code. out: see `_job_flags.define`.
+    show: prints what `method` of the job returns, and gives the exit code. out: see
+    `_job_flags.define`.
     """
     _job_flags.define(job, **out)
 
     def main(_: Sequence[str]) -> int:
         made, machine = _job_flags.parsed(job)
-        return show(made.run(flags.FLAGS.out, machine))
+        return show(getattr(made, method)(flags.FLAGS.out, machine))
 
     run(main)
 

@@ -1,7 +1,7 @@
 """Evaluation: the judge, intervals, tables and pictures."""
 
 from mspd_jax.evaluate._accuracy import accuracies
-from mspd_jax.evaluate._assess import Assessment, assess, examine
+from mspd_jax.evaluate._assess import Assessment, assess, examine, num_classes
 from mspd_jax.evaluate._certified import (
     CONFIDENCE,
     RADII,
@@ -62,6 +62,7 @@ __all__ = [
     "interval",
     "judge",
     "markdown_table",
+    "num_classes",
     "percent",
     "reliable",
     "run_stages",

@@ -63,56 +63,107 @@ def run_stages(
 
     Returns what was said of each image that could not be read.
     """
-    run = functools.partial(
-        _run_stage, key, predict, source, journal, block=block,
-        batch_size=batch_size, progress=progress, devices=devices,
-    )  # fmt: skip
-    everything = frozenset(int(index) for index in source.indices)
-    unreadable = run(_CLEAN, 0, _predicted, everything, _told_prediction)
-    share(journal)
-    for place, (name, attack) in enumerate(attacks.items()):
-        earlier = () if each_alone else list(attacks)[:place]
-        stream = np.uint32(zlib.crc32(name.encode()))
-        for number, part in enumerate(attack.parts or (None,)):
+    attempts = [
+        _Attempt(name, number, part, attack.given, place)
+        for place, (name, attack) in enumerate(attacks.items())
+        for number, part in enumerate(attack.parts or (None,))
+    ]
+    with drive.progress_bar(total=0, description=_CLEAN, hidden=not progress) as bar:
+        run = functools.partial(
+            _run_stage,
+            key,
+            predict,
+            source,
+            journal,
+            bar=bar,
+            block=block,
+            batch_size=batch_size,
+            devices=devices,
+        )
+        everything = frozenset(int(index) for index in source.indices)
+        unreadable = run(
+            _CLEAN, 0, _predicted, everything, _prediction_note, to_come=len(attempts)
+        )
+        share(journal)
+        for place, attempt in enumerate(attempts):
+            name = attempt.attack
             method = Partial(
                 _attempt(threat.norm, threat.eight_bit, keep is not None),
-                attack=part, eps=np.float32(threat.eps), stream=stream,
-            )  # fmt: skip
-            pending = standing(journal, earlier=earlier, attack=name, part=number)
-            told = functools.partial(_told_verdict, name, keep=keep)
-            missing = run(name, number, method, pending, told, given=attack.given)
-            unreadable += missing
+                attack=attempt.part,
+                eps=np.float32(threat.eps),
+                stream=np.uint32(zlib.crc32(name.encode())),
+            )
+            earlier = () if each_alone else list(attacks)[: attempt.place]
+            pending = standing(
+                journal, earlier=earlier, attack=name, part=attempt.number
+            )
+            unreadable += run(
+                name,
+                attempt.number,
+                method,
+                pending,
+                functools.partial(_verdict_note, name, keep=keep),
+                given=attempt.given,
+                to_come=len(attempts) - place - 1,
+            )
             share(journal)
     return unreadable
 
 
+class _Attempt(NamedTuple):
+    """A part of an attack. place: of the attack among all."""
+
+    attack: str
+    number: int
+    part: Partial | None
+    given: Source | None
+    place: int
+
+
 def _run_stage(
-    key, predict, source, journal, stage, number, method, indices, told, *,
-    block, batch_size, progress, devices, given=None,
-) -> list[str]:  # fmt: skip
-    """One method over the images of `indices`; returns what could not be read."""
+    key,
+    predict,
+    source,
+    journal,
+    stage,
+    number,
+    method,
+    indices,
+    describe,
+    *,
+    bar,
+    block,
+    batch_size,
+    devices,
+    to_come,
+    given=None,
+) -> list[str]:
+    """One method over the images of `indices`; returns what could not be read.
+
+    to_come: how many stages follow, which meet no more images than this one.
+    """
     done = done_in(journal, stage, number) & indices
     if len(done) == len(indices):
         return []
+    part = f" {number + 1}" if number else ""
+    bar.set_description(f"{stage}{part}, {len(indices)} images", refresh=False)
+    left = len(indices) * (1 + to_come) - len(done)
+    bar.total = bar.n + -(-left // drive.here().processes)
     chosen = select(source, indices)
     if given is not None:
         chosen = paired(chosen, given)
     outcomes = drive.drive(
-        key, predict, method, chosen, skip=done, devices=devices, block=block,
+        key,
+        predict,
+        method,
+        chosen,
+        skip=done,
+        devices=devices,
+        block=block,
         batch_size=batch_size,
-    )  # fmt: skip
-    bar = drive.with_progress(
-        outcomes, total=len(indices), done=len(done),
-        description=f"{stage} {number + 1}" if number else stage,
-        hidden=not progress,
-    )  # fmt: skip
-    unreadable = []
-    for batch in bar:
-        unreadable += [o.error for o in batch if o.error]
-        read = [o for o in batch if not o.error]
-        notes = [{"index": o.record.index, **told(o.record, o.result)} for o in read]
-        note(journal, stage, number, notes)
-    return unreadable
+    )
+    write = functools.partial(note, journal, stage, number)
+    return drive.run(outcomes, describe, write, advance=bar.update).unreadable
 
 
 def _predicted(key, predict, image, label):
@@ -148,11 +199,11 @@ def _judged(key, predict):
     return eot(reseed(predict, key), draws=JUDGE_DRAWS)
 
 
-def _told_prediction(record: Record, prediction) -> dict:
+def _prediction_note(record: Record, prediction) -> dict:
     return {"label": record.label, "prediction": int(prediction)}
 
 
-def _told_verdict(name: str, record: Record, verdict: Verdict, *, keep) -> dict:
+def _verdict_note(name: str, record: Record, verdict: Verdict, *, keep) -> dict:
     return {
         "found": bool(verdict.found),
         "finite": bool(verdict.finite),

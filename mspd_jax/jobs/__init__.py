@@ -8,6 +8,10 @@ What does not decide the result (batch size, blocks) is a `Machine`. The flags o
 mains, run.json and the identity of a run are derived from the fields.
 """
 
+from mspd_jax.jobs._evaluate import Evaluate
+from mspd_jax.jobs._evaluate_grid import Cell, EvaluateGrid
+from mspd_jax.jobs._evaluation import EvaluateRecord, EvaluateSummary
+from mspd_jax.jobs._grid import grid
 from mspd_jax.jobs._identity import choice_name, fields_of, identity, job_name
 from mspd_jax.jobs._machine import ChunkedMachine, Machine
 from mspd_jax.jobs._option import Option, choices_of, option, options_of
@@ -17,7 +21,12 @@ from mspd_jax.jobs._result import Result
 from mspd_jax.jobs._revert import Revert
 
 __all__ = [
+    "Cell",
     "ChunkedMachine",
+    "Evaluate",
+    "EvaluateGrid",
+    "EvaluateRecord",
+    "EvaluateSummary",
     "Machine",
     "Option",
     "Protect",
@@ -28,6 +37,7 @@ __all__ = [
     "choice_name",
     "choices_of",
     "fields_of",
+    "grid",
     "identity",
     "job_name",
     "option",

@@ -10,8 +10,9 @@ from mspd_jax.jobs._values import Loaded, loaded
 
 
 def job_name(job: type) -> str:
-    """`TrainClassifier` -> train_classifier."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", job.__name__).lower()
+    """`TrainClassifier` -> train_classifier, or what the class calls itself."""
+    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", job.__name__).lower()
+    return getattr(job, "NAME", name)
 
 
 def identity(job: Any, used: dict[str, Loaded], **resolved: Any) -> dict:

@@ -12,13 +12,13 @@ from jax.tree_util import Partial
 
 from mspd_jax import data, drive, preempt
 from mspd_jax.errors import InputError
+from mspd_jax.jobs._images import Images
 from mspd_jax.jobs._machine import ChunkedMachine
 from mspd_jax.jobs._option import option
 from mspd_jax.jobs._values import (
     Loaded,
     ModelInput,
     Radius,
-    SourceInput,
     check_compatible,
     image_shape_of,
     loaded,
@@ -28,23 +28,6 @@ from mspd_jax.jobs._values import (
 )
 
 LABEL_RULES = ("coupled", "truth")
-_SOURCE = (
-    "where the images come from: digits:test (embedded), tfds:NAME:SPLIT, folder:PATH "
-    "(class folders, files like 00042_7.png, unlabelled photos, or the output of "
-    "protect) or npz:PATH (arrays x, y)"
-)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Images:
-    """The fields of every job over images."""
-
-    source: SourceInput = option(help=_SOURCE)
-    data_dir: str | None = option(
-        None, help="folder of prepared TFDS data sets, for tfds: sources"
-    )
-    limit: int | None = option(None, help="use the first LIMIT images only")
-    seed: int = option(0, help="seed of all randomness")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

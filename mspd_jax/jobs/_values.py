@@ -81,6 +81,15 @@ def loaded_transform(value: str | models.Model) -> Loaded:
     return Loaded(models.restorer(model), model, name, _digest_of(model))
 
 
+def held_model(model: models.Model, name: str) -> Loaded:
+    """Any model, for its hash: nothing is asked of it."""
+    return Loaded(_not_asked, model, name, _digest_of(model))
+
+
+def _not_asked(image):
+    raise TypeError("this model stands for its hash alone")
+
+
 def _of_model(model: models.Model, name: str) -> Loaded:
     return Loaded(models.predictor(model), model, name, _digest_of(model))
 

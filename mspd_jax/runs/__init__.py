@@ -32,7 +32,7 @@ from mspd_jax.runs._metrics import (
     read_metrics,
     rewind_metrics,
 )
-from mspd_jax.runs._read import Run, read_info, read_runs
+from mspd_jax.runs._read import Run, read_info, read_json, read_runs
 from mspd_jax.runs._write import write_file, write_json
 
 __all__ = [
@@ -56,6 +56,7 @@ __all__ = [
     "open_log",
     "open_run",
     "read_info",
+    "read_json",
     "read_log",
     "read_metrics",
     "read_records",

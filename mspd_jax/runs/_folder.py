@@ -116,10 +116,10 @@ def _check_identity(path: pathlib.Path, identity: dict) -> None:
         raise InputError(
             f"`out`={path} is not empty and holds no run of ours; name another folder"
         ) from None
-    if "fields" in identity and "flags" in found and found.get("job") == identity["job"]:
+    if "fields" in identity and "fields" not in found and "flags" in found:
         raise InputError(
-            f"`out`={path} was begun by an earlier version of mspd_jax, which noted other "
-            "things: name another folder"
+            f"`out`={path} was begun by an earlier version of mspd_jax, which noted "
+            "less of what decides a result: name another folder"
         )
     for name, value in identity.items():
         if found.get(name) != value:

@@ -45,7 +45,7 @@ def read_runs(paths: Sequence[str]) -> list[Run]:
 
 def read_info(folder: pathlib.Path) -> dict:
     """The content of run.json; InputError if it cannot be read."""
-    return _read_json(folder / "run.json")
+    return read_json(folder / "run.json")
 
 
 def _run_folders(path: pathlib.Path) -> list[pathlib.Path]:
@@ -53,7 +53,7 @@ def _run_folders(path: pathlib.Path) -> list[pathlib.Path]:
     files = [file for pattern in patterns for file in sorted(path.glob(pattern))]
     # The folder of a sweep holds runs, it is none.
     return [
-        f.parent for f in files if not str(_read_json(f).get("job")).endswith("sweep")
+        f.parent for f in files if not str(read_json(f).get("job")).endswith("sweep")
     ]
 
 
@@ -70,19 +70,20 @@ def _short_names(paths: Sequence[pathlib.Path]) -> list[str]:
 
 
 def _read_run(path: pathlib.Path, name: str) -> Run:
-    info = _read_json(path / "run.json")
+    info = read_json(path / "run.json")
     summary = path / "summary.json"
     return Run(
         path=path,
         name=name,
         info=info,
         flags=info.get("flags") or {},
-        summary=_read_json(summary) if summary.exists() else None,
+        summary=read_json(summary) if summary.exists() else None,
         records=read_records(path),
     )
 
 
-def _read_json(path: pathlib.Path) -> dict:
+def read_json(path: pathlib.Path) -> dict:
+    """The JSON object in a file of a run; InputError if it cannot be read."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -11,14 +11,8 @@ from jax.tree_util import Partial
 
 from mspd_jax import data
 from mspd_jax.attacks import Proposal, Staged, plan_attacks
-from mspd_jax.evaluate import (
-    Threat,
-    accuracies,
-    disk_journal,
-    journal_records,
-    memory_journal,
-    run_stages,
-)
+from mspd_jax.evaluate import Threat, accuracies, run_stages
+from mspd_jax.runs import disk_journal, journal_records, memory_journal
 
 IMAGES = 21
 KEY = jax.random.key(3)

@@ -68,8 +68,8 @@ def test_a_concealed_gradient_is_no_robustness(ground, tmp_path):
     assert text.index("robust_accuracy") < text.index("claimed_accuracy")
     # Without a defence all is as it was before there were defences.
     assert "claimed_accuracy" not in plain and "defense" not in plain
-    told = json.loads((tmp_path / "plain" / "run.json").read_text())["flags"]
-    assert not {"defense", "purify", "adaptive"} & told.keys()
+    fields = json.loads((tmp_path / "plain" / "run.json").read_text())["fields"]
+    assert fields["defense"] is None and fields["purify"] is None
 
 
 @pytest.mark.slow
@@ -93,7 +93,7 @@ def test_purifiers_side_by_side(ground, tmp_path):
     assert (folder / first["attacks"]["static:fgsm"]["file"]).exists()
     # What is not purified is a run as any other.
     told = json.loads((out / "one" / "none" / "eps_0.08" / "run.json").read_text())
-    assert not {"defense", "purify", "adaptive"} & told["flags"].keys()
+    assert not {"defense", "purify", "adaptive"} & told["fields"].keys()
     _check_report(out, tmp_path / "report")
 
 
@@ -183,7 +183,7 @@ def test_the_weights_of_a_defence_decide_whose_run_it_is(ground, tmp_path):
     _evaluate(ground, out, *flags)
     told = json.loads((out / "run.json").read_text())
     assert told["models"].keys() == {"target", "denoiser"}
-    assert told["flags"]["adaptive"] is True and told["flags"]["purify"] is None
+    assert told["fields"]["adaptive"] is True and told["fields"]["purify"] is None
     save(1)
     code, _, err = mains.run("evaluate", *_flags(ground, out, *flags))
     assert code == 2 and "models.denoiser was" in err

@@ -1,0 +1,72 @@
+"""The defenses in front of a target, and the attacks that they call for."""
+
+from collections.abc import Callable
+
+from mspd_jax import attacks, defenses, models
+from mspd_jax.errors import InputError
+from mspd_jax.jobs._frame import job_key
+from mspd_jax.jobs._values import Loaded
+
+_NONE = "none"
+
+
+def chain_of(purify: str | None, defense: str | None) -> str | None:
+    """The defenses as the image meets them, None for none."""
+    layers = [layer for layer in (purify, defense) if layer not in (None, _NONE)]
+    return ",".join(layers) or None
+
+
+def defended(
+    target: Loaded, chain: str | None, *, seed: int, load: Callable = models.load_model
+) -> defenses.Defended | None:
+    """The target behind its defenses, None behind none.
+
+    load: reads a checkpoint that a defense names.
+    """
+    if chain is None:
+        return None
+    if target.model is None:
+        raise InputError(
+            f"`defense`={chain} needs a target with a specification: a checkpoint or a "
+            "Model"
+        )
+    return defenses.defend(
+        job_key("defense", seed),
+        target.predict,
+        chain,
+        spec=target.model.spec,
+        load=load,
+    )
+
+
+def attacks_on(
+    behind: defenses.Defended | None,
+    names: str,
+    norm: str,
+    *,
+    adaptive: bool,
+    transfers: bool,
+) -> str:
+    """The attacks of a list as this model is to meet them."""
+    if behind is None or not adaptive:
+        return names
+    return attacks.adaptive_attacks(
+        names,
+        norm=norm,
+        views=behind.views,
+        claim=behind.claim,
+        transfers=transfers,
+    )
+
+
+def misfits(behind: defenses.Defended | None, target: Loaded) -> list[str]:
+    """A line for each restoration network that was trained for another model."""
+    if behind is None or target.model is None:
+        return []
+    own = models.function_hash(target.model)
+    return [
+        f"`defense`: the restoration network {role!r} was trained for another "
+        "classifier than the target"
+        for role, model in behind.used.items()
+        if model.spec.origin.get("classifier", own) != own
+    ]

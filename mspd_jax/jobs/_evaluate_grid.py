@@ -1,0 +1,264 @@
+"""Evaluations of several models, radii and purifiers: a run each, and one summary."""
+
+import dataclasses
+import functools
+import os
+import pathlib
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any, ClassVar, NamedTuple
+
+from mspd_jax import drive, evaluate, models, runs
+from mspd_jax.errors import InputError
+from mspd_jax.jobs._defended import defended
+from mspd_jax.jobs._evaluate import Evaluate
+from mspd_jax.jobs._frame import open_folder
+from mspd_jax.jobs._grid import grid
+from mspd_jax.jobs._machine import Machine
+from mspd_jax.jobs._measure import Inputs, load_inputs, measured
+from mspd_jax.jobs._option import option
+from mspd_jax.jobs._result import Result
+from mspd_jax.jobs._values import ModelInput, Radius, loaded, opened, radius_of
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EvaluateGrid(Evaluate):
+    """Every target behind every purifier at every radius.
+
+    One of each fills the folder itself. Otherwise each combination has a folder below
+    it that is a run of its own; more of them may be asked for later.
+    """
+
+    NAME: ClassVar[str] = "evaluate_sweep"
+
+    target: ModelInput | None = option(
+        None,
+        help="the model that is measured: a checkpoint folder, or the name of a model "
+        "that ships with the package",
+    )
+    targets: tuple[str, ...] | None = option(
+        None, help="several models to measure, separated by commas, in one run"
+    )
+    eps: Radius | None = option(
+        None,
+        help="radius of the perturbation ball for pixels in [0, 1]: 8/255 or 0.031; "
+        "several, separated by commas, are tried in turn",
+    )
+    purify: tuple[str, ...] | None = option(
+        None,
+        help="defenses to put in front of everything else, each in turn in a run "
+        "folder of its own; none is the target as it is",
+    )
+
+    def run(self, out: str | pathlib.Path, machine: Machine | None = None) -> Any:
+        """Runs all cells.
+
+        Returns:
+          The `Result` of the only cell, or a list of `Cell`s in the order of targets,
+          purifiers and radii.
+        """
+        cells = list(self.cells(out, machine))
+        if len(cells) == 1:
+            return cells[0].result
+        purifiers = [None] if self.purify is None else list(self.purify)
+        return sorted(
+            cells,
+            key=lambda c: (str(c.job.target), purifiers.index(c.purify), c.radius),
+        )
+
+    def cells(
+        self, out: str | pathlib.Path, machine: Machine | None = None
+    ) -> Iterator["Cell"]:
+        """Runs the cells one by one, the largest radius first, and sums them up last.
+
+        The checks of the largest radius count for the smaller ones too.
+        """
+        machine, out = machine or self.MACHINE, pathlib.Path(out)
+        cells = self._planned(out)
+        if len(cells) > 1:
+            axes = dict.fromkeys(("eps", "target", "targets", "purify"))
+            open_folder(dataclasses.replace(self, **axes), out, machine, used={})
+        finished: list[Cell] = []
+        checks: dict = {}
+        for cell in cells:
+            kind = cell.name, cell.purify
+            done = measured(
+                cell.job, cell.folder, machine, cell.inputs, checks.get(kind)
+            )
+            checks.setdefault(kind, done.checks)
+            finished.append(cell._replace(result=done.result))
+            yield finished[-1]
+        if len(cells) > 1 and drive.here().process == 0:
+            runs.write_json(out / "summary.json", _summary(finished, out, self.purify))
+
+    def _planned(self, out: pathlib.Path) -> list["Cell"]:
+        """The cells with all that they need: bad names are refused before any runs."""
+        targets = self._targets()
+        purifiers = self._purifiers()
+        radii = self._radii()
+        names = dict(zip(map(_key, targets), _short_names(targets), strict=True))
+        folders = _folder_names(purifiers)
+        read = _remembering(loaded, _key)
+        load = functools.cache(models.load_model)
+        defend = _remembering(
+            functools.partial(defended, load=load),
+            lambda target, chain, **_: (target.digest, chain),
+        )
+        source = opened(self.source, data_dir=self.data_dir, limit=self.limit)
+        plain = {
+            f.name: getattr(self, f.name)
+            for f in dataclasses.fields(Evaluate)
+            if f.name not in ("target", "eps", "purify")
+        }
+        first = Evaluate(target=targets[0], **plain)
+        jobs = grid(first, target=targets, purify=purifiers, eps=radii)
+        cells = []
+        for job in jobs:
+            name, radius = names[_key(job.target)], _number(job.eps, self.norm)
+            below = out / name / folders[job.purify]
+            alone = len(jobs) == 1
+            folder = out if alone else below / _eps_folder(job.eps)
+            inputs = load_inputs(
+                dataclasses.replace(job, source=source, limit=None), read, defend
+            )
+            above = None if alone else out
+            cells.append(
+                Cell(job, name, job.purify, radius, folder, above, inputs, None)
+            )
+        return sorted(cells, key=lambda cell: -cell.radius)
+
+    def _targets(self) -> list[Any]:
+        """The models to measure, as they were named."""
+        if (self.target is None) == (self.targets is None):
+            raise InputError(
+                "name the model with `target`, or several with `targets`=A,B"
+            )
+        if self.targets is None:
+            return [self.target]
+        targets = [path.strip() for path in self.targets]
+        if len(set(targets)) < len(targets):
+            raise InputError(f"`targets`={','.join(targets)} names a model twice")
+        return targets
+
+    def _purifiers(self) -> list[str | None]:
+        if self.purify is None:
+            return [None]
+        purifiers: list[str | None] = [p.strip() for p in self.purify]
+        if not purifiers or "" in purifiers:
+            raise InputError("`purify` names no purifier: write `purify`=none,jpeg:75")
+        if len(set(purifiers)) < len(purifiers):
+            raise InputError(f"`purify`={','.join(self.purify)} names a purifier twice")
+        return purifiers
+
+    def _radii(self) -> list[Radius | None]:
+        """The radii as they were named, ascending."""
+        if not isinstance(self.eps, str):
+            return [self.eps]
+        texts = [text.strip() for text in self.eps.split(",")]
+        radii = {text: radius_of(text, self.norm) for text in texts}
+        if len(set(radii.values())) < len(texts):
+            raise InputError(f"`eps`={self.eps} names a radius twice")
+        return sorted(texts, key=radii.__getitem__)
+
+
+class Cell(NamedTuple):
+    """One evaluation of a grid. name: of its target, short. radius: 0 without attacks.
+    grid: the folder that sums up, None where this is the only cell. inputs: what it
+    needs, loaded. result: None before it has run."""
+
+    job: Evaluate
+    name: str
+    purify: str | None
+    radius: float
+    folder: pathlib.Path
+    grid: pathlib.Path | None
+    inputs: Inputs
+    result: Result | None
+
+
+def _remembering(function: Callable, key: Callable[..., Hashable]) -> Callable:
+    """A function that is called once for each key of its arguments."""
+    found: dict[Hashable, Any] = {}
+
+    def remembered(*args, **kwargs):
+        place = key(*args, **kwargs)
+        if place not in found:
+            found[place] = function(*args, **kwargs)
+        return found[place]
+
+    return remembered
+
+
+def _key(value: ModelInput) -> Hashable:
+    return value if isinstance(value, str) else id(value)
+
+
+def _number(eps: Radius | None, norm: str) -> float:
+    return 0.0 if eps is None else radius_of(eps, norm)
+
+
+def _eps_folder(eps: Radius | None) -> str:
+    return f"eps_{0 if eps is None else eps}".replace("/", "_")
+
+
+def _summary(
+    finished: list[Cell], out: pathlib.Path, purify: tuple[str, ...] | None
+) -> dict:
+    """The runs of a grid side by side, and whether accuracy falls as eps grows."""
+    order = [None] if purify is None else [p.strip() for p in purify]
+    finished = sorted(
+        finished, key=lambda c: (str(c.job.target), order.index(c.purify), c.radius)
+    )
+    rows, kinds = [], {}
+    for cell in finished:
+        row = {"target": cell.name}
+        if cell.purify is not None:
+            row["purify"] = cell.purify
+        summary = runs.read_json(cell.folder / "summary.json")
+        row |= {"eps": cell.job.eps, "folder": os.path.relpath(cell.folder, out)}
+        hidden = ("reliability", "warnings")
+        rows.append(row | {k: v for k, v in summary.items() if k not in hidden})
+        kinds.setdefault((cell.name, cell.purify), []).append((cell, summary))
+    warnings = []
+    for (name, purifier), group in kinds.items():
+        points = [
+            (cell.radius, summary["robust_accuracy"], summary["images"])
+            for cell, summary in group
+            if "robust_accuracy" in summary
+        ]
+        found = evaluate.told([evaluate.check_sweep(points)]) if len(points) > 1 else []
+        kind = ", ".join(filter(None, [name, purifier]))
+        warnings += [f"{kind}: {line}" for line in found]
+    return {"runs": rows, "warnings": warnings}
+
+
+def _short_names(paths: list[Any]) -> list[str]:
+    """Last parts of the paths, numbered where two are equal."""
+    ends = [_end(path) for path in paths]
+    return [
+        end if ends.count(end) == 1 else f"{end}-{place}"
+        for place, end in enumerate(ends)
+    ]
+
+
+def _end(path: Any) -> str:
+    if not isinstance(path, str):
+        return loaded(path).name
+    found = pathlib.Path(path)
+    return found.parent.name if found.name == "model" else found.name
+
+
+def _folder_names(purifiers: list[str | None]) -> dict[str | None, str]:
+    """A folder for each purifier, "" where no list of them was asked for."""
+    names = {purifier: _slug(purifier) for purifier in purifiers}
+    ends = list(names.values())
+    return {
+        purifier: name if ends.count(name) == 1 else f"{name}-{place}"
+        for place, (purifier, name) in enumerate(names.items())
+    }
+
+
+def _slug(purifier: str | None) -> str:
+    """`denoiser:runs/stab` as denoiser_stab."""
+    name, _, argument = (purifier or "").partition(":")
+    end = argument.rstrip("/").removesuffix("/model").rpartition("/")[2]
+    return f"{name}_{end}" if end else name

@@ -1,0 +1,207 @@
+"""The run of an evaluation: what its fields name, its stages, its folder."""
+
+import functools
+import json
+import pathlib
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mspd_jax import attacks, data, defenses, drive, evaluate, runs
+from mspd_jax.errors import InputError
+from mspd_jax.jobs._defended import attacks_on, chain_of, defended, misfits
+from mspd_jax.jobs._evaluation import EvaluateRecord, EvaluateSummary
+from mspd_jax.jobs._frame import (
+    Kinds,
+    finished,
+    job_key,
+    merged,
+    open_folder,
+    result_of,
+)
+from mspd_jax.jobs._machine import Machine
+from mspd_jax.jobs._result import Result
+from mspd_jax.jobs._values import (
+    Loaded,
+    check_compatible,
+    held_model,
+    image_shape_of,
+    loaded,
+    opened,
+    radius_of,
+    weights_of,
+)
+
+KINDS = Kinds(EvaluateSummary, EvaluateRecord)
+
+
+class Inputs(NamedTuple):
+    """What the fields of an evaluation name, loaded and checked against each other.
+
+    radius: 0 where there is no attack. given: images attacked elsewhere. behind: the
+    target behind its defenses, None for none. attacks: as the target is to meet them.
+    """
+
+    target: Loaded
+    surrogate: Loaded | None
+    source: data.Source
+    given: data.Source | None
+    radius: float
+    behind: defenses.Defended | None
+    attacks: str
+
+
+class Measured(NamedTuple):
+    """result: of the job. checks: what was found of the model itself, which holds for
+    smaller radii too; None where nothing was looked at."""
+
+    result: Result
+    checks: list[evaluate.Check] | None
+
+
+def load_inputs(job: Any, read: Callable = loaded, defend=defended) -> Inputs:
+    """Loads what the fields name; refuses what does not fit; writes nothing.
+
+    read, defend: `loaded` and `defended`, or what remembers what they returned.
+    """
+    radius = 0.0
+    if job.eps is not None:
+        radius = radius_of(job.eps, job.norm)
+    elif job.attack != "none":
+        raise InputError(f"`attack`={job.attack} needs `eps`, for example `eps`=8/255")
+    target = read(job.target)
+    surrogate = None if job.surrogate is None else read(job.surrogate)
+    source = opened(job.source, data_dir=job.data_dir, limit=job.limit)
+    if not source.labelled:
+        raise InputError(f"`source`={source.spec} has no labels to compare with")
+    given = job.adversarial and opened(job.adversarial, data_dir=job.data_dir)
+    used = {"target": target, **({"surrogate": surrogate} if surrogate else {})}
+    check_compatible(source, used)
+    behind = defend(target, chain_of(job.purify, job.defense), seed=job.seed)
+    names = attacks_on(
+        behind,
+        job.attack,
+        job.norm,
+        adaptive=job.adaptive,
+        transfers=surrogate is not None,
+    )
+    attacks.plan_attacks(  # refuses bad names before anything is written
+        names,
+        eps=radius,
+        norm=job.norm,
+        num_classes=evaluate.num_classes(target.predict, source),
+        surrogate=surrogate and surrogate.predict,
+        views=behind and behind.views,
+    )
+    return Inputs(target, surrogate, source, given or None, radius, behind, names)
+
+
+def measured(
+    job: Any,
+    out: str | pathlib.Path,
+    machine: Machine,
+    inputs: Inputs,
+    checks: list[evaluate.Check] | None = None,
+) -> Measured:
+    """Evaluates in the run folder `out`, or goes on with what is there.
+
+    checks: what was found of the model before, at a larger radius.
+    """
+    behind, here = inputs.behind, drive.here()
+    block = machine.block or drive.images_per_block(
+        image_shape_of(inputs.target, inputs.source), weights=weights_of(inputs.target)
+    )
+    folder = open_folder(
+        job, out, machine, used=_used(inputs), source=inputs.source, block=block
+    )
+    if _is_finished(folder.path):
+        return Measured(_earlier(folder), checks)
+    journal = runs.disk_journal(
+        folder.path,
+        process_index=here.process,
+        process_count=here.processes,
+        wait=drive.barrier,
+    )
+    found = evaluate.assess(
+        job_key("evaluate", job.seed),
+        behind.predict if behind else inputs.target.predict,
+        inputs.source,
+        attack=inputs.attacks,
+        eps=inputs.radius,
+        norm=job.norm,
+        block=block,
+        batch_size=machine.batch_size,
+        keep=functools.partial(_keep, folder.path) if job.save_images else None,
+        surrogate=inputs.surrogate and inputs.surrogate.predict,
+        views=behind and behind.views,
+        claim=behind and behind.claim,
+        each_alone=job.each_alone,
+        eight_bit=job.eight_bit,
+        given=inputs.given,
+        check_images=job.check_images,
+        clean_gate=job.clean_gate,
+        journal=journal,
+        progress=here.process == 0,
+        checks=checks if here.process == 0 else [],  # one process looks at the model
+    )
+    return Measured(_kept(folder, found, inputs), found.examined)
+
+
+def _kept(folder: runs.OpenRun, found: evaluate.Assessment, inputs: Inputs) -> Result:
+    """Writes records and totals, and removes the journal that they are made of."""
+    behind = inputs.behind
+    note = {"defense": behind.text} if behind else {}
+    if drive.here().process == 0:
+        new = [r | note for r in found.records if r["index"] not in folder.done]
+        runs.append_records(folder, new)
+    records = merged(folder)
+    if records is None:
+        return Result(folder.path, None, (), tuple(found.unreadable))
+    summary = note | found.summary
+    summary["warnings"] = summary["warnings"] + misfits(behind, inputs.target)
+    result = finished(folder.path, records, summary, found.unreadable, KINDS)
+    if not found.unreadable:
+        runs.remove_journal(folder.path)
+    return result
+
+
+def _used(inputs: Inputs) -> dict[str, Loaded]:
+    """The models by role."""
+    used = {"target": inputs.target}
+    for role, model in (inputs.behind.used if inputs.behind else {}).items():
+        used[role] = held_model(model, role)
+    if inputs.surrogate is not None:
+        used["surrogate"] = inputs.surrogate
+    return used
+
+
+def _is_finished(folder: pathlib.Path) -> bool:
+    """Whether nothing is left to do: until then the journal lies beside the totals."""
+    return (folder / "summary.json").exists() and not runs.has_journal(folder)
+
+
+def _earlier(folder: runs.OpenRun) -> Result:
+    records = merged(folder)
+    if records is None:
+        return Result(folder.path, None, ())
+    summary = json.loads((folder.path / "summary.json").read_text(encoding="utf-8"))
+    return result_of(folder.path, records, summary, KINDS)
+
+
+def _keep(
+    folder: pathlib.Path,
+    attack: str,
+    record: data.Record,
+    verdict: evaluate.Verdict,
+) -> dict:
+    """Writes an attacked image below `folder`; what its record says of it.
+
+    The PNG is for looking at: it is rounded to 8 bits, the verdict is about the image
+    before.
+    """
+    place = attack.replace(":", "_")
+    file = pathlib.PurePosixPath("adversarial", place, record.name)
+    pixels = np.rint(np.asarray(verdict.image) * 255).astype(np.uint8)
+    data.write_png(folder / file, pixels)
+    return {"file": str(file)}
