@@ -14,7 +14,7 @@ import jax
 from absl import flags
 from jax.experimental import multihost_utils
 
-from mspd_jax import data, drive, models, runs
+from mspd_jax import data, drive, models, runs, streams
 
 FLAGS = flags.FLAGS
 # Flags that do not decide what the results are; block and chunk stand in the identity
@@ -25,8 +25,6 @@ _FREE = {
     "coordinator", "num_processes", "process_id", "cluster",
 }  # fmt: skip
 _PACKAGES = ("mspd_jax", "jax", "jaxlib", "flax", "numpy", "orbax-checkpoint")
-# Shuffles job streams apart: the same seed gives each job noise of its own.
-_STREAMS = {"protect": 1, "revert": 2, "evaluate": 3, "certify": 4, "defense": 5}
 
 
 class Finished(NamedTuple):
@@ -124,7 +122,7 @@ def open_folder(out: str | pathlib.Path, identity: dict, **more) -> runs.OpenRun
 
 def job_key(name: str) -> jax.Array:
     """The key of a job: the seed gives each of them randomness of its own."""
-    return jax.random.fold_in(jax.random.key(FLAGS.seed), _STREAMS[name])
+    return streams.stream(FLAGS.seed, name)
 
 
 def merged(run: runs.OpenRun) -> list[dict] | None:

@@ -13,7 +13,7 @@ import jax
 
 from launch import _job, _protected, _survey
 from launch._passes import images_per_block
-from mspd_jax import data, models, train
+from mspd_jax import data, models, streams, train
 from mspd_jax.errors import InputError
 from mspd_jax.evaluate import accuracies, percent
 
@@ -55,7 +55,7 @@ def trained(
         origin,
     )  # fmt: skip
     model = train.fit(
-        jax.random.key(recipe.seed), spec, images, labels, epochs=epochs,
+        streams.run_key(recipe.seed), spec, images, labels, epochs=epochs,
         objective=train.objective(recipe.adversarial, eps=eps),
         optimizer=train.optimizer("adamw", learning_rate=schedule),
         batch_size=batch_size,

@@ -21,6 +21,7 @@ from mspd_jax.evaluate.checks import (
     told,
 )
 from mspd_jax.runs import Journal, journal_records, memory_journal
+from mspd_jax.streams import stream
 
 _GIVEN = "given"
 
@@ -159,9 +160,13 @@ def examine(
     if not images:
         return []
     batch = _first(source, images)
-    checks = check_model(key, predict, *batch, clean_gate=clean_gate)
+    checks = check_model(
+        stream(key, "check_model"), predict, *batch, clean_gate=clean_gate
+    )
     if eps:
-        checks += check_attack(key, predict, *batch, eps=eps, norm=norm)
+        checks += check_attack(
+            stream(key, "check_attack"), predict, *batch, eps=eps, norm=norm
+        )
     return checks
 
 

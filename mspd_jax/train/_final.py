@@ -18,7 +18,7 @@ from mspd_jax.evaluate import Evaluated, accuracies, evaluate_image
 from mspd_jax.models import predictor, save_model
 from mspd_jax.runs import read_metrics
 from mspd_jax.train._augment import add_noise
-from mspd_jax.train._plan import Plan, plan_spec
+from mspd_jax.train._plan import Plan, measuring_key, plan_spec
 from mspd_jax.train._run import Trained
 from mspd_jax.train._step import trained_model
 
@@ -84,7 +84,7 @@ def append_measured(
     """
     count = jax.process_count()
     batches = drive.drive(
-        plan.key, predict, method, source, skip=run.done, block=_BLOCK,
+        measuring_key(plan), predict, method, source, skip=run.done, block=_BLOCK,
         batch_size=max(1, plan.batch_size // jax.device_count()),
     )  # fmt: skip
     unreadable = []

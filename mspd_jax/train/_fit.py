@@ -8,6 +8,7 @@ import numpy as np
 import optax
 
 from mspd_jax.models import Model, ModelSpec, create_model
+from mspd_jax.streams import stream
 from mspd_jax.train._objective import Objective
 from mspd_jax.train._order import batch_positions, epoch_order
 from mspd_jax.train._replicas import (
@@ -98,8 +99,9 @@ def first_state(
     ema: float | None = None,
 ) -> TrainState:
     """The state that `train_steps` begins with."""
-    model_key, _, _ = jax.random.split(key, 3)
-    model = start if isinstance(start, Model) else create_model(model_key, start)
+    model = start
+    if not isinstance(start, Model):
+        model = create_model(stream(key, "model"), start)
     return initial_state(model, optimizer, ema=ema)
 
 
@@ -133,14 +135,13 @@ def train_steps(
         len(labels), batch_size=batch_size, devices=len(devices)
     )
     spec = start.spec if isinstance(start, Model) else start
-    _, order_key, example_key = jax.random.split(key, 3)
     if state is None:
         state = first_state(key, start, optimizer, ema=ema)
     done = int(state.step)
     run = compiled_step(spec, optimizer, ema=ema, devices=devices)
     state = place_state(state, devices)
     batches = _batches(
-        (order_key, example_key),
+        (stream(key, "order"), stream(key, "examples")),
         (images, labels, indices),
         range(done, epochs * per_epoch),
         batch_size=batch_size,

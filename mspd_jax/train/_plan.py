@@ -11,6 +11,7 @@ import optax
 from mspd_jax.data import Source, check_compatible
 from mspd_jax.errors import InputError
 from mspd_jax.models import Model, ModelSpec
+from mspd_jax.streams import run_key, stream
 from mspd_jax.train._examples import Examples
 from mspd_jax.train._fit import first_state, steps_per_epoch, train_steps
 from mspd_jax.train._objective import Objective
@@ -83,7 +84,7 @@ def plan_training(
         warmup_steps=min(int(warmup_epochs * per_epoch), steps // 2),
     )
     return Plan(
-        key=jax.random.key(seed),
+        key=run_key(seed),
         start=start,
         objective=lowered,
         optimizer=optimizer_by_name(
@@ -129,6 +130,11 @@ def run_plan(
         checkpoint_every=checkpoint_every,
         hidden=hidden,
     )
+
+
+def measuring_key(plan: Plan) -> jax.Array:
+    """What the measuring of the trained model draws from."""
+    return stream(plan.key, "measure")
 
 
 def plan_spec(plan: Plan) -> ModelSpec:
