@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from mspd_jax import attacks, defenses, models
 from mspd_jax.errors import InputError
-from mspd_jax.jobs._frame import job_key
 from mspd_jax.jobs._values import Loaded
+from mspd_jax.streams import stream
 
 _NONE = "none"
 
@@ -31,7 +31,7 @@ def defended(
             "Model"
         )
     return defenses.defend(
-        job_key("defense", seed),
+        stream(seed, "defense"),
         target.predict,
         chain,
         spec=target.model.spec,

@@ -10,17 +10,14 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-import jax
-
 from mspd_jax import __version__, data, drive, runs
 from mspd_jax.jobs._identity import identity, job_name
 from mspd_jax.jobs._machine import Machine
 from mspd_jax.jobs._result import Result, typed
 from mspd_jax.jobs._values import Loaded
+from mspd_jax.streams import stream
 
 _PACKAGES = ("jax", "jaxlib", "flax", "numpy", "orbax-checkpoint")
-# Shuffles job streams apart: the same seed gives each job noise of its own.
-_STREAMS = {"protect": 1, "revert": 2, "evaluate": 3, "certify": 4, "defense": 5}
 
 
 class Kinds(NamedTuple):
@@ -28,11 +25,6 @@ class Kinds(NamedTuple):
 
     summary: type
     record: type
-
-
-def job_key(job: str, seed: int) -> jax.Array:
-    """The key of a job: the seed gives each of them randomness of its own."""
-    return jax.random.fold_in(jax.random.key(seed), _STREAMS[job])
 
 
 def run_over_images(
@@ -65,7 +57,7 @@ def run_over_images(
         job, out, machine, used=used, source=source, block=block, **resolved
     )
     outcomes = drive.drive(
-        job_key(job_name(type(job)), job.seed),
+        stream(job.seed, job_name(type(job))),
         predict,
         method,
         source,

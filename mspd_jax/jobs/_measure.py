@@ -15,7 +15,6 @@ from mspd_jax.jobs._evaluation import EvaluateRecord, EvaluateSummary
 from mspd_jax.jobs._frame import (
     Kinds,
     finished,
-    job_key,
     merged,
     open_folder,
     result_of,
@@ -32,6 +31,7 @@ from mspd_jax.jobs._values import (
     radius_of,
     weights_of,
 )
+from mspd_jax.streams import stream
 
 KINDS = Kinds(EvaluateSummary, EvaluateRecord)
 
@@ -124,7 +124,7 @@ def measured(
         wait=drive.barrier,
     )
     found = evaluate.assess(
-        job_key("evaluate", job.seed),
+        stream(job.seed, "evaluate"),
         behind.predict if behind else inputs.target.predict,
         inputs.source,
         attack=inputs.attacks,
