@@ -8,7 +8,7 @@ HERE = pathlib.Path(__file__).parent
 
 setup(
     name="mspd_jax",
-    version="0.1.0",
+    version="0.2.0",
     description="Preemptive adversarial defence in JAX: protect images before release",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
@@ -16,10 +16,11 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.11",
     packages=find_packages(include=["mspd_jax", "mspd_jax.*", "launch", "launch.*"]),
+    entry_points={"console_scripts": ["mspd = launch.mspd:main"]},
     package_data={"mspd_jax": ["data/*.npz", "models/zoo/**/*"]},
     install_requires=(HERE / "requirements.txt").read_text(encoding="utf-8").split(),
     extras_require={
-        "test": ["pytest>=8", "pytest-xdist>=3.5", "ruff>=0.6"],
+        "test": ["mypy>=1.11", "pytest>=8", "pytest-xdist>=3.5", "ruff>=0.6"],
         # Conversion of .pt/.pth/.th files, parity tests, the speed comparison.
         "torch": ["torch>=2.6"],
         "cuda": ["jax[cuda12]"],

@@ -109,6 +109,7 @@ def function_digest(function: Callable) -> str:
         code = getattr(part, "__code__", None)
         digest.update(code.co_code if code else b"")
         held = [cell.cell_contents for cell in getattr(part, "__closure__", None) or ()]
+        held += [getattr(part, "args", ()), getattr(part, "keywords", {})]
         for leaf in jax.tree.leaves((held, part)):
             if hasattr(leaf, "dtype") and not jax.dtypes.issubdtype(
                 leaf.dtype, jax.dtypes.extended

@@ -1,0 +1,60 @@
+"""The identity of a run is its job's fields, its models and its data."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.tree_util import Partial
+
+from mspd_jax import data, jobs, models
+from mspd_jax.jobs import fields_of, identity, job_name, option
+
+
+@dataclasses.dataclass(frozen=True)
+class Pen:
+    NAME = "pen"
+    width: int = option(3, help="of the line")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DrawPicture:
+    seed: int = option(0, help="seed")
+    tool: Pen | None = option(Pen(), help="what with")
+
+
+def test_names_follow_the_class():
+    assert job_name(DrawPicture) == "draw_picture"
+    assert job_name(jobs.Protect) == "protect"
+
+
+def test_a_nested_choice_stands_beside_the_other_fields():
+    assert fields_of(DrawPicture()) == {"seed": 0, "tool": "pen", "width": 3}
+    assert fields_of(DrawPicture(tool=None)) == {"seed": 0, "tool": None}
+
+
+def test_every_field_of_a_job_is_in_its_identity():
+    job = jobs.Protect(source="digits:test", surrogate="A", eps="8/255")
+    found = identity(job, {}, block=4)
+    assert found["job"] == "protect" and found["block"] == 4
+    names = {field.name for field in dataclasses.fields(jobs.Protect)}
+    assert found["fields"].keys() == names
+    assert found["fields"]["eps"] == "8/255"
+
+
+def network(weights, image):
+    return image.ravel() @ weights
+
+
+def test_values_are_named_and_models_hashed_by_what_they_compute():
+    source = data.from_arrays(np.zeros((2, 2, 2, 1), np.uint8), np.zeros(2, np.int32))
+    predict = Partial(network, jnp.ones((4, 3)))
+    job = jobs.Evaluate(target=predict, source=source, eps=0.1)
+    fields = fields_of(job)
+    assert fields["target"].endswith("identity_test.network")
+    assert fields["source"] == "arrays"
+    spec = models.ModelSpec(
+        "small_cnn", {"widths": [4]}, (0.0,), (1.0,), 10, (8, 8, 1), {}
+    )
+    model = models.create_model(jax.random.key(0), spec)
+    assert fields_of(dataclasses.replace(job, target=model))["target"] == "small_cnn"
