@@ -1,0 +1,93 @@
+"""Protecting and reverting from research code: values in, typed results out."""
+
+import dataclasses
+import json
+
+import jax
+import numpy as np
+import pytest
+from jax.tree_util import Partial
+
+from mspd_jax import data, jobs
+from mspd_jax.errors import InputError
+
+
+def network(weights, image):
+    return image.ravel() @ weights
+
+
+@pytest.fixture(scope="module")
+def job():
+    weights = jax.random.normal(jax.random.key(0), (64, 10))
+    source = data.open_source("digits:test", limit=6)
+    return jobs.Protect(
+        source=source, surrogate=Partial(network, weights), eps="0.1", samples=2
+    )
+
+
+@pytest.fixture(scope="module")
+def done(job, tmp_path_factory):
+    return job.run(tmp_path_factory.mktemp("runs") / "out")
+
+
+def test_records_are_typed_and_say_what_the_files_say(job, done):
+    assert [record.index for record in done.records] == list(job.source.indices)
+    assert done.summary.images == 6 and done.unreadable == ()
+    for place, record in enumerate(done.records):
+        original = job.source.read(place)
+        image = data.read_image(done.folder / record.file)
+        change = float(np.abs(image - original.image).max())
+        assert record.linf == pytest.approx(change, abs=1e-6)
+        assert record.linf <= 0.1 + 1e-6
+        assert record.label == original.label
+    assert done.summary.linf_max == max(record.linf for record in done.records)
+
+
+def test_the_same_call_finds_all_done(job, done):
+    again = job.run(done.folder)
+    assert again.records == done.records
+    assert again.summary == done.summary
+
+
+def test_another_surrogate_is_another_run(job, done):
+    other = Partial(network, jax.random.normal(jax.random.key(1), (64, 10)))
+    with pytest.raises(InputError, match="belongs to another run .models.surrogate"):
+        dataclasses.replace(job, surrogate=other).run(done.folder)
+
+
+def test_a_folder_of_an_earlier_version_is_refused_with_the_reason(job, tmp_path):
+    (tmp_path / "run.json").write_text(json.dumps({"job": "protect", "flags": {}}))
+    with pytest.raises(InputError, match="earlier version"):
+        job.run(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_reverting_measures_the_way_back(job, done, tmp_path):
+    revert = jobs.Revert(
+        source=f"folder:{done.folder}",
+        surrogate=job.surrogate,
+        eps=0.1,
+        samples=2,
+        original=job.source,
+    )
+    found = revert.run(tmp_path / "out")
+    distances = [record.linf_to_original for record in found.records]
+    assert max(distances) == found.summary.linf_to_original_max
+    assert 0.0 < found.summary.linf_to_original_mean <= 0.2 + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"eps": 2}, "`eps`=2.*did you mean"),
+        ({"surrogate": 3}, "not int"),
+        ({"labeler": "oracle"}, "`labeler`=oracle is neither"),
+        ({"method": "bilevel", "norm": "l2"}, "`method`=bilevel is defined for"),
+    ],
+)
+def test_bad_values_are_refused_before_anything_is_written(
+    job, tmp_path, change, words
+):
+    with pytest.raises(InputError, match=words):
+        dataclasses.replace(job, **change).run(tmp_path / "out")
+    assert not (tmp_path / "out").exists()
