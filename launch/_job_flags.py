@@ -14,7 +14,7 @@ _OUT = "folder for the results; the same command resumes an unfinished run"
 _MISSING = dataclasses.MISSING
 
 
-def define(job: type, *, out: str = _OUT, default_out: str | None = None) -> None:
+def define(job: Any, *, out: str = _OUT, default_out: str | None = None) -> None:
     """Defines the flags of a job, of its nested choices, of its machine, and --out."""
     fields = {option.name: option for option in options_of(job)}
     for name, kinds in choices_of(job).items():
@@ -45,7 +45,7 @@ def _define_cluster() -> None:
     )
 
 
-def parsed(job: type) -> tuple[Any, Any]:
+def parsed(job: Any) -> tuple[Any, Any]:
     """The job that the flags describe, and its machine."""
     nested = choices_of(job)
     values = {option.name: _value(option) for option in options_of(job)}
@@ -56,7 +56,7 @@ def parsed(job: type) -> tuple[Any, Any]:
     return job(**values), type(machine)(**{n: _value(o) for n, o in own.items()})
 
 
-def _chosen(name: str, kinds: tuple[type, ...], taken: set[str]) -> Any:
+def _chosen(name: str, kinds: tuple[Any, ...], taken: set[str]) -> Any:
     """The dataclass that the flag of a choice names, made of the flags that go with it.
 
     A flag that another choice has, and this one has not, is refused.
@@ -74,7 +74,7 @@ def _chosen(name: str, kinds: tuple[type, ...], taken: set[str]) -> Any:
     return chosen(**present)
 
 
-def _define_choice(job: type, name: str, kinds: tuple[type, ...]) -> None:
+def _define_choice(job: Any, name: str, kinds: tuple[Any, ...]) -> None:
     field = next(f for f in dataclasses.fields(job) if f.name == name)
     default = None if field.default is _MISSING else choice_name(type(field.default))
     names = [choice_name(kind) for kind in kinds]
@@ -91,9 +91,9 @@ def _inner(option: Option) -> Option:
 def _define(option: Option) -> None:
     required = option.default is _MISSING
     default = None if required else option.default
-    rest: dict[str, Any] = {"required": required} if required else {}
+    rest: dict[str, Any] = {"required": True} if required else {}
     name, help = option.name, option.help
-    bounds = {"lower_bound": option.lower, "upper_bound": option.upper}
+    bounds: dict[str, Any] = {"lower_bound": option.lower, "upper_bound": option.upper}
     if option.choices:
         flags.DEFINE_enum(name, default, list(option.choices), help, **rest)
     elif option.kind is bool:

@@ -14,34 +14,16 @@ from mspd_jax.jobs._values import ModelInput, Radius, SourceInput
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Evaluate(Images):
-    """Clean and robust accuracy of a model on a source, and checks of the numbers.
-
-    Example:
-      result = jobs.Evaluate(
-          target="CKPT", source="digits:test", attack="autoattack", eps=0.1
-      ).run("OUT")
-      print(result.summary.robust_accuracy, result.summary.robust_interval)
-
-    `target` may be any function from one image [H, W, C] to its logits, and `source` a
-    `data.Source`.
-    """
+class Evaluation(Images):
+    """The fields that one evaluation and a grid of them share."""
 
     MACHINE: ClassVar[Machine] = Machine()
 
-    target: ModelInput = option(
-        help="the model that is measured: a checkpoint folder, or the name of a model "
-        "that ships with the package"
-    )
     surrogate: ModelInput | None = option(
         None, help="the model whose gradients transfer: attacks use, named alike"
     )
     norm: str = option(
         "linf", help="norm of the perturbation ball", choices=tuple(attacks.NORMS)
-    )
-    eps: Radius | None = option(
-        None,
-        help="radius of the perturbation ball for pixels in [0, 1]: 8/255 or 0.031",
     )
     attack: str = option(
         "pgd-20",
@@ -54,9 +36,6 @@ class Evaluate(Images):
         None,
         help="what stands in front of the target, from left to right as the image "
         f"meets it: {defenses.known_defenses()}",
-    )
-    purify: str | None = option(
-        None, help="a defense to put in front of everything else"
     )
     adaptive: bool = option(
         True,
@@ -94,6 +73,33 @@ class Evaluate(Images):
     )
     save_images: bool = option(
         False, help="write the attacked images to OUT/adversarial"
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Evaluate(Evaluation):
+    """Clean and robust accuracy of a model on a source, and checks of the numbers.
+
+    Example:
+      result = jobs.Evaluate(
+          target="CKPT", source="digits:test", attack="autoattack", eps=0.1
+      ).run("OUT")
+      print(result.summary.robust_accuracy, result.summary.robust_interval)
+
+    `target` may be any function from one image [H, W, C] to its logits, and `source` a
+    `data.Source`.
+    """
+
+    target: ModelInput = option(
+        help="the model that is measured: a checkpoint folder, or the name of a model "
+        "that ships with the package"
+    )
+    eps: Radius | None = option(
+        None,
+        help="radius of the perturbation ball for pixels in [0, 1]: 8/255 or 0.031",
+    )
+    purify: str | None = option(
+        None, help="a defense to put in front of everything else"
     )
 
     def run(self, out: str | pathlib.Path, machine: Machine | None = None) -> Result:

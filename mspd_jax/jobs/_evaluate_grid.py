@@ -10,18 +10,17 @@ from typing import Any, ClassVar, NamedTuple
 from mspd_jax import drive, evaluate, models, runs
 from mspd_jax.errors import InputError
 from mspd_jax.jobs._defended import defended
-from mspd_jax.jobs._evaluate import Evaluate
+from mspd_jax.jobs._evaluate import Evaluate, Evaluation
 from mspd_jax.jobs._frame import open_folder
 from mspd_jax.jobs._grid import grid
 from mspd_jax.jobs._machine import Machine
 from mspd_jax.jobs._measure import Inputs, load_inputs, measured
 from mspd_jax.jobs._option import option
-from mspd_jax.jobs._result import Result
 from mspd_jax.jobs._values import ModelInput, Radius, loaded, opened, radius_of
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class EvaluateGrid(Evaluate):
+class EvaluateGrid(Evaluation):
     """Every target behind every purifier at every radius.
 
     One of each fills the folder itself. Otherwise each combination has a folder below
@@ -59,7 +58,7 @@ class EvaluateGrid(Evaluate):
         cells = list(self.cells(out, machine))
         if len(cells) == 1:
             return cells[0].result
-        purifiers = [None] if self.purify is None else list(self.purify)
+        purifiers = self._purifiers()
         return sorted(
             cells,
             key=lambda c: (str(c.job.target), purifiers.index(c.purify), c.radius),
@@ -75,7 +74,7 @@ class EvaluateGrid(Evaluate):
         machine, out = machine or self.MACHINE, pathlib.Path(out)
         cells = self._planned(out)
         if len(cells) > 1:
-            axes = dict.fromkeys(("eps", "target", "targets", "purify"))
+            axes: dict = dict.fromkeys(("eps", "target", "targets", "purify"))
             open_folder(dataclasses.replace(self, **axes), out, machine, used={})
         finished: list[Cell] = []
         checks: dict = {}
@@ -104,11 +103,8 @@ class EvaluateGrid(Evaluate):
             lambda target, chain, **_: (target.digest, chain),
         )
         source = opened(self.source, data_dir=self.data_dir, limit=self.limit)
-        plain = {
-            f.name: getattr(self, f.name)
-            for f in dataclasses.fields(Evaluate)
-            if f.name not in ("target", "eps", "purify")
-        }
+        shared = [f.name for f in dataclasses.fields(Evaluation)]
+        plain: dict[str, Any] = {name: getattr(self, name) for name in shared}
         first = Evaluate(target=targets[0], **plain)
         jobs = grid(first, target=targets, purify=purifiers, eps=radii)
         cells = []
@@ -157,7 +153,7 @@ class EvaluateGrid(Evaluate):
         radii = {text: radius_of(text, self.norm) for text in texts}
         if len(set(radii.values())) < len(texts):
             raise InputError(f"`eps`={self.eps} names a radius twice")
-        return sorted(texts, key=radii.__getitem__)
+        return sorted(texts, key=lambda text: radii[str(text)])
 
 
 class Cell(NamedTuple):
@@ -172,7 +168,7 @@ class Cell(NamedTuple):
     folder: pathlib.Path
     grid: pathlib.Path | None
     inputs: Inputs
-    result: Result | None
+    result: Any
 
 
 def _remembering(function: Callable, key: Callable[..., Hashable]) -> Callable:
@@ -204,13 +200,16 @@ def _summary(
     finished: list[Cell], out: pathlib.Path, purify: tuple[str, ...] | None
 ) -> dict:
     """The runs of a grid side by side, and whether accuracy falls as eps grows."""
-    order = [None] if purify is None else [p.strip() for p in purify]
+    order: list[str | None] = [None]
+    if purify is not None:
+        order = [text.strip() for text in purify]
     finished = sorted(
         finished, key=lambda c: (str(c.job.target), order.index(c.purify), c.radius)
     )
-    rows, kinds = [], {}
+    rows: list[dict] = []
+    kinds: dict[tuple[str, str | None], list[tuple[Cell, dict]]] = {}
     for cell in finished:
-        row = {"target": cell.name}
+        row: dict[str, Any] = {"target": cell.name}
         if cell.purify is not None:
             row["purify"] = cell.purify
         summary = runs.read_json(cell.folder / "summary.json")

@@ -11,7 +11,7 @@ class EvaluateRecord(NamedTuple):
     linf, l2, l1, and `file` where images were saved. defense: in front of the model.
     """
 
-    index: int
+    index: int  # type: ignore[assignment]
     label: int
     prediction: int
     correct: bool

@@ -67,7 +67,11 @@ def choices_of(job: type) -> dict[str, tuple[type, ...]]:
 
 def alternatives(annotation: Any) -> tuple[type, ...]:
     """The dataclasses among the members of a union, or the one that it is."""
-    return tuple(m for m in _members(annotation) if dataclasses.is_dataclass(m))
+    return tuple(
+        m
+        for m in _members(annotation)
+        if isinstance(m, type) and dataclasses.is_dataclass(m)
+    )
 
 
 def _members(annotation: Any) -> tuple:

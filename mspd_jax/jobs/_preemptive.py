@@ -88,7 +88,7 @@ class ProtectRecord(NamedTuple):
     the image before its protection, where that is known.
     """
 
-    index: int
+    index: int  # type: ignore[assignment]
     label: int
     used_label: int
     name: str

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import pathlib
+from typing import Any
 
 from mspd_jax import preempt
 from mspd_jax.errors import InputError
@@ -97,7 +98,7 @@ def protected(
     )
 
 
-def _method(job: Preemptive, inputs: Inputs, chunk: int, cascade, bilevel):
+def _method(job: Any, inputs: Inputs, chunk: int, cascade, bilevel):
     if job.method == "mspd":
         return cascade_method(cascade, job, inputs, chunk)
     if job.norm != "linf":

@@ -21,7 +21,7 @@ class Result(NamedTuple):
     unreadable: tuple[str, ...] = ()
 
 
-def typed(kind: type, content: dict) -> Any:
+def typed(kind: Any, content: dict) -> Any:
     """A JSON object as the NamedTuple that describes it.
 
     Fields that are missing take their defaults; KeyError for one that is not described.

@@ -55,6 +55,7 @@ class Revert(Preemptive):
 
     def _to_original(self, source: data.Source):
         """Measures the distance of a reverted file to the original of its index."""
+        assert self.original is not None
         original = opened(self.original, data_dir=self.data_dir)
         missing = np.setdiff1d(source.indices, original.indices)
         if missing.size:
