@@ -8,7 +8,6 @@ from mspd_jax.models._architectures import (
     default_normalization,
     parse_architecture,
 )
-from mspd_jax.models._bagnet import BagNet
 from mspd_jax.models._batched import from_batched
 from mspd_jax.models._build import (
     build_module,
@@ -29,16 +28,9 @@ from mspd_jax.models._checkpoint import (
     save_model,
 )
 from mspd_jax.models._convert import convert_torch
-from mspd_jax.models._dncnn import DnCNN
-from mspd_jax.models._imagenet_resnet import ImageNetResNet
-from mspd_jax.models._memnet import MemNet
-from mspd_jax.models._preactivation import PreactResNet, WideResNet
-from mspd_jax.models._reach import PIXEL, Reach, reach_of
-from mspd_jax.models._resnet import ResNet
-from mspd_jax.models._small_cnn import SmallCNN
+from mspd_jax.models._reach import PIXEL, Reach
 from mspd_jax.models._spec import Model, ModelSpec
 from mspd_jax.models._split import Split, split
-from mspd_jax.models._trn import TRN
 
 __all__ = [
     "ARCHITECTURES",
@@ -46,19 +38,10 @@ __all__ = [
     "LABEL_RULES",
     "PIXEL",
     "RESTORERS",
-    "TRN",
-    "BagNet",
-    "DnCNN",
-    "ImageNetResNet",
-    "MemNet",
     "Model",
     "ModelSpec",
-    "PreactResNet",
     "Reach",
-    "ResNet",
-    "SmallCNN",
     "Split",
-    "WideResNet",
     "as_pytree",
     "behind",
     "build_module",
@@ -75,7 +58,6 @@ __all__ = [
     "model_kind",
     "parse_architecture",
     "predictor",
-    "reach_of",
     "restorer",
     "save_model",
     "split",

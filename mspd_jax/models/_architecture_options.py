@@ -2,52 +2,56 @@
 
 from collections.abc import Callable
 
+import jax
+
 from mspd_jax.models._layers import ACTIVATIONS
 
 # By which label the gradient maps of a restoration network are taken.
 LABEL_RULES = ("predicted", "uniform", "softmax", "all")
 
 
-def checked(option: str, value, *, default):
-    """The attribute of a network that an option with this default stands for.
+def checked(option: str, value: object, *, default: object) -> object:
+    """The attribute of a network that this value of an option means.
 
-    Raises ValueError for what the option cannot be.
+    default: the option's default. Raises ValueError for what the option cannot be.
     """
     checks = _LISTS if isinstance(default, list) else _CHECKS
     return checks[option](value)
 
 
-def _activation(value) -> Callable:
-    if value not in ACTIVATIONS:
+def _activation(value: object) -> Callable[[jax.Array], jax.Array]:
+    if not isinstance(value, str) or value not in ACTIVATIONS:
         raise ValueError(
             f"activation must be one of {list(ACTIVATIONS)}, got {value!r}"
         )
     return ACTIVATIONS[value]
 
 
-def _rule(value) -> str:
-    if value not in LABEL_RULES:
+def _rule(value: object) -> str:
+    if not isinstance(value, str) or value not in LABEL_RULES:
         raise ValueError(f"rule must be one of {list(LABEL_RULES)}, got {value!r}")
     return value
 
 
-def _norm(value) -> bool:
-    if type(value) is not bool:
+def _norm(value: object) -> bool:
+    if not isinstance(value, bool):
         raise ValueError(f"norm must be true or false, got {value!r}")
     return value
 
 
-def _at_least(least: int, option: str) -> Callable:
-    def check(value) -> int:
-        if type(value) is not int or value < least:
+def _at_least(least: int, option: str) -> Callable[[object], int]:
+    def check(value: object) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise ValueError(f"{option} must be {least} or more, got {value!r}")
         return value
 
     return check
 
 
-def _list_of(option: str, length: int | None = None) -> Callable:
-    def check(value) -> tuple[int, ...]:
+def _list_of(
+    option: str, length: int | None = None
+) -> Callable[[object], tuple[int, ...]]:
+    def check(value: object) -> tuple[int, ...]:
         numbers = tuple(value) if isinstance(value, list | tuple) else ()
         right = len(numbers) == length if length else numbers
         if not right or not all(type(n) is int and n > 0 for n in numbers):
@@ -58,7 +62,7 @@ def _list_of(option: str, length: int | None = None) -> Callable:
     return check
 
 
-_CHECKS = {
+_CHECKS: dict[str, Callable[[object], object]] = {
     "activation": _activation,
     "norm": _norm,
     "depth": _at_least(2, "depth"),

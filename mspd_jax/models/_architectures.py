@@ -1,5 +1,6 @@
 """The architectures by name: what the name says, their options, their network."""
 
+import functools
 import re
 from typing import NamedTuple
 
@@ -25,7 +26,7 @@ ARCHITECTURES = (
 )
 DENOISERS = "dncnn, dncnn_wide, memnet"
 RESTORERS = "trn, trn_small"
-# What a network gives: logits, an image, or an image if it is told gradient maps.
+# What a network makes: logits, an image, or an image from one and its gradient maps.
 KINDS = ("a classifier", "a denoiser", "a restoration network")
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -157,13 +158,15 @@ def parse_architecture(name: str) -> tuple[str, dict]:
     return name, dict(FAMILIES[family].options)
 
 
-def default_normalization(name: str, channels: int) -> tuple[tuple, tuple]:
+def default_normalization(
+    name: str, channels: int
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """The usual (mean, std) of an architecture's checkpoints, per channel.
 
     It is (0, 1) where there is none, and for images that do not have three channels.
     """
     family = FAMILIES[split_name(name)[0]]
-    if family.mean is None or channels != 3:
+    if family.mean is None or family.std is None or channels != 3:
         return (0.0,) * channels, (1.0,) * channels
     return family.mean, family.std
 
@@ -192,12 +195,12 @@ def split_name(name: str) -> tuple[str, dict]:
 
 
 def kind_of(name: str) -> str:
-    """What networks of this name give: one of KINDS."""
+    """What networks of this name are: one of KINDS."""
     return FAMILIES[split_name(name)[0]].kind
 
 
 def restores(name: str) -> bool:
-    """Whether networks of this name give an image and not logits."""
+    """Whether networks of this name return an image and not logits."""
     return kind_of(name) != KINDS[0]
 
 
@@ -231,7 +234,12 @@ def make_network(
 ) -> nn.Module:
     """The Linen module of an architecture; raises as `complete_options` does.
 
-    outputs: number of classes, for a denoiser of channels.
+    Args:
+      name: that `parse_architecture` accepts.
+      options: what is missing takes its default.
+      outputs: number of classes, for a network that returns images of channels.
+      axis_name: see `Formed`.
+      folded: see `Formed`.
     """
     key, numbers = split_name(name)
     values = complete_options(name, options)
@@ -242,5 +250,5 @@ def make_network(
     }
     fields.pop("rule", None)  # says what is shown to the network, not how it is built
     fields["channels" if restores(name) else "num_classes"] = outputs
-    form = dict(axis_name=axis_name, folded=folded)
-    return FAMILIES[key].network(**numbers, **fields, **form)
+    network = functools.partial(FAMILIES[key].network, **numbers, **fields)
+    return network(axis_name=axis_name, folded=folded)

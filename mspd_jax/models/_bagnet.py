@@ -13,8 +13,9 @@ import jax
 from flax import linen as nn
 
 from mspd_jax.errors import InputError
-from mspd_jax.models._imagenet_resnet import POINT, Bottleneck
-from mspd_jax.models._layers import WHOLE, ConvNorm, conv, global_average, in_turn
+from mspd_jax.models._blocks import Bottleneck
+from mspd_jax.models._form import Classifier, Layers, block_places
+from mspd_jax.models._layers import ConvNorm, conv
 
 # By the size of the patches: in how many stages the first block has a 3x3 convolution.
 BAGNET_STAGES = {9: 2, 17: 3, 33: 4}
@@ -23,7 +24,7 @@ BAGNET_STAGES = {9: 2, 17: 3, 33: 4}
 STEM_MOMENTUM = 0.999
 
 
-class BagNet(nn.Module):
+class BagNet(Classifier):
     """BagNet: normalized images [..., H, W, C] -> logits [..., num_classes].
 
     `patch` names the network: with strides 2, 2, 2, 1 each place of the last map sees
@@ -33,41 +34,32 @@ class BagNet(nn.Module):
     """
 
     patch: int
-    num_classes: int
     width: int
     blocks: tuple[int, ...]
     strides: tuple[int, ...]
-    axis_name: str | None = None
-    folded: bool = False
 
-    @nn.compact
-    def __call__(
-        self, x: jax.Array, train: bool = False, span: tuple = WHOLE
-    ) -> jax.Array:
-        form = dict(axis_name=self.axis_name, folded=self.folded)
-        point = conv(self.width, **POINT, name="point")
-        stem = ConvNorm(
-            self.width, padding="VALID", momentum=STEM_MOMENTUM, **form, name="stem"
+    @nn.nowrap
+    def layers(self, train: bool) -> Layers:
+        first = conv(self.width, kernel=1, padding="VALID", name="point")
+        stem = self.part(
+            ConvNorm, self.width, padding="VALID", momentum=STEM_MOMENTUM, name="stem"
         )
-        layers = {"stem": lambda x: nn.relu(stem(point(x), train))}
-        for stage, blocks in enumerate(self.blocks):
-            for block in range(blocks):
-                large = block == 0 and stage < BAGNET_STAGES[self.patch]
-                name = f"stage{stage}_block{block}"
-                module = Bottleneck(
-                    self.width * 2**stage,
-                    self.strides[stage] if block == 0 else 1,
-                    kernel=3 if large else 1,
-                    padding="VALID",
-                    **form,
-                    name=name,
-                )
-                layers[name] = functools.partial(self._block, module, train)
-        head = nn.Dense(self.num_classes, name="head")
-        layers["head"] = lambda x: head(global_average(x))
-        return in_turn(layers, x, span)
+        layers: Layers = {"stem": lambda x: nn.relu(stem(first(x), train))}
+        for name, stage, block in block_places(self.blocks):
+            large = block == 0 and stage < BAGNET_STAGES[self.patch]
+            module = self.part(
+                Bottleneck,
+                self.width * 2**stage,
+                self.strides[stage] if block == 0 else 1,
+                kernel=3 if large else 1,
+                padding="VALID",
+                name=name,
+            )
+            layers[name] = functools.partial(self._block, module, train)
+        return layers
 
-    def _block(self, module, train, x):
+    @nn.nowrap
+    def _block(self, module: Bottleneck, train: bool, x: jax.Array) -> jax.Array:
         if min(x.shape[-3:-1]) < module.kernel:
             raise InputError(
                 f"the images are too small for a bagnet{self.patch} with strides "

@@ -1,4 +1,4 @@
-"""Networks that want a batch, as per-image functions that are given the true one.
+"""Networks that want a batch, as per-image functions that see the true one.
 
 Under `vmap` the usual rules would hand a network batches of one image each: slow where
 it was written for batches, and blind to a network whose images influence each other.
@@ -21,16 +21,24 @@ def from_batched(function: Callable, *args) -> Partial:
 
     Under `vmap`, nested or inside loops, `function` is called once with the images of
     all levels as one batch, and so is its gradient. So the logits under `vmap` are
-    those that the network gives to this batch: if images leak into each other (batch
+    the network's own on this batch: if images leak into each other (batch
     normalization in training mode), they still do, and so do their gradients.
-
-    function: pure; a function or a callable pytree. Use one object for all models of a
-    kind: another one compiles again. args: pytrees, such as the weights; they become
-    leaves of the result. Where the weights themselves are mapped over, each model sees
-    the batch that is its own.
 
     Gradient flows to the image alone; asking for that of `args` raises ValueError. In
     reverse mode only, because the backward pass is batched by hand.
+
+    Args:
+      function: pure; a function or a callable pytree. Use one object for all models of
+        a kind: another one compiles again.
+      *args: pytrees, such as the weights; they become leaves of the result. Where the
+        weights themselves are mapped over, each model sees the batch that is its own.
+
+    Returns:
+      image [H, W, C] -> logits [K], a callable pytree.
+
+    Example:
+      predict = models.from_batched(network.apply, {"params": weights})
+      logits = jax.vmap(predict)(images)  # one call of network.apply
     """
     return Partial(_predict, Partial(_apply, as_pytree(function), *args))
 

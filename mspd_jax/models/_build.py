@@ -8,6 +8,7 @@ import chex
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from jax.typing import DTypeLike
 
 from mspd_jax.errors import InputError
 from mspd_jax.models._architectures import (
@@ -33,27 +34,47 @@ def build_module(spec: ModelSpec, axis_name: str | None = None) -> nn.Module:
 
 
 def create_model(key: jax.Array, spec: ModelSpec) -> Model:
-    """A model with random weights: He-normal kernels, neutral normalizations."""
+    """A model with random weights: He-normal kernels, neutral normalizations.
+
+    Raises InputError for an unknown architecture, ValueError for options, shape or
+    normalization that do not fit.
+
+    Example:
+      mean, std = models.default_normalization("resnet20", channels=3)
+      spec = models.ModelSpec("resnet20", {}, mean, std, 10, (32, 32, 3), origin={})
+      model = models.create_model(jax.random.key(0), spec)
+    """
     check_spec(spec)
     return Model(spec, initialize(key, build_module(spec), input_shape(spec)))
 
 
-def predictor(model: Model, *, dtype=jnp.float32) -> jax.tree_util.Partial:
+def predictor(model: Model, *, dtype: DTypeLike = jnp.float32) -> jax.tree_util.Partial:
     """The model as a callable pytree: image [H, W, C] in [0, 1] -> logits [K].
 
     Evaluation mode: the logits of an image do not depend on any other. The
     normalization by mean and std is inside, so distances and gradients are in pixels.
     The weights are the leaves; the static part is one object for all models of one
-    architecture, so two of them share their compilations. `dtype` is the type computed
-    in (bfloat16 is for accelerators); image and logits stay float32. The batch
-    normalizations are folded here, once; gradients flow to image and weights. Raises
-    InputError for a network that gives no logits.
+    architecture, so two of them share their compilations. The batch normalizations are
+    folded here, once; gradients flow to image and weights. Raises InputError for a
+    network that does not return logits.
+
+    Args:
+      model: a classifier.
+      dtype: the type computed in (bfloat16 is for accelerators); image and logits stay
+        float32.
+
+    Returns:
+      image -> logits, a callable pytree.
+
+    Example:
+      predict = models.predictor(models.load_model("cifar10_resnet20_robust"))
+      logits = jax.jit(jax.vmap(predict))(images)  # [B, 32, 32, 3] -> [B, 10]
     """
     _check_kind(model.spec, KINDS[0])
     return function_of(model, dtype=dtype)
 
 
-def restorer(model: Model, *, dtype=jnp.float32) -> jax.tree_util.Partial:
+def restorer(model: Model, *, dtype: DTypeLike = jnp.float32) -> jax.tree_util.Partial:
     """A denoiser as a callable pytree: image [H, W, C] -> image [H, W, C].
 
     Everything else is as for `predictor`. What comes out is not clipped. Raises
@@ -63,7 +84,9 @@ def restorer(model: Model, *, dtype=jnp.float32) -> jax.tree_util.Partial:
     return function_of(model, dtype=dtype)
 
 
-def map_restorer(model: Model, *, dtype=jnp.float32) -> jax.tree_util.Partial:
+def map_restorer(
+    model: Model, *, dtype: DTypeLike = jnp.float32
+) -> jax.tree_util.Partial:
     """A restoration network as a callable pytree that reads gradient maps as well.
 
     [H, W, C * (1 + maps)], the image first -> image [H, W, C]. Everything else is as
@@ -73,8 +96,10 @@ def map_restorer(model: Model, *, dtype=jnp.float32) -> jax.tree_util.Partial:
     return function_of(model, dtype=dtype)
 
 
-def function_of(model: Model, *, dtype=jnp.float32) -> jax.tree_util.Partial:
-    """Any network in evaluation mode: whatever it reads -> whatever it gives."""
+def function_of(
+    model: Model, *, dtype: DTypeLike = jnp.float32
+) -> jax.tree_util.Partial:
+    """Any network in evaluation mode: what it reads -> logits, or an image."""
     check_spec(model.spec)
     weights = jax.tree.map(lambda leaf: leaf.astype(dtype), folded_weights(model))
     function = _predict_function(*signature(model.spec))
@@ -101,12 +126,20 @@ def train_outputs(
 ) -> tuple[jax.Array, dict]:
     """Logits (or images) in training mode, and the moved statistics.
 
-    images: [B, H, W, C] in [0, 1], for a restoration network with its gradient maps as
-    further channels; normalization is inside. Batch normalization uses
-    the moments of the batch, over all devices of `axis_name` where one is given.
-    edit: a layer of a classifier, and what is done to the maps [B, h, w, c] behind it.
-    Returns (logits [B, K] or images, new batch_stats); the latter is {} where there are
-    none. Gradients flow through the first alone.
+    Normalization is inside. Gradients flow through the first result alone.
+
+    Args:
+      spec: of the network.
+      variables: its weights and statistics.
+      images: [B, H, W, C] in [0, 1], for a restoration network with its gradient maps
+        as further channels.
+      axis_name: batch normalization uses the moments of the batch over all devices of
+        this axis.
+      edit: a layer of a classifier, and what is done to the maps [B, h, w, c] behind
+        it.
+
+    Returns:
+      (logits [B, K] or images, new batch_stats); the latter is {} where there are none.
     """
     chex.assert_rank(images, 4)
     mean, std = normalization(spec)
@@ -195,7 +228,7 @@ def normalize(images: jax.Array, mean: jax.Array, std: jax.Array) -> jax.Array:
 
 
 def _denormalize(images, mean, std):
-    # The gradient maps, which were read after the image's channels, are not given back.
+    # The gradient maps, which were read after the image's channels, are not returned.
     mean, std = mean[: images.shape[-1]], std[: images.shape[-1]]
     shape = (1,) * (images.ndim - 1) + mean.shape
     return images * jnp.reshape(std, shape) + jnp.reshape(mean, shape)

@@ -18,14 +18,24 @@ def behind(transform: Callable, predict: Callable) -> Partial:
 
         x -> predict(transform(x))
 
-    transform: [H, W, C] -> [H, W, C]; predict: [H, W, C] -> [K]; callable pytrees or
-    functions, whose leaves stay leaves (a transform that holds PRNG keys makes a
-    randomised model). Gradient flows through both.
+    Gradient flows through both. Leaves of both stay leaves (a transform that holds PRNG
+    keys makes a randomized model).
+
+    Args:
+      transform: [H, W, C] -> [H, W, C], a callable pytree or a function.
+      predict: [H, W, C] -> [K], a callable pytree or a function.
+
+    Returns:
+      image [H, W, C] -> logits [K], a callable pytree.
+
+    Example:
+      denoise = models.restorer(models.load_model("DENOISER"))
+      predict = models.behind(denoise, models.predictor(model))
     """
     return Partial(_behind, as_pytree(transform), as_pytree(predict))
 
 
-def _behind(transform, predict, image):
+def _behind(transform: Callable, predict: Callable, image: jax.Array) -> jax.Array:
     changed = transform(image)
     chex.assert_equal_shape([changed, image])
     return predict(changed)

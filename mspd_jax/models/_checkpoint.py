@@ -58,8 +58,8 @@ def function_hash(model: Model) -> str:
     """
     spec = spec_to_json(model.spec)
     deciding = [spec[name] for name in ("architecture", "options", "mean", "std")]
-    told = json.dumps([model_hash(model), *deciding], sort_keys=True)
-    return hashlib.sha256(told.encode()).hexdigest()
+    text = json.dumps([model_hash(model), *deciding], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def save_model(
@@ -117,6 +117,10 @@ def load_model(path: str | os.PathLike) -> Model:
     is executed. Raises InputError if there is no checkpoint, if it is not one of a
     model, or if anything in it has changed since it was saved. In a run of several
     processes, all of them load the same models in the same order.
+
+    Example:
+      model = models.load_model("cifar10_resnet20_robust")  # ships with the package
+      predict = models.predictor(model)
     """
     folder = _find(path)
     _verify_files(folder)
@@ -145,22 +149,23 @@ def load_model(path: str | os.PathLike) -> Model:
 
 def _find(path):
     """The checkpoint directory that a user's argument means."""
-    given, path = os.fspath(path), pathlib.Path(path).absolute()
-    if not path.exists() and pathlib.Path(given).name == given:
-        shipped = ZOO / given
+    name, path = os.fspath(path), pathlib.Path(path).absolute()
+    if not path.exists() and pathlib.Path(name).name == name:
+        shipped = ZOO / name
         if (shipped / _MARK).is_file():
             return shipped
     if not path.exists():
-        names = sorted(folder.name for folder in ZOO.glob("*") if folder.is_dir())
+        shipped_names = [folder.name for folder in ZOO.glob("*") if folder.is_dir()]
         raise InputError(
-            f"no model {given!r}: there is no {path}, and the models that ship with "
-            f"the package are: {', '.join(names) or '(none)'}"
+            f"no model {name!r}: there is no {path}, and the models that ship with "
+            f"the package are: "
+            f"{', '.join(sorted(shipped_names)) or '(none)'}"
         )
     for folder in (path, path / "model"):
         if (folder / _MARK).is_file():
             return folder
     raise InputError(
-        f"{path} is not a model: give a checkpoint directory (it holds {_MARK}) or a "
+        f"{path} is not a model: name a checkpoint directory (it holds {_MARK}) or a "
         "run folder that holds one as model/"
     )
 

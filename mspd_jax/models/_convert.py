@@ -47,18 +47,32 @@ def convert_torch(
     Guarantee: every tensor of the file is used and every variable of the network is
     set, or InputError names all tensors that are missing, surplus or misshaped.
 
-    What is not given comes from the file (the number of classes; the normalization,
-    from `mean` and `std` buffers; sizes of a small_cnn, a dncnn, an ImageNet ResNet
-    and a BagNet, but not its strides) or is the architecture's default. sigma: the
-    noise that a denoiser was trained on; no file says it. Nothing in the file is
-    executed.
+    What is None comes from the file (the number of classes; the normalization, from
+    `mean` and `std` buffers; sizes of a small_cnn, a dncnn, an ImageNet ResNet and a
+    BagNet, but not its strides) or is the architecture's default. Nothing in the file
+    is executed.
+
+    Args:
+      path: the file.
+      architecture: its name, as "resnet20".
+      activation: "relu" or "silu", where the architecture has the choice.
+      num_classes: number of logits.
+      mean, std: per channel, of pixels in [0, 1].
+      image_shape: (height, width, channels) of the images it is for.
+      sigma: the noise that a denoiser was trained on; no file says it.
+
+    Example:
+      model = models.convert_torch("resnet20.th", architecture="resnet20")
+      models.save_model("CHECKPOINT", model)
     """
     _, options = parse_architecture(architecture)
     family, _ = split_name(architecture)
     tensors = read_tensors(path)
     if activation is not None:
         if "activation" not in options:
-            raise InputError(f"{architecture} has one activation: give none")
+            raise InputError(
+                f"`activation`: {architecture} has one activation, so leave it out"
+            )
         options["activation"] = activation
     if family == "small_cnn":
         options |= _small_cnn_options(path, tensors)
@@ -66,8 +80,8 @@ def convert_torch(
         options |= _dncnn_options(path, tensors)
     if family in ("imagenet_resnet", "bagnet"):
         options |= _imagenet_options(options, tensors)
-    image_shape = image_shape or default_image_shape(architecture)
-    normalization = default_normalization(architecture, image_shape[-1])
+    height, width, channels = image_shape or default_image_shape(architecture)
+    normalization = default_normalization(architecture, channels)
     buffers = _buffers(tensors)
     spec = ModelSpec(
         architecture=architecture,
@@ -75,7 +89,7 @@ def convert_torch(
         mean=tuple(mean or buffers.get("mean") or normalization[0]),
         std=tuple(std or buffers.get("std") or normalization[1]),
         num_classes=_num_classes(path, family, tensors, num_classes),
-        image_shape=tuple(image_shape),
+        image_shape=(height, width, channels),
         origin=_origin(path) | ({} if sigma is None else {"sigma": sigma}),
     )
     _check(spec)
@@ -134,16 +148,16 @@ def _origin(path) -> dict:
     return {"source": pathlib.Path(path).name, "sha256": file_sha256(path)}
 
 
-def _num_classes(path, family, tensors, given) -> int:
+def _num_classes(path, family, tensors, wanted: int | None) -> int:
     if family not in _CLASSIFIERS:
         return 0
-    return given or _count_classes(path, tensors, _CLASSIFIERS[family])
+    return wanted or _count_classes(path, tensors, _CLASSIFIERS[family])
 
 
 def _count_classes(path, tensors, name):
     if name not in tensors or tensors[name].ndim != 2:
         raise InputError(
-            f"{path} has no classifier {name} to count the classes of: is --arch right?"
+            f"{path} has no classifier {name} to count the classes of: is `arch` right?"
         )
     return int(tensors[name].shape[0])
 
@@ -158,7 +172,7 @@ def _small_cnn_options(path, tensors):
 
 
 def _dncnn_options(path, tensors):
-    """Sizes from the shapes; gives the last layer, whose number they decide, a name."""
+    """Sizes from the shapes; renames the last layer, whose number they decide."""
     numbers = [int(n) for n in re.findall(r"dncnn\.(\d+)\.weight", " ".join(tensors))]
     if len(numbers) < 2 or "dncnn.0.weight" not in tensors:
         raise InputError(f"{path} is no dncnn: missing: dncnn.0.weight")
@@ -169,7 +183,7 @@ def _dncnn_options(path, tensors):
 
 
 def _imagenet_options(options, tensors):
-    """The sizes that shapes and names tell; the defaults, if they do not fit at all."""
+    """The sizes by shapes and names; the defaults, if they do not fit at all."""
     found = {}
     if "conv1.weight" in tensors and tensors["conv1.weight"].ndim == 4:
         found["width"] = int(tensors["conv1.weight"].shape[0])
@@ -188,6 +202,6 @@ def _check(spec):
         raise InputError(str(error)) from error
     if max(map(abs, spec.mean)) > 1:
         raise InputError(
-            f"mean {spec.mean} is not that of pixels in [0, 1]: divide mean and std "
-            "by 255"
+            f"`mean` {spec.mean} is not that of pixels in [0, 1]: divide `mean` and "
+            "`std` by 255"
         )

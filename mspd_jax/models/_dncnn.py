@@ -1,10 +1,12 @@
 """DnCNN: a denoiser that predicts the noise (Zhang et al. 2017, arXiv 1608.03981)."""
 
+import functools
 from typing import ClassVar
 
 import jax
 from flax import linen as nn
 
+from mspd_jax.models._form import Formed
 from mspd_jax.models._layers import ConvNorm, conv
 
 # Of the reference code, in place of what the classifiers use.
@@ -12,7 +14,7 @@ EPSILON = 1e-4
 MOMENTUM = 0.95
 
 
-class DnCNN(nn.Module):
+class DnCNN(Formed):
     """x - net(x): `depth` 3x3 convolutions of `width` channels, normalized inside.
 
     Images [..., H, W, C] of any size and channel count -> images of the same shape. The
@@ -25,15 +27,14 @@ class DnCNN(nn.Module):
     depth: int
     width: int
     channels: int
-    axis_name: str | None = None
-    folded: bool = False
     orthogonal: ClassVar[bool] = True  # how kernels begin, see `initialize`
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
-        norm = dict(epsilon=EPSILON, momentum=MOMENTUM)
-        form = dict(axis_name=self.axis_name, folded=self.folded, **norm)
+        layer = functools.partial(
+            self.part, ConvNorm, self.width, epsilon=EPSILON, momentum=MOMENTUM
+        )
         y = nn.relu(conv(self.width, use_bias=True, name="first")(x))
         for index in range(self.depth - 2):
-            y = nn.relu(ConvNorm(self.width, **form, name=f"layer{index}")(y, train))
+            y = nn.relu(layer(name=f"layer{index}")(y, train))
         return x - conv(self.channels, name="last")(y)

@@ -1,33 +1,22 @@
-"""Layers that the networks share: normalization in two forms, and the convolutions.
+"""Layers that the networks share: normalization in two forms, and convolutions."""
 
-A network is built in one of two forms from one description.
-
-* Training form: `params` and `batch_stats`; batch statistics when `train` is true,
-  running statistics otherwise.
-* Folded form (`folded=True`): `params` alone, evaluation only. Every normalization is
-  one multiply-add per channel, and one that follows a convolution is part of its
-  kernel and bias. `fold_norms` turns the weights of the first form into the second.
-"""
-
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
 from mspd_jax.convolution import convolution
-from mspd_jax.errors import InputError
+from mspd_jax.models._form import Formed
 
 ACTIVATIONS = {"relu": nn.relu, "silu": nn.silu}
 NORM_EPSILON = 1e-5
 NORM_MOMENTUM = 0.9
 
+Padding = str | Sequence[tuple[int, int]]
 # What "same" padding puts around an even-sized image, by stride.
 SAME_PADDING = {1: ((1, 1), (1, 1)), 2: ((0, 1), (0, 1))}
 SYMMETRIC_PADDING = ((1, 1), (1, 1))
-
-# Of a network's layers, by name: the one after which it begins, and its last one.
-WHOLE = (None, None)
 
 
 def conv(
@@ -35,7 +24,7 @@ def conv(
     *,
     kernel: int = 3,
     strides: int = 1,
-    padding=SYMMETRIC_PADDING,
+    padding: Padding = SYMMETRIC_PADDING,
     use_bias: bool = False,
     name: str,
 ) -> nn.Conv:
@@ -51,19 +40,17 @@ def conv(
     )
 
 
-class Norm(nn.Module):
+class Norm(Formed):
     """Batch normalization over all axes but the last.
 
         y = (x - mean) * scale / sqrt(variance + epsilon) + bias
 
     In training the moments are those of the batch, over every device of `axis_name` if
-    it is given, and the running ones keep `momentum` of their value and take the rest
+    there is one, and the running ones keep `momentum` of their value and take the rest
     from them (the variance from the unbiased estimate, as in PyTorch). Otherwise the
     running moments are used.
     """
 
-    axis_name: str | None = None
-    folded: bool = False
     epsilon: float = NORM_EPSILON
     momentum: float = NORM_MOMENTUM
 
@@ -111,14 +98,12 @@ class Norm(nn.Module):
         return count / max(count - 1, 1)
 
 
-class ConvNorm(nn.Module):
+class ConvNorm(Formed):
     """A convolution followed by its normalization; folded, a convolution with bias."""
 
     features: int
     strides: int = 1
-    padding: tuple | str = SYMMETRIC_PADDING
-    axis_name: str | None = None
-    folded: bool = False
+    padding: Padding = SYMMETRIC_PADDING
     epsilon: float = NORM_EPSILON
     momentum: float = NORM_MOMENTUM
     kernel: int = 3
@@ -135,8 +120,8 @@ class ConvNorm(nn.Module):
         )(x)
         if self.folded:
             return x
-        norm = dict(epsilon=self.epsilon, momentum=self.momentum)
-        return Norm(self.axis_name, **norm, name="norm")(x, train)
+        moments = (self.epsilon, self.momentum)
+        return self.part(Norm, *moments, name="norm")(x, train)
 
 
 def fold_norms(
@@ -162,29 +147,6 @@ def fold_norms(
         else value
         for name, value in params.items()
     }
-
-
-def in_turn(
-    layers: Mapping[str, Callable[[jax.Array], jax.Array]],
-    x: jax.Array,
-    span: tuple[str | None, str | None],
-) -> jax.Array:
-    """`x` through those layers, in their order, that `span` names (see `WHOLE`)."""
-    names = list(layers)
-    for name in span:
-        if name not in (None, *names):
-            raise InputError(f"there is no layer {name!r}: it has {', '.join(names)}")
-    after, last = span
-    start = 0 if after is None else names.index(after) + 1
-    stop = len(names) if last is None else names.index(last) + 1
-    for name in names[start:stop]:
-        x = layers[name](x)
-    return x
-
-
-def global_average(x: jax.Array) -> jax.Array:
-    """Mean over the two spatial axes: [..., H, W, C] -> [..., C]."""
-    return jnp.mean(x, axis=(-3, -2))
 
 
 def _affine(scale, bias, mean, var, *, epsilon):

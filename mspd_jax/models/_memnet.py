@@ -5,30 +5,29 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from mspd_jax.models._layers import SYMMETRIC_PADDING, Norm, conv
+from mspd_jax.models._form import Formed
+from mspd_jax.models._layers import SYMMETRIC_PADDING, Norm, Padding, conv
 
 
-class NormConv(nn.Module):
+class NormConv(Formed):
     """conv(relu(norm(x)))."""
 
     features: int
     kernel: int = 3
-    axis_name: str | None = None
-    folded: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
-        x = nn.relu(Norm(self.axis_name, self.folded, name="before")(x, train))
-        padding = SYMMETRIC_PADDING if self.kernel == 3 else "VALID"
-        shape = dict(kernel=self.kernel, padding=padding)
-        return conv(self.features, **shape, name="conv")(x)
+        x = nn.relu(self.part(Norm, name="before")(x, train))
+        padding: Padding = SYMMETRIC_PADDING if self.kernel == 3 else "VALID"
+        inside = conv(self.features, kernel=self.kernel, padding=padding, name="conv")
+        return inside(x)
 
 
-class MemNet(nn.Module):
+class MemNet(Formed):
     """x + net(x), with `blocks` memory blocks of `recursions` residual blocks each.
 
     A memory block ends in a gate, a 1x1 convolution over what its residual blocks and
-    all memory blocks before it have given. Images [..., H, W, C] -> the same shape.
+    all memory blocks before it return. Images [..., H, W, C] -> the same shape.
 
     Deviation from the paper, as in the public PyTorch version that denoised smoothing
     trains: residual blocks do not share weights, and one output is reconstructed.
@@ -38,23 +37,20 @@ class MemNet(nn.Module):
     recursions: int
     width: int
     channels: int
-    axis_name: str | None = None
-    folded: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
-        form = dict(axis_name=self.axis_name, folded=self.folded)
-        y = NormConv(self.width, **form, name="extract")(x, train)
+        y = self.part(NormConv, self.width, name="extract")(x, train)
         memories = [y]
         for block in range(self.blocks):
             short = []
             for turn in range(self.recursions):
                 name = f"block{block}_{turn}"
-                z = NormConv(self.width, **form, name=f"{name}_first")(y, train)
-                y = y + NormConv(self.width, **form, name=f"{name}_second")(z, train)
+                z = self.part(NormConv, self.width, name=f"{name}_first")(y, train)
+                y = y + self.part(NormConv, self.width, name=f"{name}_second")(z, train)
                 short.append(y)
             seen = jnp.concatenate(short + memories, axis=-1)
-            gate = NormConv(self.width, 1, **form, name=f"block{block}_gate")
+            gate = self.part(NormConv, self.width, 1, name=f"block{block}_gate")
             y = gate(seen, train)
             memories.append(y)
-        return x + NormConv(self.channels, **form, name="reconstruct")(y, train)
+        return x + self.part(NormConv, self.channels, name="reconstruct")(y, train)

@@ -13,20 +13,13 @@ from collections.abc import Callable
 import jax
 from flax import linen as nn
 
-from mspd_jax.models._layers import (
-    SAME_PADDING,
-    WHOLE,
-    ConvNorm,
-    Norm,
-    conv,
-    global_average,
-    in_turn,
-)
+from mspd_jax.models._form import Classifier, Formed, Layers, block_places
+from mspd_jax.models._layers import SAME_PADDING, ConvNorm, Norm, conv
 
 PREACT_BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
 
 
-class PreactivationBlock(nn.Module):
+class PreactivationBlock(Formed):
     """shortcut(x) + conv(act(norm(conv(act(norm(x)))))).
 
     `wide` decides what stands in the shortcut where the number of channels changes: a
@@ -37,75 +30,65 @@ class PreactivationBlock(nn.Module):
     strides: int
     activation: Callable[[jax.Array], jax.Array]
     wide: bool
-    axis_name: str | None = None
-    folded: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
-        form = dict(axis_name=self.axis_name, folded=self.folded)
-        same = SAME_PADDING[self.strides]
-        shape = dict(strides=self.strides, padding=same)
-        active = self.activation(Norm(**form, name="norm0")(x, train))
-        y = ConvNorm(self.features, **shape, **form, name="first")(active, train)
+        strides, padding = self.strides, SAME_PADDING[self.strides]
+        first = self.part(ConvNorm, self.features, strides, padding, name="first")
+        active = self.activation(self.part(Norm, name="norm0")(x, train))
+        y = first(active, train)
         y = conv(self.features, name="second")(self.activation(y))
         if x.shape[-1] == self.features:
             return x + y
+        shortcut = functools.partial(
+            conv, self.features, strides=strides, name="shortcut"
+        )
         if self.wide:
-            point = dict(kernel=1, strides=self.strides, padding="VALID")
-            return conv(self.features, **point, name="shortcut")(active) + y
-        return conv(self.features, **shape, name="shortcut")(x) + y
+            return shortcut(kernel=1, padding="VALID")(active) + y
+        return shortcut(padding=padding)(x) + y
 
 
-class PreactResNet(nn.Module):
+class PreactResNet(Classifier):
     """PreAct ResNet-18 or -34: normalized images [..., H, W, C] -> logits."""
 
     depth: int
-    num_classes: int
     activation: Callable[[jax.Array], jax.Array]
-    axis_name: str | None = None
-    folded: bool = False
 
-    @nn.compact
-    def __call__(
-        self, x: jax.Array, train: bool = False, span: tuple = WHOLE
-    ) -> jax.Array:
+    @nn.nowrap
+    def layers(self, train: bool) -> Layers:
         stages = list(zip((64, 128, 256, 512), PREACT_BLOCKS[self.depth], strict=True))
-        return _body(self, x, train, span, stem=64, stages=stages, wide=False)
+        return _layers(self, train, stem=64, stages=stages, wide=False)
 
 
-class WideResNet(nn.Module):
+class WideResNet(Classifier):
     """Wide ResNet-depth-width: normalized images [..., H, W, C] -> logits."""
 
     depth: int
     width: int
-    num_classes: int
     activation: Callable[[jax.Array], jax.Array]
-    axis_name: str | None = None
-    folded: bool = False
 
-    @nn.compact
-    def __call__(
-        self, x: jax.Array, train: bool = False, span: tuple = WHOLE
-    ) -> jax.Array:
+    @nn.nowrap
+    def layers(self, train: bool) -> Layers:
         blocks = (self.depth - 4) // 6
         stages = [(scale * self.width, blocks) for scale in (16, 32, 64)]
-        return _body(self, x, train, span, stem=16, stages=stages, wide=True)
+        return _layers(self, train, stem=16, stages=stages, wide=True)
 
 
-def _body(network, x, train, span, *, stem, stages, wide):
-    """Stem, stages of (features, blocks), final normalization, average, classifier."""
-    form = dict(axis_name=network.axis_name, folded=network.folded)
-    layers = {"stem": conv(stem, name="stem")}
-    for stage, (features, blocks) in enumerate(stages):
-        for block in range(blocks):
-            name = f"stage{stage}_block{block}"
-            shape = (features, 2 if stage > 0 and block == 0 else 1)
-            module = PreactivationBlock(
-                *shape, network.activation, wide, **form, name=name
-            )
-            layers[name] = functools.partial(module, train=train)
-    norm = Norm(**form, name="norm")
+def _layers(
+    network: PreactResNet | WideResNet,
+    train: bool,
+    *,
+    stem: int,
+    stages: list[tuple[int, int]],
+    wide: bool,
+) -> Layers:
+    """Stem, stages of (features, blocks), final normalization."""
+    layers: Layers = {"stem": conv(stem, name="stem")}
+    for name, stage, block in block_places([blocks for _, blocks in stages]):
+        shape = stages[stage][0], 2 if stage > 0 and block == 0 else 1
+        form = (*shape, network.activation, wide)
+        module = network.part(PreactivationBlock, *form, name=name)
+        layers[name] = functools.partial(module, train=train)
+    norm = network.part(Norm, name="norm")
     layers["norm"] = lambda x: network.activation(norm(x, train))
-    head = nn.Dense(network.num_classes, name="head")
-    layers["head"] = lambda x: head(global_average(x))
-    return in_turn(layers, x, span)
+    return layers

@@ -54,7 +54,7 @@ def reach_of(
     """What the outputs of `function` read of an image, by rows and by columns.
 
     function: [H, W, C] -> [h, w, ...]. Raises InputError with the reason if its outputs
-    are no map of places whose receptive fields can be told.
+    are not a map of places whose receptive fields can be found.
     """
     image = jax.ShapeDtypeStruct(image_shape, np.float32)
     jaxpr = jax.make_jaxpr(function)(image).jaxpr
@@ -89,7 +89,7 @@ def _apply(equation, values):
     if name in _POINTWISE:
         return [_pointwise(equation, values)]
     if name not in _RULES:
-        raise InputError(f"what {name} reads of the image cannot be told")
+        raise InputError(f"what {name} reads of the image is not known")
     if any(values[1:]):
         raise InputError(f"{name} takes more than one value that looks at the image")
     shapes = [variable.aval.shape for variable in equation.invars]

@@ -6,37 +6,32 @@ from collections.abc import Callable
 import jax
 from flax import linen as nn
 
-from mspd_jax.models._layers import WHOLE, ConvNorm, global_average, in_turn
+from mspd_jax.models._form import Classifier, Layers
+from mspd_jax.models._layers import ConvNorm
 
 
-class SmallCNN(nn.Module):
+class SmallCNN(Classifier):
     """3x3 convolutions, all but the first with stride 2, average, classifier.
 
     `widths` are the channels of the convolutions; `norm` decides whether a
     normalization follows each of them or a bias takes its place.
     """
 
-    num_classes: int
     widths: tuple[int, ...]
     norm: bool
     activation: Callable[[jax.Array], jax.Array]
-    axis_name: str | None = None
-    folded: bool = False
 
-    @nn.compact
-    def __call__(
-        self, x: jax.Array, train: bool = False, span: tuple = WHOLE
-    ) -> jax.Array:
+    @nn.nowrap
+    def layers(self, train: bool) -> Layers:
+        layers: Layers = {}
         # Without normalization the network looks the same in both forms.
-        form = dict(axis_name=self.axis_name, folded=self.folded or not self.norm)
-        layers = {}
+        folded = self.folded or not self.norm
         for index, width in enumerate(self.widths):
-            strides = 1 if index == 0 else 2
-            module = ConvNorm(width, strides, **form, name=f"layer{index}")
-            layers[module.name] = functools.partial(self._layer, module, train)
-        head = nn.Dense(self.num_classes, name="head")
-        layers["head"] = lambda x: head(global_average(x))
-        return in_turn(layers, x, span)
+            shape, name = (width, 1 if index == 0 else 2), f"layer{index}"
+            module = self.part(ConvNorm, *shape, folded=folded, name=name)
+            layers[name] = functools.partial(self._layer, module, train)
+        return layers
 
-    def _layer(self, module, train, x):
+    @nn.nowrap
+    def _layer(self, module: ConvNorm, train: bool, x: jax.Array) -> jax.Array:
         return self.activation(module(x, train))

@@ -16,7 +16,7 @@ class ModelSpec(NamedTuple):
         "silu"}; what is missing takes its default.
       mean: per channel, subtracted from images in [0, 1].
       std: per channel, divides what remains.
-      num_classes: number of logits; 0 for a network that gives images.
+      num_classes: number of logits; 0 for a network that returns images.
       image_shape: (height, width, channels) of the images it was made for.
       origin: where the weights come from: source file and its sha256, flags, sigma.
     """

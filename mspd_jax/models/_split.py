@@ -48,6 +48,14 @@ def split(model: Model, cut: str) -> Split:
     (`reach_of`); InputError with the reason where there is none, as behind a mean
     over the image, or where there is no such layer. Weights are leaves; equal
     architectures share their compilations.
+
+    Args:
+      model: a classifier.
+      cut: the last layer of the shallow part, by the network's own name.
+
+    Example:
+      parts = models.split(models.load_model("BAGNET"), "stage3_block0")
+      logits = parts.rest(parts.shallow(image))  # predictor(model)(image)
     """
     predictor(model)  # refuses what is no classifier
     spec = model.spec

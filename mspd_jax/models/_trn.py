@@ -1,4 +1,4 @@
-"""Two-stream Restoration Network (arXiv 2202.01117), as far as the paper tells."""
+"""Two-stream Restoration Network (arXiv 2202.01117), as far as the paper says."""
 
 from typing import ClassVar
 
@@ -6,25 +6,23 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from mspd_jax.models._layers import ConvNorm, conv, global_average
+from mspd_jax.models._form import Formed, global_average
+from mspd_jax.models._layers import ConvNorm, conv
 
 # Of what is added to the image. A perturbation is some hundredths; with 1 the first
 # steps of Adam move every pixel by more than the attack did.
 SCALE = 0.05
 
 
-class ResidualBlock(nn.Module):
+class ResidualBlock(Formed):
     """x + norm(conv(relu(norm(conv(x)))))."""
 
     width: int
-    axis_name: str | None = None
-    folded: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
-        form = dict(axis_name=self.axis_name, folded=self.folded)
-        y = nn.relu(ConvNorm(self.width, **form, name="first")(x, train))
-        return x + ConvNorm(self.width, **form, name="second")(y, train)
+        y = nn.relu(self.part(ConvNorm, self.width, name="first")(x, train))
+        return x + self.part(ConvNorm, self.width, name="second")(y, train)
 
 
 class FusionBlock(nn.Module):
@@ -37,10 +35,12 @@ class FusionBlock(nn.Module):
     width: int
 
     @nn.compact
-    def __call__(self, image, maps) -> tuple[jax.Array, jax.Array]:
+    def __call__(
+        self, image: jax.Array, maps: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
         both = jnp.concatenate([image, maps], axis=-1)
-        shape = dict(kernel=1, padding="VALID", use_bias=True)
-        common = nn.relu(conv(self.width, **shape, name="mix")(both))
+        mix = conv(self.width, kernel=1, padding="VALID", use_bias=True, name="mix")
+        common = nn.relu(mix(both))
         hidden = nn.relu(
             nn.Dense(max(1, self.width // 4), name="squeeze")(global_average(common))
         )
@@ -49,8 +49,8 @@ class FusionBlock(nn.Module):
         return image + common, maps + common
 
 
-class TRN(nn.Module):
-    """image + SCALE * net(image, gradient maps): two streams that fusion lets talk.
+class TRN(Formed):
+    """image + SCALE * net(image, gradient maps): two streams, joined by fusion.
 
     [..., H, W, channels * (1 + maps)], the image first -> [..., H, W, channels], any
     size. Each of `stages` is `blocks` residual blocks in either stream and a fusion
@@ -58,7 +58,7 @@ class TRN(nn.Module):
     came. With `shrink` s the streams work on s x s blocks of pixels as channels
     (nothing is lost), which costs 1 / s^2.
 
-    Deviation: widths, depths and the inside of the blocks are ours; the paper gives the
+    Deviation: widths, depths and the inside of the blocks are ours; the paper has the
     two streams and the fusion, but no sizes, and no code is public.
     """
 
@@ -68,8 +68,6 @@ class TRN(nn.Module):
     shrink: int
     maps: int
     channels: int
-    axis_name: str | None = None
-    folded: bool = False
     orthogonal: ClassVar[bool] = True  # how kernels begin, see `initialize`
 
     @nn.compact
@@ -84,17 +82,18 @@ class TRN(nn.Module):
         size = jnp.mean(jnp.abs(maps), axis=(-3, -2, -1), keepdims=True)
         maps = maps / (jnp.abs(maps) + size + 1e-6)
         streams = {"image": x[..., :split], "maps": maps}
-        form = dict(axis_name=self.axis_name, folded=self.folded)
         # Normalized: a perturbation is small beside the image that it hides in.
         a, b = (
-            nn.relu(ConvNorm(self.width, **form, name=f"{name}_first")(stream, train))
+            nn.relu(
+                self.part(ConvNorm, self.width, name=f"{name}_first")(stream, train)
+            )
             for name, stream in streams.items()
         )
         for stage in range(self.stages):
             for block in range(self.blocks):
                 name = f"stage{stage}_block{block}"
-                a = ResidualBlock(self.width, **form, name=f"{name}_image")(a, train)
-                b = ResidualBlock(self.width, **form, name=f"{name}_maps")(b, train)
+                a = self.part(ResidualBlock, self.width, name=f"{name}_image")(a, train)
+                b = self.part(ResidualBlock, self.width, name=f"{name}_maps")(b, train)
             a, b = FusionBlock(self.width, name=f"stage{stage}_fusion")(a, b)
         both = jnp.concatenate([a, b, *streams.values()], axis=-1)
         change = conv(split, use_bias=True, name="last")(both)

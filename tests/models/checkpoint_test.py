@@ -90,13 +90,9 @@ def test_the_hash_sees_every_change():
 def test_the_hash_of_a_function_sees_what_computes_and_nothing_else():
     model = make()
     relu = SPEC.options | {"activation": "relu"}
-    changed = [
-        model, make(1),
-        *(
-            model._replace(spec=SPEC._replace(**change))
-            for change in ({"mean": (0.5,)}, {"std": (1.0,)}, {"options": relu})
-        ),
-    ]  # fmt: skip
+    changes = ({"mean": (0.5,)}, {"std": (1.0,)}, {"options": relu})
+    others = [model._replace(spec=SPEC._replace(**change)) for change in changes]
+    changed = [model, make(1), *others]
     assert len({models.function_hash(m) for m in changed}) == 5
     same = SPEC._replace(origin={}, image_shape=(16, 16, 1))
     renamed = models.function_hash(model._replace(spec=same))

@@ -1,7 +1,4 @@
-"""Receptive fields against brute force: pixels are changed, and outputs compared.
-
-Bits are compared: a field is too small if any output outside of it changes at all.
-"""
+"""Receptive fields of functions against brute force, and what is refused."""
 
 import functools
 
@@ -13,8 +10,9 @@ from flax import linen as nn
 from jax import lax
 
 from mspd_jax import models
-from mspd_jax.convolution._convolution import convolution
+from mspd_jax.convolution import convolution
 from mspd_jax.errors import InputError
+from tests.models.brute_force import check_field
 
 SHAPE = (15, 18, 2)
 
@@ -115,55 +113,6 @@ FUNCTIONS = {
 }
 
 
-def changes(function, shape):
-    """Whether a pixel changes an output place: bool [H, W, h, w].
-
-    Each pixel is changed in three ways, upwards, since a maximum hides what is below.
-    """
-    height, width, _ = shape
-    rng = np.random.default_rng(0)
-    image = rng.random(shape, np.float32)
-    seen = None
-    # One at a time: in a batch, rounding may depend on the place of an image.
-    run = jax.jit(functools.partial(lax.map, function))
-    for scale in (1.0, 1.0, 30.0):
-        other = np.tile(image, (height * width, 1, 1, 1))
-        row, col = np.divmod(np.arange(height * width), width)
-        other[np.arange(height * width), row, col] += scale * rng.random(
-            (height * width, shape[-1]), np.float32
-        )
-        outs = np.asarray(run(np.concatenate([image[None], other])))
-        changed = (outs[1:] != outs[:1]).any(axis=tuple(range(3, outs.ndim)))
-        seen = changed if seen is None else seen | changed
-    return seen.reshape(height, width, *seen.shape[1:])
-
-
-def check_field(function, shape, *, everywhere=True):
-    """The field that is found is never too small, and inside of the image exact.
-
-    everywhere: at all places inside, not only at some: what is cropped inside of the
-    function, and padded again, is not read by the places beside it.
-    """
-    seen = changes(function, shape)
-    reaches = models.reach_of(function, shape)
-    outputs = jax.eval_shape(function, jax.ShapeDtypeStruct(shape, jnp.float32)).shape
-    assert seen.shape[2:] == outputs[:2]
-    for reach, table in zip(
-        reaches, (seen.any(axis=(1, 3)), seen.any(axis=(0, 2))), strict=True
-    ):
-        exact = 0
-        for place, column in enumerate(table.T):
-            first, last = reach.stride * place + reach.low, reach.stride * place
-            last += reach.high
-            read = np.flatnonzero(column)
-            assert all(first <= pixel <= last for pixel in read), (reach, place, read)
-            inside = 0 <= first and last < len(column)
-            fills = inside and tuple(read[[0, -1]]) == (first, last)
-            assert fills or not (inside and everywhere), (reach, place, read)
-            exact += fills
-        assert exact > 0
-
-
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_field_is_that_of_brute_force(name):
     check_field(FUNCTIONS[name], SHAPE)
@@ -203,58 +152,28 @@ def test_field_of_a_random_chain(seed):
     check_field(chain(seed), SHAPE, everywhere=False)
 
 
-def spec(architecture, shape, **options):
-    return models.ModelSpec(
-        architecture=architecture,
-        options=options,
-        mean=(0.5,) * shape[-1],
-        std=(0.25,) * shape[-1],
-        num_classes=4,
-        image_shape=shape,
-        origin={},
-    )
-
-
-def network(of):
-    """Normal weights, drawn without compiling anything."""
-    shapes = jax.eval_shape(
-        lambda key: models.create_model(key, of).variables, jax.random.key(0)
-    )
-    rng = np.random.default_rng(0)
-    draw = jax.tree.map(lambda x: rng.normal(size=x.shape).astype(np.float32), shapes)
-    if "batch_stats" in draw:
-        draw["batch_stats"] = jax.tree.map(np.abs, draw["batch_stats"])
-    return models.Model(of, draw)
-
-
-SMALL_BAGNET = dict(width=2, blocks=[1, 1, 1, 1], strides=[2, 1, 1, 1])
-
-
-@pytest.mark.parametrize(
-    "architecture, shape, options, cut, size",
-    [
-        ("small_cnn", (12, 14, 1), {"widths": [2, 3, 2]}, "layer2", 9),
-        ("resnet20", (14, 12, 3), {}, "stage0_block1", 11),
-        ("bagnet9", (14, 15, 3), SMALL_BAGNET, "stage3_block0", 9),
-    ],
-)
-def test_field_of_a_network(architecture, shape, options, cut, size):
-    """size: pixels a side, as the layers of the paper have it."""
-    parts = models.split(network(spec(architecture, shape, **options)), cut)
-    check_field(parts.shallow, shape)
-    assert [reach.high - reach.low + 1 for reach in parts.reaches] == [size, size]
-
-
-@pytest.mark.parametrize("patch", [9, 17, 33])
-def test_a_bagnet_sees_the_patches_of_its_name(patch):
-    """Eight pixels apart, as Brendel and Bethge (2019) say of all three."""
-    small = spec(f"bagnet{patch}", (64, 64, 3), width=1, blocks=[1, 1, 1, 1])
-    reaches = models.split(network(small), "stage3_block0").reaches
-    assert reaches == (models.Reach(8, 0, patch - 1),) * 2
-
-
 def scanned(x):
     return lax.scan(lambda carry, _: (conv(carry, 3, padding=(1, 1)), None), x, None, 2)
+
+
+def upsampled(x):
+    out = lax.conv_general_dilated(
+        x[None],
+        kernel(3),
+        (1, 1),
+        ((0, 0),) * 2,
+        lhs_dilation=(2, 2),
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    )
+    return out[0]
+
+
+def over_channels(x):
+    numbers = ("NCHW", "HWIO", "NCHW")
+    weights = jnp.ones((3, 3, 15, 2))
+    return lax.conv_general_dilated(
+        x[None], weights, (1, 1), "VALID", dimension_numbers=numbers
+    )[0]
 
 
 REFUSED = {
@@ -268,7 +187,7 @@ REFUSED = {
     "strides": (lambda x: conv(x, 1, strides=2)[:5, :5] + x[:5, :5], "strides meet"),
     "scan": (lambda x: scanned(x)[0], "scan"),
     "while": (lambda x: lax.while_loop(lambda y: y.sum() < 9, lambda y: 2 * y, x), "w"),
-    "cond": (lambda x: lax.cond(jnp.bool_(1), jnp.sin, jnp.cos, x), "told"),
+    "cond": (lambda x: lax.cond(jnp.bool_(1), jnp.sin, jnp.cos, x), "not known"),
     "sort": (lambda x: jnp.sort(x, axis=0), "sort"),
     "gather": (lambda x: x[jnp.asarray([3, 1, 2])], "gather"),
     "gather_by_value": (lambda x: jnp.ones(9)[jnp.int32(x)], "gather"),
@@ -282,28 +201,16 @@ REFUSED = {
         lambda x: x[:15, :15] + jnp.swapaxes(x[:15, :15], 0, 1),
         "maps of different places",
     ),
-    "upsampled": (
-        lambda x: lax.conv_general_dilated(
-            x[None], kernel(3), (1, 1), ((0, 0),) * 2, lhs_dilation=(2, 2),
-            dimension_numbers=("NHWC", "HWIO", "NHWC"),
-        )[0],
-        "gaps",
-    ),
+    "upsampled": (upsampled, "gaps"),
     "interleaved": (lambda x: lax.pad(x, 0.0, ((0, 0, 1),) * 2 + ((0,) * 3,)), "gaps"),
     "two": (lambda x: lax.conv(x[None], x[None], (1, 1), "SAME")[0], "more than one"),
-    "over_channels": (
-        lambda x: lax.conv_general_dilated(
-            x[None], jnp.ones((3, 3, 15, 2)), (1, 1), "VALID",
-            dimension_numbers=("NCHW", "HWIO", "NCHW"),
-        )[0],
-        "other axes",
-    ),
+    "over_channels": (over_channels, "other axes"),
     "blind": (lambda x: jnp.ones((3, 3, 1)), "does not look"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_cannot_be_told_is_refused(name):
+def test_what_is_not_known_is_refused(name):
     function, reason = REFUSED[name]
     with pytest.raises(InputError, match=reason) as refusal:
         models.reach_of(function, SHAPE)

@@ -57,20 +57,20 @@ class BlocksTest(parameterized.TestCase):
 
 class NetworkTest(parameterized.TestCase):
     @parameterized.parameters((1, 1), (2, 3), (1, 10))
-    def test_a_fresh_network_gives_the_image_back(self, shrink, maps):
+    def test_a_fresh_network_returns_the_image(self, shrink, maps):
         model = models.create_model(jax.random.key(0), spec_of(maps, shrink=shrink))
-        told = RNG.random((6, 8, 3 * (1 + maps)), np.float32)
-        got = models.map_restorer(model)(told)
-        np.testing.assert_allclose(got, told[..., :3], atol=1e-6)
+        read = RNG.random((6, 8, 3 * (1 + maps)), np.float32)
+        got = models.map_restorer(model)(read)
+        np.testing.assert_allclose(got, read[..., :3], atol=1e-6)
 
     @parameterized.parameters(1, 2, 3)
     def test_any_size_and_both_streams_count(self, shrink):
         network = models.map_restorer(trained(spec_of(shrink=shrink)))
-        told = RNG.random((5, 7, 6), np.float32)
-        got = np.asarray(network(told))
+        read = RNG.random((5, 7, 6), np.float32)
+        got = np.asarray(network(read))
         self.assertEqual(got.shape, (5, 7, 3))
         for part in (slice(0, 3), slice(3, 6)):
-            other = told.copy()
+            other = read.copy()
             other[2, 3, part] = 1.0 - other[2, 3, part]
             moved = np.abs(np.asarray(network(other)) - got).max()
             self.assertGreater(moved, 1e-4)
@@ -91,21 +91,21 @@ class NetworkTest(parameterized.TestCase):
 
     def test_folded_form_is_the_same_function(self):
         model = trained(spec_of())
-        told = RNG.random((6, 8, 6), np.float32)
+        read = RNG.random((6, 8, 6), np.float32)
         shift = np.repeat(np.float32([0.4, 0.0]), 3)
         scale = np.repeat(np.float32([0.5, 1.0]), 3)
-        normalized = (told - shift) / scale
+        normalized = (read - shift) / scale
         whole = models.build_module(model.spec).apply(model.variables, normalized)
-        got = models.map_restorer(model)(told)
+        got = models.map_restorer(model)(read)
         np.testing.assert_allclose(got, 0.5 * whole + 0.4, atol=1e-4)
 
     def test_gradients_reach_every_weight(self):
         model = trained(spec_of())
-        told = RNG.random((2, 6, 8, 6), np.float32)
+        read = RNG.random((2, 6, 8, 6), np.float32)
 
         def loss(params):
             variables = model.variables | {"params": params}
-            out, _ = models.train_outputs(model.spec, variables, told)
+            out, _ = models.train_outputs(model.spec, variables, read)
             return jnp.sum(out**2)
 
         slopes = jax.grad(loss)(model.variables["params"])
@@ -119,7 +119,7 @@ class SpecTest(parameterized.TestCase):
         for name in ("trn", "trn_small"):
             _, options = models.parse_architecture(name)
             self.assertEqual(options["rule"], "predicted")
-        fields = {field.name for field in dataclasses.fields(models.TRN)}
+        fields = {field.name for field in dataclasses.fields(_trn.TRN)}
         self.assertEqual(set(options) - fields, {"rule"})
 
     def test_each_kind_of_network_is_taken_for_what_it_is(self):
@@ -149,12 +149,12 @@ def test_checkpoint_keeps_rule_and_weights(tmp_path):
     loaded = models.load_model(tmp_path / "trn")
     assert loaded.spec == model.spec
     assert models.function_hash(loaded) == models.function_hash(model)
-    told = RNG.random((6, 8, 15), np.float32)
+    read = RNG.random((6, 8, 15), np.float32)
     np.testing.assert_array_equal(
-        models.map_restorer(loaded)(told), models.map_restorer(model)(told)
+        models.map_restorer(loaded)(read), models.map_restorer(model)(read)
     )
     # Another rule is another function.
     other = models.Model(spec_of(maps=4, rule="uniform"), model.variables)
     assert models.function_hash(other) != models.function_hash(model)
     with pytest.raises(AssertionError):
-        models.map_restorer(loaded)(told[..., :6])
+        models.map_restorer(loaded)(read[..., :6])

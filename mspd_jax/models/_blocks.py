@@ -1,0 +1,84 @@
+"""The residual blocks of He et al. 2016 (arXiv 1512.03385), basic and bottleneck."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from mspd_jax.models._form import Formed
+from mspd_jax.models._layers import SYMMETRIC_PADDING, ConvNorm, Padding
+
+# A bottleneck has so many times the channels of its 3x3 convolution at its end.
+EXPANSION = 4
+
+# From a block, its input and the output of its residual branch, what is added to it.
+Shortcut = Callable[["BasicBlock | Bottleneck", jax.Array, jax.Array, bool], jax.Array]
+
+
+def padded_shortcut(
+    block: "BasicBlock | Bottleneck", x: jax.Array, y: jax.Array, train: bool
+) -> jax.Array:
+    """Option A, without weights: every second pixel, zero channels on both sides."""
+    del train
+    x = x[..., :: block.strides, :: block.strides, :]
+    missing = y.shape[-1] - x.shape[-1]
+    before = missing // 2
+    sides = [(0, 0)] * (x.ndim - 1) + [(before, missing - before)]
+    return jnp.pad(x, sides) if missing else x
+
+
+def projected_shortcut(
+    block: "BasicBlock | Bottleneck", x: jax.Array, y: jax.Array, train: bool
+) -> jax.Array:
+    """Option B: a normalized 1x1 convolution, where the block changes the shape.
+
+    Where the residual branch does not pad, its map is smaller, and the shortcut loses
+    its last rows and columns.
+    """
+    if block.strides != 1 or x.shape[-1] != y.shape[-1]:
+        x = point(block, y.shape[-1], block.strides, name="shortcut")(x, train)
+    height, width = y.shape[-3:-1]
+    return x[..., :height, :width, :]
+
+
+class BasicBlock(Formed):
+    """relu(shortcut(x) + norm(conv(relu(norm(conv(x))))))."""
+
+    features: int
+    strides: int
+    shortcut: Shortcut = projected_shortcut
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
+        y = self.part(ConvNorm, self.features, self.strides, name="first")(x, train)
+        y = self.part(ConvNorm, self.features, name="second")(nn.relu(y), train)
+        return nn.relu(self.shortcut(self, x, y, train) + y)
+
+
+class Bottleneck(Formed):
+    """relu(shortcut(x) + narrow(x)) with 1x1, 3x3 and 1x1 convolutions in `narrow`.
+
+    Each of them is normalized, with a ReLU after the first two. `kernel` and `padding`
+    are those of the middle one.
+    """
+
+    features: int
+    strides: int
+    kernel: int = 3
+    padding: Padding = SYMMETRIC_PADDING
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
+        shape = (self.features, self.strides, self.padding)
+        middle = self.part(ConvNorm, *shape, kernel=self.kernel, name="second")
+        y = point(self, self.features, name="first")(x, train)
+        y = nn.relu(middle(nn.relu(y), train))
+        y = point(self, EXPANSION * self.features, name="third")(y, train)
+        return nn.relu(projected_shortcut(self, x, y, train) + y)
+
+
+def point(network: Formed, features: int, strides: int = 1, *, name: str) -> ConvNorm:
+    """A normalized 1x1 convolution."""
+    shape = (features, strides, "VALID")
+    return network.part(ConvNorm, *shape, kernel=1, name=name)

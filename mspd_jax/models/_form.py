@@ -1,0 +1,97 @@
+"""What every layer, block and network of ours has: an axis name, and one of two forms.
+
+* Training form: `params` and `batch_stats`; batch statistics when `train` is true,
+  running statistics otherwise.
+* Folded form (`folded=True`): `params` alone, evaluation only. Every normalization is
+  one multiply-add per channel, and one that follows a convolution is part of its
+  kernel and bias. `fold_norms` turns the weights of the first form into the second.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeVar
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from mspd_jax.errors import InputError
+
+Layers = dict[str, Callable[[jax.Array], jax.Array]]
+# Of a network's layers, by name: the one after which it begins, and its last one.
+Span = tuple[str | None, str | None]
+WHOLE: Span = (None, None)
+
+_Part = TypeVar("_Part", bound=nn.Module)
+
+
+class Formed(nn.Module, kw_only=True):
+    """A module in one of the two forms.
+
+    Attributes:
+      axis_name: batch statistics are averaged over the devices of this axis.
+      folded: whether this is the folded form.
+    """
+
+    axis_name: str | None = None
+    folded: bool = False
+
+    @nn.nowrap
+    def part(
+        self, kind: Callable[..., _Part], *args: object, **fields: object
+    ) -> _Part:
+        """A submodule `kind(*args, **fields)` in the form of this module."""
+        form = {"axis_name": self.axis_name, "folded": self.folded}
+        return kind(*args, **(form | fields))
+
+
+class Classifier(Formed, kw_only=True):
+    """Layers in a row, then the mean over the map and a dense layer, `head`.
+
+    Normalized images [..., H, W, C] -> logits [..., num_classes]. A subclass says what
+    its `layers` are. With a `span` only the layers behind the first of the two names
+    and up to the second are applied: the two parts of `split`.
+    """
+
+    num_classes: int
+
+    @nn.nowrap
+    def layers(self, train: bool) -> Layers:
+        """All layers before the head by name, in their order."""
+        raise NotImplementedError
+
+    @nn.compact
+    def __call__(
+        self, x: jax.Array, train: bool = False, span: Span = WHOLE
+    ) -> jax.Array:
+        layers = self.layers(train)
+        head = nn.Dense(self.num_classes, name="head")
+        layers["head"] = lambda x: head(global_average(x))
+        return in_turn(layers, x, span)
+
+
+def block_places(blocks: Sequence[int]) -> Iterator[tuple[str, int, int]]:
+    """Name, stage and number within it of each block; a stage has `blocks[stage]`."""
+    for stage, count in enumerate(blocks):
+        for block in range(count):
+            yield f"stage{stage}_block{block}", stage, block
+
+
+def in_turn(
+    layers: Mapping[str, Callable[[jax.Array], jax.Array]], x: jax.Array, span: Span
+) -> jax.Array:
+    """`x` through those layers, in their order, that `span` names (see `WHOLE`)."""
+    names = list(layers)
+    for name in span:
+        if name not in (None, *names):
+            raise InputError(f"there is no layer {name!r}: it has {', '.join(names)}")
+    after, last = span
+    start = 0 if after is None else names.index(after) + 1
+    stop = len(names) if last is None else names.index(last) + 1
+    for name in names[start:stop]:
+        x = layers[name](x)
+    return x
+
+
+def global_average(x: jax.Array) -> jax.Array:
+    """Mean over the two spatial axes: [..., H, W, C] -> [..., C]."""
+    return jnp.mean(x, axis=(-3, -2))

@@ -1,0 +1,21 @@
+"""Conversion of a small_cnn, and the line of a refusal."""
+
+import pytest
+
+from mspd_jax import models
+from mspd_jax.errors import InputError
+
+SHAPE = (8, 8, 1)
+
+
+def convert(path, architecture="small_cnn", image_shape=SHAPE, **options):
+    return models.convert_torch(
+        path, architecture=architecture, image_shape=image_shape, **options
+    )
+
+
+def refusal(function, *args, **options):
+    with pytest.raises(InputError) as caught:
+        function(*args, **options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
