@@ -4,9 +4,12 @@ import jax
 from jax import numpy as jnp
 
 from mspd_jax.convolution import _wide as wide
+from mspd_jax.convolution._direct import Padding, Pair, Precision
 
 
-def adjoint_padding(padding, window, size, outputs):
+def adjoint_padding(
+    padding: Padding, window: Pair, size: Pair, outputs: Pair
+) -> tuple[tuple[int, int], ...]:
     """Padding of the cotangent, at stride 1, that makes the result as large as `size`.
 
     Input x meets kernel entry d in output x + low - d. All arguments are pairs.
@@ -20,7 +23,14 @@ def adjoint_padding(padding, window, size, outputs):
     return tuple(pads)
 
 
-def adjoint(cotangent, rhs, strides, padding, size, precision) -> jax.Array:
+def adjoint(
+    cotangent: jax.Array,
+    rhs: jax.Array,
+    strides: Pair,
+    padding: Padding,
+    size: Pair,
+    precision: Precision,
+) -> jax.Array:
     """Gradient in the input, [N, H, W, C] with (H, W) = size, phase by phase.
 
     cotangent: [N, H', W', K]; rhs: [h, w, C, K]. Inputs of one phase (their position

@@ -7,7 +7,7 @@ convolution and its input gradient are two operations of their own (primitives).
 linear in either argument and their derivatives are each other, so derivatives of any
 order and in both modes stay fast; and each sees the whole batch under `vmap`, so that
 it can choose the best method (`_winograd.py`, `_wide.py`,
-`_adjoint.py`). Platforms other than the CPU compile to what `lax` gives.
+`_adjoint.py`). Platforms other than the CPU compile to that of `lax`.
 """
 
 import contextlib
@@ -20,13 +20,17 @@ from jax import lax
 from jax import numpy as jnp
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
+from jax.typing import DTypeLike
 
 from mspd_jax.convolution import _wide as wide
 from mspd_jax.convolution import _winograd as winograd
 from mspd_jax.convolution._adjoint import adjoint, adjoint_padding
+from mspd_jax.convolution._direct import Padding, Pair, Precision
 from mspd_jax.convolution._direct import convolve as convolve_directly
 
 _direct = contextvars.ContextVar("direct", default=False)
+# An option of JAX that its own types do not list.
+_PRECISION = "jax_default_matmul_precision"
 
 
 @contextlib.contextmanager
@@ -47,15 +51,15 @@ def direct_convolutions() -> Iterator[None]:
 def convolution(
     lhs: jax.Array,
     rhs: jax.Array,
-    window_strides,
-    padding,
-    lhs_dilation=None,
-    rhs_dilation=None,
-    dimension_numbers=None,
+    window_strides: Pair,
+    padding: str | Padding,
+    lhs_dilation: Pair | None = None,
+    rhs_dilation: Pair | None = None,
+    dimension_numbers: tuple[str, str, str] | lax.ConvDimensionNumbers | None = None,
     feature_group_count: int = 1,
     batch_group_count: int = 1,
-    precision=None,
-    preferred_element_type=None,
+    precision: Precision = None,
+    preferred_element_type: DTypeLike | None = None,
 ) -> jax.Array:
     """`lax.conv_general_dilated` with values and input gradients that CPUs do fast.
 
@@ -64,8 +68,11 @@ def convolution(
     two-dimensional float32 convolutions on CPUs are computed in another way;
     dilations, groups, other layouts and other types are passed on.
 
-    lhs: [N, H, W, C]; rhs: [h, w, C, K]; the result is [N, H', W', K].
-    Use: `flax.linen.Conv(..., conv_general_dilated=convolution)`.
+    lhs: [N, H, W, C]; rhs: [h, w, C, K]; the others as of `lax.conv_general_dilated`.
+    Returns [N, H', W', K].
+
+    Example:
+      flax.linen.Conv(64, (3, 3), conv_general_dilated=convolution)
     """
     plain = functools.partial(
         lax.conv_general_dilated,
@@ -96,7 +103,7 @@ def convolution(
             lhs.shape[1:3], rhs.shape[:2], window_strides, padding
         )
     # Read here: what a context sets is forgotten when the operation is compiled.
-    precision = precision or jax.config.jax_default_matmul_precision
+    precision = precision or getattr(jax.config, _PRECISION)
     return _convolve_p.bind(
         lhs,
         rhs,
@@ -153,7 +160,7 @@ def _kernel_gradient(lhs, cotangent, rhs, **settings):
     return jax.linear_transpose(convolve, rhs.aval)(cotangent)[0]
 
 
-# The four transpositions. An `ad.UndefinedPrimal` stands for what is being solved for.
+# The four transpositions. An `ad.UndefinedPrimal` marks what is being solved for.
 ad.defbilinear(
     _convolve_p,
     lambda cotangent, lhs, rhs, **settings: _adjoint_p.bind(cotangent, rhs, **settings),

@@ -7,11 +7,27 @@ apart, and each of its pixels is a matrix product,
     y[n, i, j, k] = sum_{d, e} sum_c x[n, s i + d, s j + e, c] * w[d, e, c, k].
 """
 
+import functools
+import operator
+from collections.abc import Sequence
+
 import jax
 from jax import lax
 
+# Of rows and of columns.
+Pair = Sequence[int]
+# Pixels before and after, of rows and of columns.
+Padding = Sequence[tuple[int, int]]
+Precision = lax.Precision | str | tuple[str, str] | None
 
-def convolve(lhs, rhs, strides, padding, precision) -> jax.Array:
+
+def convolve(
+    lhs: jax.Array,
+    rhs: jax.Array,
+    strides: Pair,
+    padding: Padding,
+    precision: Precision,
+) -> jax.Array:
     """`lax.conv_general_dilated` of [N, H, W, C] and [h, w, C, K], window by window."""
     zero = lhs.dtype.type(0)
     pads = ((0, 0, 0), *((low, high, 0) for low, high in padding), (0, 0, 0))
@@ -22,7 +38,7 @@ def convolve(lhs, rhs, strides, padding, precision) -> jax.Array:
             lhs.shape[1:3], rhs.shape[:2], strides, strict=True
         )
     ]
-    total = None
+    products = []
     for row in range(rhs.shape[0]):
         for col in range(rhs.shape[1]):
             pixels = lax.slice(
@@ -34,5 +50,5 @@ def convolve(lhs, rhs, strides, padding, precision) -> jax.Array:
             product = lax.dot_general(
                 pixels, rhs[row, col], (((3,), (0,)), ((), ())), precision=precision
             )
-            total = product if total is None else total + product
-    return total
+            products.append(product)
+    return functools.reduce(operator.add, products)

@@ -3,7 +3,7 @@
 On a CPU a convolution is a matrix product, and with few columns its time goes into
 fetching the pixels, not into products. So p neighboring output pixels of a row become p
 times as many output channels: one convolution of stride p whose kernel holds p shifted
-copies of the given one, as wide as all of them together and zero elsewhere,
+copies of the original, as wide as all of them together and zero elsewhere,
 
     y[r, p a + i, k] = sum_{d, e, c} x[r + d, p a + e, c] * w[d, e - i, c, k].
 
@@ -19,6 +19,8 @@ import jax
 from jax import lax
 from jax import numpy as jnp
 
+from mspd_jax.convolution._direct import Padding, Pair, Precision
+
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 # To fetch an input costs as much as this number of multiplications with it; more where
 # the channels do not fill a vector register. Measured.
@@ -28,7 +30,7 @@ _THIN = 8
 _MIN_PIXELS = 256
 
 
-def neighbors(images: int, outputs, stride: int, rhs) -> int:
+def neighbors(images: int, outputs: Pair, stride: int, rhs: jax.Array) -> int:
     """How many output pixels to compute side by side (p above); all of it static.
 
     For each of them, s + (w - s) / p columns of the input are fetched (w: width of the
@@ -50,7 +52,13 @@ def neighbors(images: int, outputs, stride: int, rhs) -> int:
     return p
 
 
-def convolve(lhs, rhs, strides, padding, precision) -> jax.Array:
+def convolve(
+    lhs: jax.Array,
+    rhs: jax.Array,
+    strides: Pair,
+    padding: Padding,
+    precision: Precision,
+) -> jax.Array:
     """The dense convolution: lhs [N, H, W, C], rhs [h, w, C, K]; padding in numbers."""
     outputs = [
         (length + low + high - entries) // stride + 1

@@ -1,6 +1,6 @@
 """3x3 convolutions with 2.25 times fewer multiplications (Winograd, F(2x2, 3x3)).
 
-Four neighbouring outputs y [2, 2] of one channel pair need 36 multiplications when
+Four neighboring outputs y [2, 2] of one channel pair need 36 multiplications when
 done one by one. With d [4, 4] the input tile under them and g [3, 3] the kernel,
 
     y = A^T ((G g G^T) * (B^T d B)) A        needs 16, one per entry of the product *.
@@ -20,6 +20,8 @@ import jax
 from jax import lax
 from jax import numpy as jnp
 
+from mspd_jax.convolution._direct import Padding, Pair, Precision
+
 # Thin matrices and kernels transformed for few tiles do not pay (measured on two CPU
 # cores). Small layers (channels times the tiles of an image) would gain too, 1.5x at
 # 8x8x64; they stay direct so that a ResNet-20 rounds as the reference does: where a
@@ -29,7 +31,7 @@ _MIN_LAYER = 2048
 _MIN_TILES = 64
 
 
-def pays_off(images: int, size, padding, rhs: jax.Array) -> bool:
+def pays_off(images: int, size: Pair, padding: Padding, rhs: jax.Array) -> bool:
     """Whether a convolution of stride 1 should take this path; all of it static.
 
     size: (H, W) of the input; rhs: [h, w, C, K].
@@ -43,12 +45,16 @@ def pays_off(images: int, size, padding, rhs: jax.Array) -> bool:
     return tiles * channels >= _MIN_LAYER and images * tiles >= _MIN_TILES
 
 
-def convolve(lhs, rhs, padding, precision) -> jax.Array:
+def convolve(
+    lhs: jax.Array, rhs: jax.Array, padding: Padding, precision: Precision
+) -> jax.Array:
     """The convolution of stride 1: lhs [N, H, W, C], rhs [3, 3, C, K]."""
     return _tile_products(lhs, _transform_kernel(rhs), 0, padding, precision)
 
 
-def convolve_flipped(lhs, rhs, padding, precision) -> jax.Array:
+def convolve_flipped(
+    lhs: jax.Array, rhs: jax.Array, padding: Padding, precision: Precision
+) -> jax.Array:
     """The same with the kernel flipped and its channels swapped: lhs [N, H, W, K].
 
     Flipping the kernel swaps the first and last row and column of its transform, and
