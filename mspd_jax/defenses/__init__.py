@@ -1,34 +1,31 @@
-"""Defences in front of a classifier: what their authors claim, and how to attack it."""
+"""Defenses in front of a classifier: what their authors claim, and how to attack it."""
 
 from mspd_jax.defenses._bit_depth import bit_depth
 from mspd_jax.defenses._blur import gaussian_blur, median_blur
 from mspd_jax.defenses._defend import Defended, defend
-from mspd_jax.defenses._gcm import conceal, concealed
+from mspd_jax.defenses._gcm import gcm
 from mspd_jax.defenses._gradient_map import gradient_map, map_count
 from mspd_jax.defenses._jpeg import jpeg_soft
 from mspd_jax.defenses._jpeg_codec import jpeg
 from mspd_jax.defenses._named import known_defenses
 from mspd_jax.defenses._random_resize import random_resize
-from mspd_jax.defenses._restore import mapped, restoration, restore, restored
 from mspd_jax.defenses._total_variation import total_variation
+from mspd_jax.defenses._trn import restoration, trn
 
 __all__ = [
     "Defended",
     "bit_depth",
-    "conceal",
-    "concealed",
     "defend",
     "gaussian_blur",
+    "gcm",
     "gradient_map",
     "jpeg",
     "jpeg_soft",
     "known_defenses",
     "map_count",
-    "mapped",
     "median_blur",
     "random_resize",
     "restoration",
-    "restore",
-    "restored",
     "total_variation",
+    "trn",
 ]

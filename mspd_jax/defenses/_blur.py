@@ -38,7 +38,7 @@ def _mixing(side, width):
     width = jnp.asarray(width, jnp.float32)
     place = jnp.arange(side, dtype=jnp.float32)
     reach = jnp.floor(jnp.minimum(4.0 * width + 0.5, side))
-    # The side itself between its two mirror images: position i, and where it stands.
+    # The side itself between its two mirror images: position i, and its coordinate.
     copies = [-1.0 - place, place, 2.0 * side - 1.0 - place]
     gaps = jnp.stack(copies)[:, None, :] - place[None, :, None]
     # Not exactly 0, where the exponent of the pixel itself would be 0 / 0.

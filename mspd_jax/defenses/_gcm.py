@@ -1,7 +1,7 @@
 """Gradient concealment (Pei et al. 2022, arXiv 2205.10617).
 
 A layer without parameters that leaves every value as it is and makes every gradient
-useless. It is gradient masking: see `conceal` for what that is worth.
+useless. It is gradient masking: see `gcm` for what that is worth.
 """
 
 from collections.abc import Callable
@@ -13,8 +13,13 @@ from jax.tree_util import Partial
 
 from mspd_jax.models import behind
 
+# The paper's.
+W, E = 1e20, 1e-8
 
-def concealed(image, *, w, e) -> jax.Array:
+
+def concealed(
+    image: jax.Array, *, w: float | jax.Array, e: float | jax.Array
+) -> jax.Array:
     """The image with a ripple that is too low to see and too steep to climb.
 
         x' = x + e sin(w x),    dx'/dx = 1 + e w cos(w x)
@@ -26,9 +31,9 @@ def concealed(image, *, w, e) -> jax.Array:
     periods apart. At exactly 0 the cosine is 1: black pixels are not concealed.
 
     image: float32 [H, W, C] in [0, 1]; w, e: traced. Returns float32 [H, W, C]. Raises
-    ValueError for any other type: float16 cannot hold w, so that it gives NaN; bfloat16
-    has rounded the image to 8 bits, which moves the logits; in float64 the ripple
-    survives in every pixel, instead of being lost in rounding.
+    ValueError for any other type: float16 cannot hold w, so that the result is NaN;
+    bfloat16 has rounded the image to 8 bits, which moves the logits; in float64 the
+    ripple survives in every pixel, instead of being lost in rounding.
     """
     image = jnp.asarray(image)
     if image.dtype != jnp.float32:
@@ -38,30 +43,35 @@ def concealed(image, *, w, e) -> jax.Array:
     return image + e * jnp.sin(w * image)
 
 
-def conceal(predict: Callable, *, w: float = 1e20, e: float = 1e-8) -> Partial:
-    """A classifier behind `concealed`: the same logits, a gradient that leads nowhere.
+def gcm(predict: Callable, *, w: float = W, e: float = E) -> Partial:
+    """A classifier behind gradient concealment: the same logits, a useless gradient.
 
         x -> predict(x + e sin(w x))
 
     Guarantee: none. This is gradient masking, not robustness: the worst images of the
-    ball are where they were, and only attacks that follow the gradient as it is given
-    miss them. `evaluate.examine` fails it (sign coherence, gradient is the derivative).
-    It falls to whoever puts the identity in place of the layer's derivative, which is
-    the gradient of `predict` itself, or asks for scores alone:
-
-        layer = Partial(concealed, w=w, e=e)
-        adaptive = models.behind(attacks.straight_through(layer), predict)
-        attacks.pgd(key, adaptive, image, label, ...)        # as strong as without it
-        attacks.bpda(conceal(predict), backward=predict)     # the same, of the whole
-        attacks.square(key, conceal(predict), image, label, ...)
+    ball are where they were, and only attacks that follow the reported
+    gradient miss them. `evaluate.examine` fails it (sign coherence, gradient is the
+    derivative). It falls to whoever puts the identity in place of the layer's
+    derivative, which is the gradient of `predict` itself, or asks for scores alone.
 
     When not to use: to protect anything from somebody who may know of it, or to report
     an accuracy under attack without that of an adaptive attack beside it. It has its
-    place where a published defence is to be measured, or a check of evaluations is.
+    place where a published defense is to be measured, or a check of evaluations is.
 
-    predict: [H, W, C] -> [K], a callable pytree or a function. w, e: the paper's, kept
-    as float32 leaves, so that others do not compile again; ValueError if float32 cannot
-    hold them.
+    Args:
+      predict: [H, W, C] -> [K], a callable pytree or a function.
+      w, e: the paper's, kept as float32 leaves, so that others do not compile again;
+        ValueError if float32 cannot hold them.
+
+    Returns:
+      image [H, W, C] -> logits [K], a callable pytree.
+
+    Example:
+      concealed = defenses.gcm(predict)
+      adaptive = attacks.bpda(concealed, backward=predict)
+      attacks.pgd(key, concealed, image, label, eps=8 / 255)  # weak
+      attacks.pgd(key, adaptive, image, label, eps=8 / 255)  # as strong as without it
+      attacks.square(key, concealed, image, label, eps=8 / 255)  # the same
     """
     leaves = {}
     for name, value in {"w": w, "e": e}.items():

@@ -28,7 +28,7 @@ def gradient_map(predict: Callable, image: jax.Array, *, rule: str) -> jax.Array
 
     image: [H, W, C]; predict: [H, W, C] -> [K]. Returns [H, W, C * maps] in [-1, 1],
     the maps of "all" one after the other; a gradient of zero (and one that is not
-    finite) gives a map of zeros. Costs one prediction, and one backward pass for each
+    finite) makes a map of zeros. Costs one prediction, and one backward pass for each
     map. Gradient flows through the map, that is, second derivatives of `predict`; the
     maximum is differentiated too. Wrap it in stop_gradient for the attacker who leaves
     them out.
@@ -48,7 +48,7 @@ def gradient_map(predict: Callable, image: jax.Array, *, rule: str) -> jax.Array
 
 
 def map_count(rule: str, num_classes: int) -> int:
-    """How many maps a rule gives."""
+    """How many maps a rule makes."""
     if rule not in LABEL_RULES:
         raise ValueError(f"rule must be one of {list(LABEL_RULES)}, got {rule!r}")
     return num_classes if rule == "all" else 1

@@ -34,7 +34,7 @@ def jpeg_soft(
     rounds nothing else. The input is not rounded to 8 bits. Gradient flows through all
     but roundings; outputs outside [0, 1] are clipped.
 
-    image: [H, W, 3] or, as grey, [H, W, 1]; any size. quality: 1 to 100, static, scales
+    image: [H, W, 3] or, as gray, [H, W, 1]; any size. quality: 1 to 100, static, scales
     the tables by the rule of libjpeg. subsample: static, 4:2:0 or, if not, 4:4:4.
     NIPS 2017 workshop on machine learning and computer security, "JPEG-resistant
     adversarial images"; arXiv 2309.06978 compares such approximations.

@@ -23,7 +23,7 @@ def jpeg(image: jax.Array, *, quality: int) -> jax.Array:
 
     exactly as Pillow does it: baseline, Annex K tables scaled to `quality`, and, for
     RGB images, 4:2:0 chroma subsampling (its defaults). quality: 1 to 100, static.
-    image: [H, W, 3] or, saved in grey, [H, W, 1]. Returns float32 of the same shape.
+    image: [H, W, 3] or, saved in gray, [H, W, 1]. Returns float32 of the same shape.
 
     Runs on the host, by a callback: one call for all images that `vmap` maps over, also
     under `pmap` and on several devices, where each has its own calls.

@@ -21,17 +21,19 @@ _CHROMA[:4, :4] = [
     [24, 26, 56, 99],
     [47, 66, 99, 99],
 ]
-TO_YCC = np.float32(
+TO_YCC = np.array(
     [
         [0.299, 0.587, 0.114],
         [-0.168735892, -0.331264108, 0.5],
         [0.5, -0.418687589, -0.081312411],
-    ]
+    ],
+    np.float32,
 )
-TO_RGB = np.float32(
-    [[1.0, 0.0, 1.402], [1.0, -0.344136286, -0.714136286], [1.0, 1.772, 0.0]]
+TO_RGB = np.array(
+    [[1.0, 0.0, 1.402], [1.0, -0.344136286, -0.714136286], [1.0, 1.772, 0.0]],
+    np.float32,
 )
-CENTER = np.float32([0.0, 128.0, 128.0]).reshape(3, 1, 1)
+CENTER = np.array([0.0, 128.0, 128.0], np.float32).reshape(3, 1, 1)
 
 
 def quantization_table(quality: int, *, chroma: bool = False) -> np.ndarray:

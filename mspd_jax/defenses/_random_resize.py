@@ -1,4 +1,4 @@
-"""A random size and place: a randomised defence."""
+"""A random size and place: a randomized defense."""
 
 import numbers
 
@@ -19,8 +19,8 @@ def random_resize(
 
     image: [H, W, C]; least: in (0, 1], traced; 1 leaves the image as it is. Returns
     [H, W, C], linear in the image: gradient flows. With the key as a leaf,
-    `Partial(random_resize, key, least=0.9)` is a randomised transform:
-    `models.behind(it, predict)` is a randomised model, which `attacks.reseed` draws
+    `Partial(random_resize, key, least=0.9)` is a randomized transform:
+    `models.behind(it, predict)` is a randomized model, which `attacks.reseed` draws
     again and which `attacks.eot` averages.
 
     Deviation: the paper enlarges from 299 to at most 330 pixels. A model of one input

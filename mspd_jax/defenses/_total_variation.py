@@ -1,4 +1,4 @@
-"""Total variation minimisation: flat where the image is nearly flat, edges kept."""
+"""Total variation minimization: flat where the image is nearly flat, edges kept."""
 
 import functools
 
@@ -31,15 +31,15 @@ def total_variation(
     Imaging and Vision 20), z = x - weight div p:
         p <- (p + t g) / (1 + t |g|),   g = grad(div p - x / weight),   t = 1/4
 
-    steps: static, how many of them; the distance to the minimiser falls slowly, and
+    steps: static, how many of them; the distance to the minimizer falls slowly, and
     more slowly for larger weights. weight: traced, in pixel values (a step of height h
     between halves of n rows or columns each shrinks to h - 2 weight / n in an image of
     one channel, equal steps of C channels by a factor sqrt(C) less); 0 leaves the image
     as it is. image: [H, W, C]. Returns [H, W, C], in the range of the image like
-    the minimiser. Gradient flows through all steps, whose states it keeps.
-    Guo et al. 2018 (arXiv 1711.00117) as a defence.
+    the minimizer. Gradient flows through all steps, whose states it keeps.
+    Guo et al. 2018 (arXiv 1711.00117) as a defense.
 
-    Deviation: they leave pixels out at random and fill them in by the minimisation.
+    Deviation: they leave pixels out at random and fill them in by the minimization.
     """
     check_amount("weight", weight)
     steps = check_integer("steps", steps, least=1)

@@ -11,48 +11,61 @@ from mspd_jax.defenses._gradient_map import gradient_map
 from mspd_jax.models import Model, as_pytree, behind, map_restorer
 
 
-def restoration(trn: Model, predict: Callable, *, detach: bool = False) -> Partial:
-    """What the network makes of an image, told the classifier's gradient map.
+def restoration(predict: Callable, network: Model, *, detach: bool = False) -> Partial:
+    """What the network makes of an image and the classifier's gradient map.
 
-        x -> clip01(trn(x, gradient_map(f, x))),   the map by the network's own rule
+        x -> clip01(network(x, gradient_map(f, x))),   the map by the network's own rule
 
-    trn: a restoration network, as train_trn makes them; predict: the classifier f whose
-    gradient is shown to it, [H, W, C] -> [K]. Weights of both stay leaves. Gradient
-    flows through the map as well (second derivatives of f), unless `detach`: an
-    adaptive attacker tries both. Costs a prediction and, for each map, a backward pass.
+    Weights of both stay leaves. Gradient flows through the map as well (second
+    derivatives of f). Costs a prediction and, for each map, a backward pass. Raises
+    InputError for a model that is no restoration network.
+
+    Args:
+      predict: the classifier f whose gradient the network reads, [H, W, C] -> [K].
+      network: a restoration network, as the training of a TRN makes them.
+      detach: the map is a constant to the gradient; an adaptive attacker tries both.
+
+    Returns:
+      image [H, W, C] -> image [H, W, C], a callable pytree.
     """
-    function = _restoring(trn.spec.options.get("rule", "predicted"), detach)
-    return Partial(function, map_restorer(trn), as_pytree(predict))
+    function = _restoring(network.spec.options.get("rule", "predicted"), detach)
+    return Partial(function, map_restorer(network), as_pytree(predict))
 
 
-def restore(trn: Model, predict: Callable) -> Partial:
-    """The classifier behind its restoration network (arXiv 2202.01117).
+def trn(predict: Callable, network: Model) -> Partial:
+    """The classifier behind its Two-stream Restoration Network (arXiv 2202.01117).
 
-        x -> f(clip01(trn(x, gradient_map(f, x))))
+        x -> f(clip01(network(x, gradient_map(f, x))))
 
     The published evaluation attacks f alone and restores what comes of it. An attacker
-    who differentiates this function meets little resistance: see `launch.evaluate
-    --defense=trn:CKPT`, which reports both.
+    who differentiates this function meets little resistance: an evaluation of the
+    defense `trn` reports both.
+
+    Args:
+      predict: the classifier f, [H, W, C] -> [K], for which the network was trained.
+      network: a restoration network.
+
+    Returns:
+      image [H, W, C] -> logits [K], a callable pytree.
+
+    Example:
+      predict = models.predictor(models.load_model("CLASSIFIER"))
+      restored = defenses.trn(predict, models.load_model("TRN"))
+      logits = restored(image)
     """
-    return behind(restoration(trn, predict), predict)
+    return behind(restoration(predict, network), predict)
 
 
 @functools.cache
-def _restoring(rule, detach):
+def _restoring(rule: str, detach: bool) -> Callable:
     # One object for each pair: a new one would compile again.
     return functools.partial(_restored, rule=rule, detach=detach)
 
 
-def _restored(network, predict, image, *, rule, detach):
-    return restored(network, image, mapped(predict, image, rule=rule, detach=detach))
-
-
-def mapped(predict, image, *, rule: str, detach: bool = False) -> jax.Array:
-    """The gradient map that a restoration network reads, if need be as a constant."""
+def _restored(
+    network: Callable, predict: Callable, image: jax.Array, *, rule: str, detach: bool
+) -> jax.Array:
     maps = gradient_map(predict, image, rule=rule)
-    return jax.lax.stop_gradient(maps) if detach else maps
-
-
-def restored(network, image, maps) -> jax.Array:
-    """What a network (`models.map_restorer`) makes of an image and its maps."""
+    if detach:
+        maps = jax.lax.stop_gradient(maps)
     return jnp.clip(network(jnp.concatenate([image, maps], axis=-1)), 0.0, 1.0)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax.tree_util import Partial
 
-from mspd_jax.defenses import mapped
+from mspd_jax.defenses import gradient_map
 from mspd_jax.models import LABEL_RULES
 from mspd_jax.train._mix import Mix, mixed_adversary
 from mspd_jax.train._objective import Objective, Signals
@@ -42,7 +42,9 @@ def restoration_loss(
     forward, batch_stats, images, adversarial, labels, *, classifier, ce_weight, rule
 ):
     """The batch's mean of the loss above, and its signals."""
-    maps = jax.vmap(lambda x: mapped(classifier, x, rule=rule, detach=True))
+    maps = jax.vmap(
+        lambda x: jax.lax.stop_gradient(gradient_map(classifier, x, rule=rule))
+    )
     told = jnp.concatenate([adversarial, maps(adversarial)], axis=-1)
     restored, batch_stats = forward(batch_stats, told)
     restored = jnp.clip(restored, 0.0, 1.0)

@@ -10,7 +10,7 @@ from jax.tree_util import Partial
 from mspd_jax import drive, runs
 from mspd_jax.attacks import resolve_attacks
 from mspd_jax.data import Source
-from mspd_jax.defenses import restore
+from mspd_jax.defenses import trn
 from mspd_jax.models import Model, predictor
 from mspd_jax.train._final import append_measured, training_totals
 from mspd_jax.train._plan import Plan, plan_spec
@@ -49,7 +49,7 @@ def restoration_records(
     predict = predictor(classifier)
     network = trained_model(plan_spec(plan), trained.state)
     attacks = resolve_attacks(_ATTACKS, eps=eps, norm="linf")
-    method = Partial(_measured, attacks=attacks, defended=restore(network, predict))
+    method = Partial(_measured, attacks=attacks, defended=trn(predict, network))
     return append_measured(
         plan, source, run, predict=predict, method=method, describe=_record,
         hidden=hidden,

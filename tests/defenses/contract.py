@@ -1,8 +1,11 @@
 """What every purifier promises, whatever it computes."""
 
+import io
+
 import jax
 import jax.numpy as jnp
 import numpy as np
+from PIL import Image
 
 # Rounding of compiled code, in pixel values; a level is 4e-3.
 ROUNDING = 1e-6
@@ -38,3 +41,14 @@ def pictures(shape, *, seed=0, count=4):
         levels = rng.uniform(0, 255, shape) if number % 3 == 2 else 127.5 + 120 * wave
         made.append(np.clip(np.rint(levels + noise), 0, 255))
     return (np.stack(made) / 255).astype(np.float32)
+
+
+def by_pillow(image, quality, **options):
+    """The levels of the file, and the two tables in it as [8, 8]."""
+    levels = np.rint(255 * image).astype(np.uint8)
+    file = io.BytesIO()
+    squeezed = levels[..., 0] if levels.shape[-1] == 1 else levels
+    Image.fromarray(squeezed).save(file, "JPEG", quality=quality, **options)
+    opened = Image.open(file)
+    tables = [np.reshape(opened.quantization[i], (8, 8)) for i in opened.quantization]
+    return np.float64(opened).reshape(image.shape), tables

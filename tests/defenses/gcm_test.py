@@ -14,7 +14,8 @@ from jax.tree_util import Partial
 
 from mspd_jax import data, models
 from mspd_jax.attacks import bpda, pgd, straight_through
-from mspd_jax.defenses import conceal, concealed
+from mspd_jax.defenses import gcm
+from mspd_jax.defenses._gcm import concealed
 from mspd_jax.evaluate import examine
 from tests.evaluate import digit_models
 
@@ -129,7 +130,7 @@ class ConcealedTest(parameterized.TestCase):
         with self.assertRaisesRegex(ValueError, "must be float32, .* got"):
             concealed(jnp.ones((2, 2, 1), dtype), w=W, e=E)
         with self.assertRaisesRegex(ValueError, "must be float32"):
-            jax.jit(conceal(jnp.ravel))(jnp.ones((2, 2, 1), dtype))
+            jax.jit(gcm(jnp.ravel))(jnp.ones((2, 2, 1), dtype))
 
     def test_float64_is_refused_where_there_is_one(self):
         with jax.enable_x64(True), self.assertRaisesRegex(ValueError, "got float64"):
@@ -138,7 +139,7 @@ class ConcealedTest(parameterized.TestCase):
     @parameterized.parameters(({"w": 1e39}, "w must"), ({"e": np.nan}, "e must"))
     def test_numbers_that_float32_cannot_hold(self, options, message):
         with self.assertRaisesRegex(ValueError, f"{message} be finite in float32; got"):
-            conceal(jnp.ravel, **options)
+            gcm(jnp.ravel, **options)
 
 
 @functools.cache
@@ -156,11 +157,11 @@ slopes = jax.jit(
 )
 
 
-class ConcealTest(parameterized.TestCase):
+class GcmTest(parameterized.TestCase):
     def test_logits_stay(self):
         logits = ask(network(), IMAGES)
         self.assertGreater(np.ptp(logits), 1.0)
-        np.testing.assert_allclose(ask(conceal(network()), IMAGES), logits, atol=1e-4)
+        np.testing.assert_allclose(ask(gcm(network()), IMAGES), logits, atol=1e-4)
 
     def test_scale_and_incoherence_of_the_gradient(self):
         noise = np.random.default_rng(3).uniform(-1, 1, IMAGES.shape) * 0.1 / 255
@@ -169,8 +170,8 @@ class ConcealTest(parameterized.TestCase):
             np.asarray(slopes(predict, x), np.float64)
             for predict, x in (
                 (network(), IMAGES),
-                (conceal(network()), IMAGES),
-                (conceal(network()), near),
+                (gcm(network()), IMAGES),
+                (gcm(network()), near),
             )
         )
         # |cos| of 1,536 random angles has the median .707, standard error .014; a sign
@@ -188,21 +189,21 @@ class ConcealTest(parameterized.TestCase):
         run = jax.jit(lambda predict, image: predict(image))
         for scale, w, e in ((1.0, 1e20, 1e-8), (2.0, 1e19, 0), (3.0, 5, 1e-7)):
             predict = jax.tree.map(lambda x, s=scale: s * x, network())
-            run(conceal(predict, w=w, e=e), IMAGES[0])
+            run(gcm(predict, w=w, e=e), IMAGES[0])
         self.assertEqual(run._cache_size(), 1)
 
 
 @functools.cache
 def survivors(name):
-    """(share of 64 digits that PGD-10 at .1 leaves standing, where it ended)."""
+    """(share of 64 digits that PGD-10 at .1 does not fool, where it ended)."""
     images, labels = digit_models.digits("test", 64)
     sound = digit_models.honest("mlp")
     transform = Partial(concealed, w=W, e=E)
     attacked = {
         "bare": sound,
-        "concealed": conceal(sound),
+        "concealed": gcm(sound),
         "adaptive": models.behind(straight_through(transform), sound),
-        "bpda": bpda(conceal(sound), backward=sound),
+        "bpda": bpda(gcm(sound), backward=sound),
     }[name]
 
     def one(key, image, label):
@@ -210,8 +211,8 @@ def survivors(name):
 
     keys = jax.random.split(jax.random.key(0), len(labels))
     ends = np.asarray(jax.jit(jax.vmap(one))(keys, images, labels))
-    # Judged behind the layer: that is the model in use.
-    right = np.argmax(ask(conceal(sound), ends), axis=1) == labels
+    # Measured behind the layer: that is the model in use.
+    right = np.argmax(ask(gcm(sound), ends), axis=1) == labels
     return float(np.mean(right)), ends
 
 
@@ -219,11 +220,10 @@ class MaskingTest(parameterized.TestCase):
     def test_the_checks_of_an_evaluation_see_it(self):
         source = data.open_source("digits:test", limit=32)
         passed = {}
-        for name, wrap in (("bare", lambda p: p), ("concealed", conceal)):
-            checks = examine(
-                jax.random.key(0), wrap(digit_models.honest("mlp")), source,
-                eps=digit_models.EPS, norm="linf",
-            )  # fmt: skip
+        for name, wrap in (("bare", lambda p: p), ("concealed", gcm)):
+            predict = wrap(digit_models.honest("mlp"))
+            key, eps = jax.random.key(0), digit_models.EPS
+            checks = examine(key, predict, source, eps=eps, norm="linf")
             passed[name] = {check.name: check.passed for check in checks}
         self.assertEqual(set(passed["bare"].values()), {True})
         self.assertFalse(passed["concealed"][COHERENCE])

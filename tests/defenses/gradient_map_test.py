@@ -73,8 +73,9 @@ class GradientMapTest(parameterized.TestCase):
         steps = h * np.eye(pixels, dtype=np.float32).reshape(pixels, *IMAGE.shape)
         up, down = (np.float64(ask(IMAGE + s * steps)) for s in (1, -1))
         ends = zip(up, down, strict=True)
-        slopes = np.asarray([np.subtract(losses(a, rule), losses(b, rule))
-                             for a, b in ends])  # fmt: skip
+        slopes = np.asarray(
+            [np.subtract(losses(a, rule), losses(b, rule)) for a, b in ends]
+        )
         want = [scaled(column.reshape(IMAGE.shape)) for column in slopes.T]
         got = gradient_map(NETWORK, IMAGE, rule=rule)
         np.testing.assert_allclose(got, np.concatenate(want, -1), atol=5e-3)
@@ -96,8 +97,11 @@ class GradientMapTest(parameterized.TestCase):
         held = jax.lax.stop_gradient(jax.nn.softmax(NETWORK(IMAGE)))
         slope = jax.grad(lambda x: -held @ jax.nn.log_softmax(NETWORK(x)))(IMAGE)
         self.assertLess(float(jnp.max(jnp.abs(slope))), 1e-6)
-        self.assertEqual(float(jnp.max(gradient_map(NETWORK, IMAGE, rule="softmax"))
-                               .round(6)) in (1.0, -1.0), True)  # fmt: skip
+        self.assertEqual(
+            float(jnp.max(gradient_map(NETWORK, IMAGE, rule="softmax")).round(6))
+            in (1.0, -1.0),
+            True,
+        )
 
     def test_scale_of_the_gradient_does_not_matter(self):
         # A sure model: its gradients are tiny, its map is not.
@@ -109,8 +113,11 @@ class GradientMapTest(parameterized.TestCase):
 
     @parameterized.parameters(*RULES)
     def test_no_gradient_no_map(self, rule):
-        flat = jax.grad(lambda x: jnp.sum(gradient_map(
-            lambda x: jnp.zeros(5) * jnp.sum(x), x, rule=rule)))  # fmt: skip
+        flat = jax.grad(
+            lambda x: jnp.sum(
+                gradient_map(lambda x: jnp.zeros(5) * jnp.sum(x), x, rule=rule)
+            )
+        )
         got = gradient_map(lambda x: jnp.zeros(5), IMAGE, rule=rule)
         np.testing.assert_array_equal(got, np.zeros_like(got))
         self.assertTrue(np.isfinite(flat(IMAGE)).all())
@@ -125,11 +132,11 @@ class GradientMapTest(parameterized.TestCase):
         direction = np.zeros_like(IMAGE)
         direction[1, 1, 0] = 1.0
         of = jax.jit(lambda x: gradient_map(NETWORK, x, rule="uniform"))
-        _, told = jax.jvp(of, (IMAGE,), (direction,))
+        _, derivative = jax.jvp(of, (IMAGE,), (direction,))
         h = np.float32(1e-2)
         found = (of(IMAGE + h * direction) - of(IMAGE - h * direction)) / (2 * h)
-        self.assertGreater(float(jnp.max(jnp.abs(told))), 1e-2)
-        np.testing.assert_allclose(told, found, atol=2e-2)
+        self.assertGreater(float(jnp.max(jnp.abs(derivative))), 1e-2)
+        np.testing.assert_allclose(derivative, found, atol=2e-2)
 
     def test_rules(self):
         self.assertEqual(RULES, models.LABEL_RULES)

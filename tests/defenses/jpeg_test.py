@@ -1,33 +1,19 @@
 """JPEG with a gradient: against Pillow, SciPy's transform and finite differences."""
 
 import functools
-import io
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from absl.testing import parameterized
-from PIL import Image
 from scipy import fft
 
 from mspd_jax.defenses import jpeg_soft
-from mspd_jax.defenses._jpeg_tables import cosines, quantization_table
-from tests.defenses.contract import check_contract, pictures
+from tests.defenses.contract import by_pillow, check_contract, pictures
 
 IMAGES = pictures((17, 23, 3), count=6)
 STATIC = ("quality", "rounding", "subsample")
 soft = jax.jit(jpeg_soft, static_argnames=STATIC)
-
-
-def by_pillow(image, quality, **options):
-    """The levels of the file, and the two tables in it as [8, 8]."""
-    levels = np.rint(255 * image).astype(np.uint8)
-    file = io.BytesIO()
-    squeezed = levels[..., 0] if levels.shape[-1] == 1 else levels
-    Image.fromarray(squeezed).save(file, "JPEG", quality=quality, **options)
-    opened = Image.open(file)
-    tables = [np.reshape(opened.quantization[i], (8, 8)) for i in opened.quantization]
-    return np.float64(opened).reshape(image.shape), tables
 
 
 def by_hand(image, quality, replaced):
@@ -70,22 +56,6 @@ def by_hand(image, quality, replaced):
 
 def cubic(x):
     return np.rint(x) + (x - np.rint(x)) ** 3
-
-
-class TablesTest(parameterized.TestCase):
-    @parameterized.parameters(1, 2, 10, 33, 49, 50, 51, 75, 95, 99, 100)
-    def test_tables_are_those_of_the_file(self, quality):
-        _, tables = by_pillow(IMAGES[0], quality)
-        np.testing.assert_array_equal(quantization_table(quality), tables[0])
-        chroma = quantization_table(quality, chroma=True)
-        np.testing.assert_array_equal(chroma, tables[1])
-
-    def test_cosines_are_the_orthonormal_transform(self):
-        block = np.random.default_rng(0).normal(size=(8, 8))
-        basis = np.float64(cosines())
-        want = fft.dctn(block, norm="ortho")
-        np.testing.assert_allclose(basis @ block @ basis.T, want, atol=1e-6)
-        np.testing.assert_allclose(basis @ basis.T, np.eye(8), atol=1e-7)
 
 
 class ValuesTest(parameterized.TestCase):

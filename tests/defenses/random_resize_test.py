@@ -68,7 +68,7 @@ class RandomResizeTest(parameterized.TestCase):
             error = np.sqrt(1 / 6 * 5 / 6 / len(values))
             np.testing.assert_allclose(shares, 1 / 6, atol=5 * error)
 
-    def test_makes_a_randomised_model_whose_mean_attacks_see(self):
+    def test_makes_a_randomized_model_whose_mean_attacks_see(self):
         transform = Partial(random_resize, KEY, least=jnp.float32(0.5))
         predict = behind(transform, brightness)
         self.assertTrue(is_random(predict))

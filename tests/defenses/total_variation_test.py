@@ -1,4 +1,4 @@
-"""Total variation minimisation: duality gaps in float64, closed forms, gradients."""
+"""Total variation minimization: duality gaps in float64, closed forms, gradients."""
 
 import functools
 
@@ -43,7 +43,7 @@ def cost(result, image, weight):
 
 @functools.cache
 def best(number, weight, steps=2_000):
-    """The minimiser and a lower bound of the cost, by accelerated projections.
+    """The minimizer and a lower bound of the cost, by accelerated projections.
 
     Every dual variable of norm <= weight bounds the cost from below (Beck and Teboulle
     2009 find a good one): |x|^2 / 2 - |x - A^T q|^2 / 2.
@@ -63,7 +63,7 @@ def best(number, weight, steps=2_000):
 
 class TotalVariationTest(parameterized.TestCase):
     @parameterized.product(number=(1, 2), weight=(0.02, 0.15))
-    def test_is_the_minimiser(self, number, weight):
+    def test_is_the_minimizer(self, number, weight):
         image = np.float64(IMAGES[number])
         want, bound = best(number, weight)
         self.assertLess(cost(want, image, weight) - bound, 1e-5)

@@ -190,7 +190,7 @@ def test_the_weights_of_a_defence_decide_whose_run_it_is(ground, tmp_path):
 
 
 _CASES = {
-    "unknown defence": (["--defense=gmc"], ["unknown defence 'gmc'", "gcm, trn:CKPT"]),
+    "unknown defense": (["--defense=gmc"], ["unknown defense 'gmc'", "gcm, trn:CKPT"]),
     "no checkpoint": (["--defense=trn:{}/nothing"], ["no model", "/nothing"]),
     "no purifier": (["--purify="], ["--purify names no purifier", "jpeg:75"]),
     "a purifier twice": (["--purify=none,none"], ["names a purifier twice"]),
