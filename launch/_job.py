@@ -1,6 +1,5 @@
 """The frame of a job over a data set: open the folder, drive, record, sum up."""
 
-import importlib.metadata
 import json
 import math
 import pathlib
@@ -24,7 +23,6 @@ _FREE = {
     "query_retries", "query_timeout", "query_rate", "token_variable",
     "coordinator", "num_processes", "process_id", "cluster",
 }  # fmt: skip
-_PACKAGES = ("mspd_jax", "jax", "jaxlib", "flax", "numpy", "orbax-checkpoint")
 
 
 class Finished(NamedTuple):
@@ -197,7 +195,7 @@ def details() -> dict:
         "device": device.device_kind,
         "devices": jax.device_count(),
         "processes": jax.process_count(),
-        "versions": {p: importlib.metadata.version(p) for p in _PACKAGES},
+        "versions": runs.package_versions(),
         "git_commit": _git_commit(),
     }
 
