@@ -1,9 +1,11 @@
 """Sources of images (embedded digits, TFDS, folders, arrays) and 8-bit files.
 
-Images are float32 [H, W, C] in [0, 1]; labels are integers, -1 where unknown.
+Images are float32 [H, W, C] in [0, 1]; labels are integers, -1 where unknown. A source
+knows its content: `Source.fingerprint` changes with any image, label, name or index,
+`Source.digest_of` with one image, wherever the data lies.
 """
 
-from mspd_jax.data._check import check_compatible, load_arrays
+from mspd_jax.data._check import check_compatible, check_unchanged, load_arrays
 from mspd_jax.data._image import read_image
 from mspd_jax.data._open import open_source
 from mspd_jax.data._quantize import quantize
@@ -15,6 +17,7 @@ __all__ = [
     "Record",
     "Source",
     "check_compatible",
+    "check_unchanged",
     "encode_png",
     "every",
     "from_arrays",

@@ -1,17 +1,27 @@
-"""Whether a model can read a source, and a whole source as arrays."""
+"""Whether a model fits a source, whether its images changed, and sources as arrays."""
+
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from mspd_jax.data._record import as_float
+from mspd_jax.data._record import Source, as_float
 from mspd_jax.errors import InputError
 
+_Shape = tuple[int, int, int]
 
-def check_compatible(source, *, image_shape, num_classes):
-    """Raise InputError unless a model of that shape and class count can read `source`.
 
-    image_shape: (H, W, C) that the model accepts. num_classes: None for a model without
-    classes. Unreadable images are passed over: the driver reports them. Where the
-    source does not know its shapes every image is read until one differs.
+def check_compatible(
+    source: Source, *, image_shape: Iterable[int], num_classes: int | None
+) -> None:
+    """Raises InputError unless a model of that shape and class count can read `source`.
+
+    Unreadable images are passed over: the driver reports them. Where the source does
+    not know its shapes every image is read until one differs.
+
+    Args:
+      source: the images.
+      image_shape: (H, W, C) that the model accepts.
+      num_classes: None for a model without classes.
     """
     image_shape = tuple(image_shape)
     for position, shape in _shapes(source):
@@ -35,14 +45,40 @@ def check_compatible(source, *, image_shape, num_classes):
         )
 
 
-def load_arrays(source):
+def check_unchanged(source: Source, digests: Mapping[int, str | None]) -> list[int]:
+    """Raises InputError naming an image that is not what it was when it was recorded.
+
+    So that a run that is continued never mixes results of two images of one name.
+
+    Args:
+      source: the images as they are now.
+      digests: by data-set index what `source.digest_of` said then; None is not checked.
+
+    Returns:
+      The indices of `digests` that the source does not have any more.
+    """
+    places = {int(index): place for place, index in enumerate(source.indices)}
+    for index in sorted(digests.keys() & places.keys()):
+        before, now = digests[index], source.digest_of(places[index])
+        if before is not None and now != before:
+            what = "cannot be read" if now is None else "has another content or label"
+            raise InputError(
+                f"source {source.spec!r}: {_where(source, places[index])} {what}, "
+                "unlike when this run did it; put the old one back, or name another "
+                "folder for the results"
+            )
+    return sorted(digests.keys() - places.keys())
+
+
+def load_arrays(source: Source) -> tuple[np.ndarray, np.ndarray]:
     """All images and labels of a source, for training.
 
     Returns images [n, H, W, C], uint8 where every image is 8-bit and float32 in [0, 1]
     otherwise, and labels int32 [n] (-1 = unknown). Unlike the driver it stops at an
     unreadable image (InputError): a training set must be whole.
     """
-    images, labels = None, np.empty(len(source.indices), np.int32)
+    images: np.ndarray | None = None
+    labels = np.empty(len(source.indices), np.int32)
     for position in range(len(source.indices)):
         record = source.read(position)
         if images is None:
@@ -65,7 +101,7 @@ def load_arrays(source):
     return images, labels
 
 
-def _shapes(source):
+def _shapes(source: Source) -> Iterable[tuple[int, _Shape | None]]:
     count = len(source.indices)
     if source.shape_of is not None:
         return ((position, source.shape_of(position)) for position in range(count))
@@ -74,19 +110,19 @@ def _shapes(source):
     return ((position, _read_shape(source, position)) for position in range(count))
 
 
-def _read_shape(source, position):
+def _read_shape(source: Source, position: int) -> _Shape | None:
     try:
         return source.read(position).image.shape
     except InputError:
         return None
 
 
-def _where(source, position):
+def _where(source: Source, position: int) -> str:
     if source.files is not None:
         return source.files[position]
     return f"image {source.indices[position]}"
 
 
-def _say(shape):
+def _say(shape: _Shape) -> str:
     height, width, channels = shape
     return f"{height}x{width} with {channels} channel{'s' if channels > 1 else ''}"

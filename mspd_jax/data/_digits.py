@@ -1,8 +1,8 @@
 """`digits:train|test`: the optical digits that ship with the package.
 
-1,797 grey 8x8 images of ten classes from "Optical Recognition of Handwritten Digits"
+1,797 gray 8x8 images of ten classes from "Optical Recognition of Handwritten Digits"
 (E. Alpaydin, C. Kaynak, 1998; UCI Machine Learning Repository, doi:10.24432/C50P49,
-licence CC BY 4.0), in the order in which scikit-learn ships them. The 17 grey levels v
+license CC BY 4.0), in the order in which scikit-learn ships them. The 17 gray levels v
 of the data are stored as the 8-bit levels round(v * 255 / 16). The file was made by
 
     python -c "import numpy as np; from sklearn.datasets import load_digits; \
@@ -18,13 +18,13 @@ import pathlib
 
 import numpy as np
 
-from mspd_jax.data._record import array_source
+from mspd_jax.data._record import Source, array_source
 from mspd_jax.errors import InputError
 
 DIGITS_FILE = pathlib.Path(__file__).with_name("digits.npz")
 
 
-def open_digits(spec, rest, *, limit):
+def open_digits(spec: str, rest: str, *, limit: int | None) -> Source:
     """Source of one split of the embedded digits; `rest` is `train` or `test`."""
     if rest not in ("train", "test"):
         raise InputError(f"source {spec!r}: digits has the splits train and test")

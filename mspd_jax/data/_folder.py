@@ -6,26 +6,32 @@ Which of the four it is follows from what is there:
    its records.
 2. images in sub-folders: one class each. If all sub-folders are named by integers the
    label is that integer (and the number of classes unknown), otherwise the classes
-   count through in the order of their names. The index is the place in the sorted
-   paths.
+   count through in the order of their names.
 3. images named INDEX_LABEL, such as `00042_7.png` (5 to 7 digits, 1 to 5 digits).
-4. other images: unlabelled photos; the index is the place in the sorted names.
+4. other images: unlabelled photos.
 
-Hidden files and files without an image suffix are passed over. At opening only headers
-are read; what cannot be read surfaces at `Source.read`.
+The index of photos and in class folders follows from the name (`name_indices`), so that
+no file shifts the index of another. A limit takes the first in the order of their
+names, of the other two kinds the first in the order of the index. Hidden files and
+files without an image suffix are passed over. At opening only headers are read; what
+cannot be read surfaces at `Source.read`.
 """
 
 import os
 import pathlib
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from mspd_jax import runs
+from mspd_jax.data._digest import digest, file_digest, file_prints
 from mspd_jax.data._image import IMAGE_SUFFIXES, header_shape, read_image
+from mspd_jax.data._name_index import name_indices
 from mspd_jax.data._record import Record, Source, output_name
 from mspd_jax.data._run_folder import (
+    check_finished,
     read_run_folder,
     recorded_classes,
 )
@@ -35,15 +41,19 @@ from mspd_jax.errors import InputError
 _FLAT = re.compile(r"(\d{5,7})_(\d{1,5})")
 
 
-class _Listing(NamedTuple):
-    """Images of a folder, (index, label, path, name) by index, and the classes."""
+# index, label, path, name for outputs
+_Entry = tuple[int, int, pathlib.Path, str]
 
-    entries: list
+
+class _Listing(NamedTuple):
+    """Images of a folder in the order in which a limit takes them, and the classes."""
+
+    entries: list[_Entry]
     num_classes: int | None
     class_names: tuple[str, ...] | None
 
 
-def open_folder(spec, rest, *, limit):
+def open_folder(spec: str, rest: str, *, limit: int | None) -> Source:
     """Source of the images of a folder; see the module for the four layouts."""
     root = pathlib.Path(rest).expanduser()
     if not root.is_dir():
@@ -56,14 +66,28 @@ def open_folder(spec, rest, *, limit):
     except OSError as error:
         raise InputError(f"source {spec!r}: cannot list {root} ({error})") from error
     _check_names(spec, listing.entries)
-    entries = listing.entries[:limit]
+    entries = sorted(listing.entries[:limit])
     labels = [label for _, label, _, _ in listing.entries]
     shapes = [_shape_or_none(path) for _, _, path, _ in entries]
     known = set(shapes) - {None}
 
-    def read(position):
+    def read(position: int) -> Record:
         index, label, path, name = entries[position]
         return Record(index, read_image(path), label, name)
+
+    def digest_of(position: int) -> str | None:
+        _, label, path, name = entries[position]
+        return file_digest(path, name, label)
+
+    def fingerprint_of(positions: Sequence[int]) -> str:
+        chosen = [entries[position] for position in positions]
+        prints = file_prints([path for _, _, path, _ in chosen])
+        return digest(
+            *(
+                f"{index} {label} {name} {found}"
+                for (index, label, _, name), found in zip(chosen, prints, strict=True)
+            )
+        )
 
     return Source(
         spec=spec,
@@ -76,12 +100,17 @@ def open_folder(spec, rest, *, limit):
         read=read,
         shape_of=shapes.__getitem__,
         files=tuple(str(path) for _, _, path, _ in entries),
+        digest_of=digest_of,
+        fingerprint_of=fingerprint_of,
     )
 
 
-def _list_folder(spec, root):
+def _list_folder(spec: str, root: pathlib.Path) -> _Listing:
     if runs.is_run_folder(root):
         return _Listing(read_run_folder(spec, root), recorded_classes(root), None)
+    above = root.resolve().parent
+    if root.resolve().name == "images" and runs.is_run_folder(above):
+        check_finished(spec, above)  # the images of a run, without its records
     children = sorted(p for p in root.iterdir() if not p.name.startswith("."))
     images = [p for p in children if p.is_file() and _is_image(p)]
     folders = [p for p in children if p.is_dir()]
@@ -102,29 +131,35 @@ def _list_folder(spec, root):
     return _list_files(spec, images)
 
 
-def _list_classes(root, inside):
-    names = [folder.name for folder in inside]
-    numbered = all(re.fullmatch(r"\d{1,5}", name) for name in names)
-    labels = {name: int(name) if numbered else i for i, name in enumerate(names)}
+def _list_classes(
+    root: pathlib.Path, inside: dict[pathlib.Path, list[pathlib.Path]]
+) -> _Listing:
+    classes = [folder.name for folder in inside]
+    numbered = all(re.fullmatch(r"\d{1,5}", name) for name in classes)
+    labels = {name: int(name) if numbered else i for i, name in enumerate(classes)}
     paths = sorted((path, folder.name) for folder in inside for path in inside[folder])
+    names = [path.relative_to(root).with_suffix(".png").as_posix() for path, _ in paths]
     entries = [
-        (
-            index,
-            labels[name],
-            path,
-            path.relative_to(root).with_suffix(".png").as_posix(),
+        (index, labels[folder], path, name)
+        for index, (path, folder), name in zip(
+            name_indices(names), paths, names, strict=True
         )
-        for index, (path, name) in enumerate(paths)
     ]
     if numbered:
         return _Listing(entries, None, None)
-    return _Listing(entries, len(names), tuple(names))
+    return _Listing(entries, len(classes), tuple(classes))
 
 
-def _list_files(spec, images):
+def _list_files(spec: str, images: list[pathlib.Path]) -> _Listing:
     matches = [_FLAT.fullmatch(path.stem) for path in images]
     if not any(matches):
-        entries = [(i, -1, p, f"{p.stem}.png") for i, p in enumerate(images)]
+        names = [f"{path.stem}.png" for path in images]
+        entries = [
+            (index, -1, path, name)
+            for index, path, name in zip(
+                name_indices(names), images, names, strict=True
+            )
+        ]
         return _Listing(entries, None, None)
     if not all(matches):
         other = images[matches.index(None)].name
@@ -148,8 +183,8 @@ def _list_files(spec, images):
     return _Listing([(i, y, p, output_name(i, y)) for i, y, p in entries], None, None)
 
 
-def _check_names(spec, entries):
-    paths = {}
+def _check_names(spec: str, entries: list[_Entry]) -> None:
+    paths: dict[str, pathlib.Path] = {}
     for _, _, path, name in entries:
         if name in paths:
             raise InputError(
@@ -159,8 +194,8 @@ def _check_names(spec, entries):
         paths[name] = path
 
 
-def _walk(folder):
-    found = []
+def _walk(folder: pathlib.Path) -> list[pathlib.Path]:
+    found: list[pathlib.Path] = []
     for parent, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         paths = [pathlib.Path(parent, name) for name in files if name[0] != "."]
@@ -168,11 +203,11 @@ def _walk(folder):
     return sorted(found)
 
 
-def _is_image(path):
+def _is_image(path: pathlib.Path) -> bool:
     return path.suffix.lower() in IMAGE_SUFFIXES
 
 
-def _shape_or_none(path):
+def _shape_or_none(path: pathlib.Path) -> tuple[int, int, int] | None:
     try:
         return header_shape(path, path)
     except InputError:

@@ -1,13 +1,15 @@
-"""Reading image files: upright, grey or RGB, 8 bits a channel, or refused by name.
+"""Reading image files: upright, gray or RGB, 8 bits a channel, or refused by name.
 
-Channels follow the file: grey modes give [H, W, 1], colour modes and palettes
-[H, W, 3]. Transparency is composited over white, as a page shows it, because a model
-sees no alpha and hidden colours must not steer it. Of an animation the first frame
-counts. Files of more than 8 bits a channel are refused: rounding them silently would
-spend part of the perturbation budget.
+Channels follow the file: gray modes give [H, W, 1], color modes and palettes
+[H, W, 3]. What an 8-bit gray or RGB image cannot hold is refused, never dropped: more
+than 8 bits or levels that are none of 8 bits (rounding them would spend a part of the
+perturbation budget), an alpha channel or a transparent color even where all is opaque,
+and all files of several frames or pages. The second picture that cameras hide behind a
+JPEG (a preview, a gain map) is no frame of it.
 """
 
 import io
+import os
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -19,7 +21,7 @@ IMAGE_SUFFIXES = frozenset(
     ".bmp .gif .jfif .jpe .jpeg .jpg .pbm .pgm .png .pnm .ppm .tif .tiff .webp".split()
 )
 
-_GREY = ("1", "L", "LA", "La")
+_GRAY = ("1", "L")
 _DEEP = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 _TURNED = (5, 6, 7, 8)  # EXIF orientations that swap height and width
 # What Pillow raises on damaged or hostile files, SyntaxError included.
@@ -36,19 +38,30 @@ _UNREADABLE = (
 )
 
 
-def read_image(path):
-    """Image file as float32 [H, W, 1 or 3] in [0, 1]; InputError names the file."""
+def read_image(path: str | os.PathLike) -> np.ndarray:
+    """Image file as float32 [H, W, 1 or 3] in [0, 1]; InputError names the file.
+
+    Example:
+      image = data.read_image("photo.png")
+    """
     return as_float(read_levels(path, path))
 
 
-def read_levels(file, name, channels=None):
-    """Pixels of an image file or bytes as uint8 [H, W, C]; `name` is for messages.
+def read_levels(
+    file: str | os.PathLike | bytes,
+    name: str | os.PathLike,
+    channels: int | None = None,
+) -> np.ndarray:
+    """Pixels of an image file as uint8 [H, W, C].
 
-    channels: 1 or 3 converts to grey or RGB, None keeps what the file has.
+    Args:
+      file: its path or its bytes.
+      name: what messages call it.
+      channels: 1 or 3 converts to gray or RGB, None keeps what the file has.
     """
     try:
         with Image.open(_opened(file)) as image:
-            _refuse_deep(image, name)
+            _check_kind(image, name)
             if _orientation(image) != 1:
                 image = ImageOps.exif_transpose(image)
             return _to_levels(image, channels)
@@ -58,18 +71,20 @@ def read_levels(file, name, channels=None):
         raise InputError(_unreadable(name, error)) from error
 
 
-def header_shape(file, name):
-    """(H, W, C) of an image file or bytes from its header; errors name the file."""
+def header_shape(
+    file: str | os.PathLike | bytes, name: str | os.PathLike
+) -> tuple[int, int, int]:
+    """(H, W, C) of an image file or its bytes from the header; `name` as above."""
     try:
         with Image.open(_opened(file)) as image:
-            _refuse_deep(image, name)
+            _check_kind(image, name)
             width, height = image.size
             if image.format == "TIFF":
                 # Some versions of Pillow turn the size of a TIFF at opening.
                 width, height = image.tag_v2[256], image.tag_v2[257]
             if _orientation(image) in _TURNED:
                 width, height = height, width
-            return height, width, 1 if image.mode in _GREY else 3
+            return height, width, 1 if image.mode in _GRAY else 3
     except InputError:
         raise
     except _UNREADABLE as error:
@@ -80,25 +95,51 @@ def _opened(file):
     return io.BytesIO(file) if isinstance(file, bytes) else file
 
 
-def _unreadable(name, error):
+def _unreadable(name, error: Exception) -> str:
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     return f"cannot read the image {name} ({reason}); remove or replace it"
 
 
-def _refuse_deep(image, name):
-    # Pillow narrows 16-bit colour to 8 bits in silence; its raw mode still tells.
-    arguments = image.tile[0][3] if image.tile else ()
-    raw = (
-        arguments if isinstance(arguments, str) else (tuple(arguments or ()) + ("",))[0]
-    )
-    if image.mode in _DEEP or ";16" in str(raw):
+def _check_kind(image: Image.Image, name) -> None:
+    """Raises InputError where an 8-bit gray or RGB image would lose something."""
+    largest = _largest_level(image)
+    if image.mode in _DEEP or largest > 255:
         raise InputError(
             f"the image {name} has more than 8 bits a channel ({image.mode}); save it "
             "with 8 bits"
         )
+    if 255 % largest:
+        raise InputError(
+            f"the image {name} has levels from 0 to {largest}, which are not those of "
+            "8 bits; save it with levels from 0 to 255"
+        )
+    # An MPO is a JPEG as cameras write it, its frames are no animation.
+    if getattr(image, "is_animated", False) and image.format != "MPO":
+        frames = "pages" if image.format == "TIFF" else "frames"
+        raise InputError(
+            f"the image {name} has several {frames} ({image.format}); save the one "
+            "that counts as a file of its own"
+        )
+    if image.has_transparency_data:
+        raise InputError(
+            f"the image {name} has an alpha channel or a transparent color "
+            f"({image.mode}); save it without transparency, as gray or RGB"
+        )
 
 
-def _orientation(image):
+def _largest_level(image: Image.Image) -> int:
+    """What a file calls white, as far as Pillow narrows it to 8 bits in silence."""
+    if not image.tile:
+        return 255
+    decoder, arguments = image.tile[0][0], image.tile[0][3]
+    if isinstance(arguments, str) or not arguments:
+        arguments = (arguments or "",)
+    if decoder in ("ppm", "ppm_plain") and len(arguments) > 1:
+        return int(arguments[1])
+    return 65535 if ";16" in str(arguments[0]) else 255
+
+
+def _orientation(image: Image.Image) -> int:
     # A PNG may hold EXIF after its pixels; looking there would decode the whole file.
     known = "exif" in image.info or "Raw profile type exif" in image.info
     if image.format == "PNG" and not known:
@@ -106,12 +147,8 @@ def _orientation(image):
     return image.getexif().get(0x0112, 1)
 
 
-def _to_levels(image, channels):
-    grey = image.mode in _GREY if channels is None else channels == 1
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        page = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(page, image)
-    image = image.convert("RGB").convert("L") if grey else image.convert("RGB")
+def _to_levels(image: Image.Image, channels: int | None) -> np.ndarray:
+    gray = image.mode in _GRAY if channels is None else channels == 1
+    image = image.convert("RGB").convert("L") if gray else image.convert("RGB")
     levels = np.asarray(image)
-    return levels[..., None] if grey else levels
+    return levels[..., None] if gray else levels

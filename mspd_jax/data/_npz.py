@@ -6,13 +6,13 @@ import zlib
 
 import numpy as np
 
-from mspd_jax.data._record import array_source
+from mspd_jax.data._record import Source, array_source
 from mspd_jax.errors import InputError
 
 _BROKEN = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
-def open_npz(spec, rest, *, limit):
+def open_npz(spec: str, rest: str, *, limit: int | None) -> Source:
     """Source of `x` [n, H, W, C] or [n, H, W], uint8 or float in [0, 1], and `y` [n].
 
     Nothing in the file is executed. The index is the row. Without `y` the images are
@@ -46,7 +46,7 @@ def open_npz(spec, rest, *, limit):
     return array_source(spec, images, labels, np.arange(len(images)), num_classes=None)
 
 
-def _check_images(spec, images):
+def _check_images(spec: str, images: np.ndarray) -> np.ndarray:
     if images.ndim == 3:
         images = images[..., None]
     if images.ndim != 4 or images.shape[-1] not in (1, 3) or 0 in images.shape:
@@ -70,7 +70,7 @@ def _check_images(spec, images):
     return images.astype(np.float32)
 
 
-def _check_labels(spec, labels, count):
+def _check_labels(spec: str, labels: np.ndarray | None, count: int) -> np.ndarray:
     if labels is None:
         return np.full(count, -1, np.int32)
     if labels.shape != (count,) or labels.dtype.kind not in "iu":

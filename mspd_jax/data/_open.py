@@ -1,8 +1,11 @@
 """Opening a source by its specification, `SCHEME:REST`."""
 
+import os
+
 from mspd_jax.data._digits import open_digits
 from mspd_jax.data._folder import open_folder
 from mspd_jax.data._npz import open_npz
+from mspd_jax.data._record import Source
 from mspd_jax.data._tfds import open_tfds
 from mspd_jax.errors import InputError
 
@@ -14,25 +17,38 @@ _SCHEMES = {
 }
 
 
-def open_source(spec, *, data_dir=None, limit=None):
-    """Open the images that `spec` names; returns a `Source`.
+def open_source(
+    spec: str,
+    *,
+    data_dir: str | os.PathLike | None = None,
+    limit: int | None = None,
+) -> Source:
+    """Opens the images that `spec` names.
 
     digits:train|test   the embedded 8x8 digits
     tfds:NAME:SPLIT     a prepared TFDS data set below `data_dir`, no TensorFlow
     folder:PATH         a run folder, class folders, flat `00042_7.png`, or photos
     npz:PATH            arrays x (images) and y (labels)
 
-    data_dir: folder of prepared TFDS data sets (only `tfds` uses it).
-    limit: take the first `limit` images only; more than there are is fine.
     Raises InputError with one line for whatever cannot be opened. A single unreadable
     image is reported by `Source.read`, not here.
+
+    Args:
+      spec: one of these forms.
+      data_dir: folder of prepared TFDS data sets (only `tfds` uses it).
+      limit: take so many images only, the first in the order of their index, of photos
+        and class folders in the order of their names; more than there are is fine.
+
+    Example:
+      source = data.open_source("digits:test", limit=8)
+      image = source.read(0).image
     """
     scheme, colon, rest = spec.partition(":")
     if scheme not in _SCHEMES or not colon or not rest:
         forms = ", ".join(_SCHEMES.values())
         raise InputError(f"source {spec!r} is not understood; wanted one of: {forms}")
     if limit is not None and limit <= 0:
-        raise InputError(f"limit is {limit}, wanted at least 1 image")
+        raise InputError(f"`limit`={limit}: wanted at least 1 image")
     if scheme == "digits":
         return open_digits(spec, rest, limit=limit)
     if scheme == "tfds":

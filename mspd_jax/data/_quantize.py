@@ -9,7 +9,9 @@ import numpy as np
 _GUARD = 2e-5
 
 
-def quantize(image, original, *, eps, norm):
+def quantize(
+    image: np.ndarray, original: np.ndarray, *, eps: float, norm: str
+) -> np.ndarray:
     """8-bit image near `image` inside the eps ball around `original`.
 
     linf: every pixel takes the level nearest to `image` among
@@ -20,10 +22,20 @@ def quantize(image, original, *, eps, norm):
     level towards the original, until it is inside.
 
     Both bounds hold up to 8e-8, the rounding of float32. Host, float64.
-    image, original: float [H, W, C], original in [0, 1]; eps: radius in pixel units;
-    norm: "linf" or "l2". Returns uint8 [H, W, C]; `result / 255` is what a PNG holds.
     Raises ValueError if the ball holds no 8-bit image (only for an original that is not
     8-bit itself and a tiny eps).
+
+    Args:
+      image: float [H, W, C].
+      original: float [H, W, C] in [0, 1].
+      eps: radius in pixel units.
+      norm: "linf" or "l2".
+
+    Returns:
+      uint8 [H, W, C]; `result / 255` is what a PNG holds.
+
+    Example:
+      levels = data.quantize(protected, image, eps=8 / 255, norm="linf")
     """
     image, original = np.float64(image), np.float64(original)
     if image.shape != original.shape:
@@ -47,7 +59,7 @@ def quantize(image, original, *, eps, norm):
     return levels.astype(np.uint8)
 
 
-def _linf(image, original, radius):
+def _linf(image: np.ndarray, original: np.ndarray, radius: float) -> np.ndarray:
     low = np.maximum(np.ceil(original - radius - _GUARD), 0)
     high = np.minimum(np.floor(original + radius + _GUARD), 255)
     if np.any(low > high):
@@ -56,7 +68,7 @@ def _linf(image, original, radius):
     return np.clip(np.rint(image), low, high)
 
 
-def _l2(image, original, radius):
+def _l2(image: np.ndarray, original: np.ndarray, radius: float) -> np.ndarray:
     levels = np.clip(np.rint(image), 0, 255)
     excess = np.sum((levels - original) ** 2) - (radius + _GUARD) ** 2
     while excess > 0:
@@ -76,7 +88,7 @@ def _l2(image, original, radius):
     return levels
 
 
-def _empty_ball(norm, radius, distance):
+def _empty_ball(norm: str, radius: float, distance: float) -> str:
     return (
         f"no 8-bit image lies in the {norm} ball: eps is {radius / 255:.6g}, the "
         f"nearest is {distance / 255:.6g} from the original (save it with 8 bits)"

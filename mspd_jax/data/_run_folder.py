@@ -8,25 +8,31 @@ from mspd_jax.data._record import output_name
 from mspd_jax.errors import InputError
 
 
-def read_run_folder(spec, root):
+def read_run_folder(
+    spec: str, root: pathlib.Path
+) -> list[tuple[int, int, pathlib.Path, str]]:
     """Entries (index, label, path, name) of a run that wrote images, sorted by index.
 
     A record of an image has `index`, `file` (relative to the folder) and, where known,
-    `label` and `name`; records without `file` are those of other jobs. The records of
-    an unfinished run over several processes lie in several files. A last line without
-    its end is what a killed run leaves and is passed over. No file outside the folder
-    is ever opened, whatever the records or links in it say.
+    `label` and `name`; records without `file` are those of other jobs. A run that has
+    not finished is refused: more images would be there a moment later. No file outside
+    the folder is ever opened, whatever the records or links in it say.
     """
-    entries = {}
+    entries: dict[int, tuple[int, int, pathlib.Path, str]] = {}
+    indices = set()
     try:
         for place, line in runs.record_lines(root):
-            entry = _entry(f"source {spec!r}: {place}", root, line)
-            if entry is not None:
+            where = f"source {spec!r}: {place}"
+            record = _parsed(where, line)
+            indices.add(repr(record.get("index")))
+            if record.get("file") is not None:
+                entry = _entry(where, root, record)
                 entries[entry[0]] = entry
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"source {spec!r}: cannot read the records of {root} ({error})"
         ) from error
+    check_finished(spec, root, images=len(indices))
     if not entries:
         raise InputError(
             f"source {spec!r}: the records of {root} list no images; wanted the folder "
@@ -35,39 +41,63 @@ def read_run_folder(spec, root):
     return [entries[index] for index in sorted(entries)]
 
 
-def recorded_classes(root):
+def check_finished(spec: str, root: pathlib.Path, *, images: int | None = None) -> None:
+    """Raises InputError if the run in `root` is under way or was killed.
+
+    images: how many have a record, where that is known.
+    """
+    if runs.is_unfinished(root, images=images):
+        raise InputError(
+            f"source {spec!r}: the run in {root} has not finished; wait for it, or "
+            "start it again with the command that began it"
+        )
+
+
+def recorded_classes(root: pathlib.Path) -> int | None:
     """Number of classes that run.json states (`num_classes`), or None."""
     try:
-        content = json.loads((root / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        count = runs.read_info(root).get("num_classes")
+    except InputError:
         return None
-    count = content.get("num_classes") if isinstance(content, dict) else None
     return count if isinstance(count, int) else None
 
 
-def is_safe_name(name):
+def is_safe_name(name: str) -> bool:
     """Whether an output name is relative, without `..`, and ends in `.png`."""
     parts = pathlib.PurePath(name).parts
     safe = ".." not in parts and not pathlib.PurePath(name).is_absolute()
     return safe and name.endswith(".png") and "\\" not in name and "\x00" not in name
 
 
-def _entry(where, root, line):
+def _parsed(where: str, line: str) -> dict:
     try:
         record = json.loads(line)
-        if record.get("file") is None:
-            return None
+    except ValueError as error:
+        raise _no_record(where, error) from error
+    if not isinstance(record, dict):
+        raise _no_record(where, TypeError(f"a {type(record).__name__}"))
+    return record
+
+
+def _entry(
+    where: str, root: pathlib.Path, record: dict
+) -> tuple[int, int, pathlib.Path, str]:
+    try:
         index, label = int(record["index"]), int(record.get("label", -1))
         name = str(record.get("name", output_name(index, label)))
         file = root / str(record["file"])
         inside = file.resolve().is_relative_to(root.resolve())
-    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-        raise InputError(
-            f"{where} is no record of an image ({type(error).__name__}: {error}); "
-            "wanted index, label, file"
-        ) from error
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise _no_record(where, error) from error
     if not inside or not is_safe_name(name):
         raise InputError(
             f"{where} leads out of the folder (file {record['file']!r}, name {name!r})"
         )
     return index, label, file, name
+
+
+def _no_record(where: str, error: Exception) -> InputError:
+    return InputError(
+        f"{where} is no record of an image ({type(error).__name__}: {error}); wanted "
+        "index, label, file"
+    )

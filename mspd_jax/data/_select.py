@@ -1,10 +1,11 @@
 """Parts of a source, and sources made of arrays."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from mspd_jax.data._record import Source, array_source
+from mspd_jax.data._digest import digest
+from mspd_jax.data._record import Record, Source, array_source
 from mspd_jax.errors import InputError
 
 
@@ -12,12 +13,20 @@ def select(source: Source, indices: Collection[int]) -> Source:
     """The images of a source whose data-set index is among `indices`."""
     wanted = np.fromiter(indices, np.int64, len(indices))
     positions = np.flatnonzero(np.isin(source.indices, wanted))
-    of = source.shape_of
+    shape_of, fingerprint_of = source.shape_of, source.fingerprint_of
+
+    def place(position: int) -> int:
+        return int(positions[position])
+
     return source._replace(
         indices=source.indices[positions],
-        read=lambda position: source.read(int(positions[position])),
-        shape_of=None if of is None else lambda p: of(int(positions[p])),
+        read=lambda position: source.read(place(position)),
+        shape_of=None if shape_of is None else lambda p: shape_of(place(p)),
         files=source.files and tuple(source.files[p] for p in positions),
+        digest_of=lambda position: source.digest_of(place(position)),
+        fingerprint_of=None
+        if fingerprint_of is None
+        else lambda chosen: fingerprint_of([place(p) for p in chosen]),
     )
 
 
@@ -34,7 +43,7 @@ def paired(source: Source, other: Source) -> Source:
     """
     places = {int(index): place for place, index in enumerate(other.indices)}
 
-    def read(position):
+    def read(position: int) -> Record:
         record = source.read(position)
         if record.index not in places:
             raise InputError(f"source {other.spec!r} has no image {record.index}")
@@ -46,24 +55,46 @@ def paired(source: Source, other: Source) -> Source:
             )
         return record._replace(image=np.stack([record.image, partner.image]))
 
-    return source._replace(read=read, shape_of=None, image_shape=None)
+    def digest_of(position: int) -> str | None:
+        place = places.get(int(source.indices[position]))
+        one = source.digest_of(position)
+        two = None if place is None else other.digest_of(place)
+        return None if one is None or two is None else digest(one, two)
+
+    def fingerprint_of(positions: Sequence[int]) -> str:
+        found = [places.get(int(source.indices[p])) for p in positions]
+        partners = other.fingerprint_of([place for place in found if place is not None])
+        return digest(source.fingerprint_of(positions), partners)
+
+    known = None not in (source.fingerprint_of, other.fingerprint_of)
+    return source._replace(
+        read=read,
+        shape_of=None,
+        image_shape=None,
+        digest_of=digest_of,
+        fingerprint_of=fingerprint_of if known else None,
+    )
 
 
 def from_arrays(images: np.ndarray, labels: np.ndarray) -> Source:
-    """A source over images [n, H, W, C], uint8 or floats in [0, 1], and labels [n]."""
+    """A source over images [n, H, W, C], uint8 or floats in [0, 1], and labels [n].
+
+    Example:
+      source = data.from_arrays(np.zeros((4, 8, 8, 1), np.uint8), np.arange(4))
+    """
     images, labels = np.asarray(images), np.asarray(labels)
     if images.ndim != 4 or labels.shape != images.shape[:1] or not len(images):
         raise InputError(
-            f"images of shape {images.shape} and labels of shape {labels.shape}: "
+            f"`images` of shape {images.shape} and `labels` of shape {labels.shape}: "
             "wanted [n, H, W, C] and [n]"
         )
     whole = images.dtype == np.uint8
     if not whole and not (images.min() >= 0.0 and images.max() <= 1.0):
         raise InputError(
-            f"images range from {images.min():.6g} to {images.max():.6g}, wanted uint8 "
-            "or floats in [0, 1] (divide by 255, undo a normalization)"
+            f"`images` range from {images.min():.6g} to {images.max():.6g}, wanted "
+            "uint8 or floats in [0, 1] (divide by 255, undo a normalization)"
         )
+    indices = np.arange(len(images))
     return array_source(
-        "arrays", images, labels.astype(np.int32), np.arange(len(images)),
-        num_classes=None,
-    )  # fmt: skip
+        "arrays", images, labels.astype(np.int32), indices, num_classes=None
+    )

@@ -12,15 +12,32 @@ image of `test[100:200]` has index 100. A sum of splits (`train+test`) counts th
 import os
 import pathlib
 import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from mspd_jax.data._digest import array_digest, digest, file_prints
 from mspd_jax.data._image import header_shape, read_levels
 from mspd_jax.data._record import Record, Source, as_float, output_name
 from mspd_jax.errors import InputError
 
 
-def open_tfds(spec, rest, *, data_dir, limit):
+class _Stored(NamedTuple):
+    """Where the images of a split lie.
+
+    indices: in the split, int64 [n]. shards: number of the file of each, int64 [n].
+    files: path and number of images of each file.
+    """
+
+    indices: np.ndarray
+    shards: np.ndarray
+    files: list[tuple[str, int]]
+
+
+def open_tfds(
+    spec: str, rest: str, *, data_dir: str | os.PathLike | None, limit: int | None
+) -> Source:
     """Source of one split (or slice) of a prepared TFDS data set."""
     name, colon, split = rest.partition(":")
     if not name or not colon or not split:
@@ -33,7 +50,8 @@ def open_tfds(spec, rest, *, data_dir, limit):
         builder = tfds.builder_from_directory(folder)
         features = builder.info.features
         image_key, label_key = _find_keys(spec, tfds, builder.info)
-        indices = _stored_order(spec, builder.info, split)[:limit]
+        stored = _stored_order(spec, builder.info, split)
+        indices = stored.indices[:limit]
         records = _open_records(spec, tfds, builder, split, image_key)
     except InputError:
         raise
@@ -46,7 +64,7 @@ def open_tfds(spec, rest, *, data_dir, limit):
     shape = tuple(features[image_key].shape)
     fixed, channels = None not in shape, shape[-1]
 
-    def fetch(position):
+    def fetch(position: int) -> tuple[dict, str]:
         where = f"{indices[position]} of {spec}"
         try:
             row = records[position]
@@ -54,20 +72,41 @@ def open_tfds(spec, rest, *, data_dir, limit):
             raise InputError(f"cannot read the image {where} ({error})") from error
         return row, where
 
-    def read(position):
+    def read(position: int) -> Record:
         row, where = fetch(position)
         label = -1 if label_key is None else int(row[label_key])
         index = int(indices[position])
         levels = read_levels(row[image_key], where, channels)
         return Record(index, as_float(levels), label, output_name(index, label))
 
-    def shape_of(position):
+    def shape_of(position: int) -> tuple[int, int, int] | None:
         try:
             row, where = fetch(position)
             height, width, found = header_shape(row[image_key], where)
         except InputError:
             return None
         return height, width, channels or found
+
+    def digest_of(position: int) -> str | None:
+        try:
+            row, _ = fetch(position)
+        except InputError:
+            return None
+        label = -1 if label_key is None else int(row[label_key])
+        name = output_name(int(indices[position]), label)
+        return digest(name, label, bytes(row[image_key]))
+
+    def fingerprint_of(positions: Sequence[int]) -> str:
+        chosen = np.asarray(positions, np.int64)
+        files = [stored.files[shard] for shard in np.unique(stored.shards[chosen])]
+        prints = file_prints([path for path, _ in files])
+        return digest(
+            builder.info.name,
+            builder.info.version,
+            *(f"{pathlib.Path(path).name} {length}" for path, length in files),
+            *prints,
+            array_digest(indices, chosen),
+        )
 
     label_feature = None if label_key is None else features[label_key]
     num_classes = getattr(label_feature, "num_classes", None)
@@ -87,10 +126,12 @@ def open_tfds(spec, rest, *, data_dir, limit):
         labelled=label_key is not None,
         read=read,
         shape_of=None if fixed else shape_of,
+        digest_of=digest_of,
+        fingerprint_of=fingerprint_of,
     )
 
 
-def _import_tfds(spec):
+def _import_tfds(spec: str) -> Any:
     try:
         import tensorflow_datasets as tfds
     except ImportError as error:
@@ -101,13 +142,13 @@ def _import_tfds(spec):
     return tfds
 
 
-def _find_version(spec, name, data_dir):
+def _find_version(spec: str, name: str, data_dir: pathlib.Path) -> pathlib.Path:
     folder = data_dir / name
     if ".." in pathlib.PurePath(name).parts or not folder.is_dir():
         held = _folders(data_dir)
         raise InputError(
             f"source {spec!r}: no data set {name!r} in {data_dir}; it holds "
-            f"{', '.join(held) if held else 'none'} (name the folder with --data_dir)"
+            f"{', '.join(held) if held else 'none'} (name the folder: `data_dir`)"
         )
     if (folder / "dataset_info.json").is_file():
         return folder
@@ -124,13 +165,13 @@ def _find_version(spec, name, data_dir):
     return folder / max(versions, key=lambda text: [int(n) for n in text.split(".")])
 
 
-def _folders(path):
+def _folders(path: pathlib.Path) -> list[str]:
     if not path.is_dir():
         return []
     return sorted(p.name for p in path.iterdir() if p.is_dir() and p.name[0] != ".")
 
 
-def _find_keys(spec, tfds, info):
+def _find_keys(spec: str, tfds: Any, info: Any) -> tuple[str, str | None]:
     features = dict(info.features.items())
     images = [k for k, f in features.items() if isinstance(f, tfds.features.Image)]
     labels = [k for k, f in features.items() if isinstance(f, tfds.features.ClassLabel)]
@@ -148,6 +189,10 @@ def _find_keys(spec, tfds, info):
             f"source {spec!r}: its images are {features[image_key].np_dtype}, "
             "wanted 8-bit"
         )
+    if features[image_key].shape[-1] == 4:
+        raise InputError(
+            f"source {spec!r}: its images have an alpha channel, wanted gray or RGB"
+        )
     label_key = next((k for k in supervised if k in labels), None)
     if label_key is None:
         scalar = [k for k in supervised[1:2] if _is_integer(features.get(k))]
@@ -155,14 +200,14 @@ def _find_keys(spec, tfds, info):
     return image_key, label_key
 
 
-def _is_integer(feature):
+def _is_integer(feature: Any) -> bool:
     if feature is None or feature.shape != ():
         return False
     return np.issubdtype(np.dtype(feature.np_dtype), np.integer)
 
 
-def _stored_order(spec, info, split):
-    """Index in its split of every record that `split` selects."""
+def _stored_order(spec: str, info: Any, split: str) -> _Stored:
+    """Index in its split, and file, of every record that `split` selects."""
     try:
         chosen = info.splits[split].file_instructions
     except (KeyError, ValueError, AssertionError) as error:
@@ -174,32 +219,38 @@ def _stored_order(spec, info, split):
             f"source {spec!r}: no split {split!r} ({reason}); the splits are {held}, "
             "slices such as test[:100] are accepted"
         ) from error
-    starts = {}
+    files, starts = [], {}
     for key in info.splits:
         lengths = info.splits[key].shard_lengths
         offsets = np.cumsum([0, *lengths])
-        for path, offset in zip(info.splits[key].filepaths, offsets, strict=False):
-            starts[os.fspath(path)] = (key, int(offset))
-    parts, keys = [np.empty(0, np.int64)], set()
+        paths = map(os.fspath, info.splits[key].filepaths)
+        for path, length, offset in zip(paths, lengths, offsets, strict=False):
+            starts[path] = (key, int(offset), len(files))
+            files.append((path, int(length)))
+    parts, shards = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    keys = set()
     for instruction in chosen:
-        key, offset = starts[os.fspath(instruction.filename)]
+        key, offset, shard = starts[os.fspath(instruction.filename)]
         first = offset + instruction.skip
         parts.append(np.arange(first, first + instruction.take, dtype=np.int64))
+        shards.append(np.full(instruction.take, shard))
         keys.add(key)
-    indices = np.concatenate(parts)
+    indices, places = np.concatenate(parts), np.concatenate(shards)
     if len(indices) == 0:
         raise InputError(f"source {spec!r}: the split {split!r} selects no images")
     if len(keys) > 1:
-        return np.arange(len(indices))
+        return _Stored(np.arange(len(indices)), places, files)
     if np.any(np.diff(indices) <= 0):
         raise InputError(
             f"source {spec!r}: the slices {split!r} overlap or are out of order; give "
             "them in rising order"
         )
-    return indices
+    return _Stored(indices, places, files)
 
 
-def _open_records(spec, tfds, builder, split, image_key):
+def _open_records(
+    spec: str, tfds: Any, builder: Any, split: str, image_key: str
+) -> Any:
     # The encoded image as it lies in the record; every other feature as TFDS makes it.
     decoders = {image_key: tfds.decode.SkipDecoding()}
     try:
@@ -210,7 +261,7 @@ def _open_records(spec, tfds, builder, split, image_key):
     return records
 
 
-def _needs_tensorflow(spec, folder, error):
+def _needs_tensorflow(spec: str, folder: str | os.PathLike, error: Exception) -> str:
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     return (
         f"source {spec!r}: {folder} can only be read with TensorFlow ({reason}); "

@@ -32,7 +32,14 @@ from mspd_jax.runs._metrics import (
     read_metrics,
     rewind_metrics,
 )
-from mspd_jax.runs._read import Run, read_info, read_json, read_runs
+from mspd_jax.runs._read import (
+    Run,
+    is_unfinished,
+    read_info,
+    read_json,
+    read_runs,
+)
+from mspd_jax.runs._versions import package_versions
 from mspd_jax.runs._write import write_file, write_json
 
 __all__ = [
@@ -48,6 +55,7 @@ __all__ = [
     "epoch_line",
     "has_journal",
     "is_run_folder",
+    "is_unfinished",
     "journal_records",
     "log_files",
     "memory_journal",
@@ -55,6 +63,7 @@ __all__ = [
     "note",
     "open_log",
     "open_run",
+    "package_versions",
     "read_info",
     "read_json",
     "read_log",

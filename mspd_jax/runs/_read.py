@@ -48,6 +48,21 @@ def read_info(folder: pathlib.Path) -> dict:
     return read_json(folder / "run.json")
 
 
+def is_unfinished(folder: pathlib.Path, *, images: int | None = None) -> bool:
+    """Whether a job is at work in a folder, or was killed there.
+
+    It has then no summary, or one of fewer or more images than have a record now.
+    images: how many have one, where that is known. Records that somebody copied without
+    the rest of their run are taken as finished.
+    """
+    if not (folder / "run.json").is_file():
+        return False
+    summary = folder / "summary.json"
+    if not summary.is_file():
+        return True
+    return images is not None and read_json(summary).get("images", images) != images
+
+
 def _run_folders(path: pathlib.Path) -> list[pathlib.Path]:
     patterns = [f"{'*/' * depth}run.json" for depth in range(5)]
     files = [file for pattern in patterns for file in sorted(path.glob(pattern))]

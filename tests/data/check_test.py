@@ -1,9 +1,19 @@
-"""Whether a model fits a source, and sources as arrays."""
+"""Whether a model fits a source, whether images changed, and sources as arrays."""
+
+import os
 
 import numpy as np
 import pytest
 
-from mspd_jax.data import Record, Source, check_compatible, load_arrays
+from mspd_jax.data import (
+    Record,
+    Source,
+    check_compatible,
+    check_unchanged,
+    load_arrays,
+    open_source,
+    write_png,
+)
 from mspd_jax.errors import InputError
 
 
@@ -61,7 +71,7 @@ def test_a_model_that_fits_is_let_through():
         ),
     ],
 )
-def test_a_model_that_does_not_fit_is_told_why(source, shape, classes, message):
+def test_the_reason_why_a_model_does_not_fit_is_named(source, shape, classes, message):
     with pytest.raises(InputError, match=message):
         check_compatible(source, image_shape=shape, num_classes=classes)
 
@@ -82,3 +92,49 @@ def test_arrays_of_a_source_with_gaps_are_refused():
         load_arrays(source_of([level(0), level(1), level(7, (2, 3, 1))], [0, 1, 4]))
     with pytest.raises(InputError, match="cannot read image 1"):
         load_arrays(UNKNOWN)
+
+
+def photos(folder, *names, value=0):
+    for name in names:
+        write_png(folder / name, np.full((2, 2, 1), value, np.uint8))
+    return open_source(f"folder:{folder}")
+
+
+def digests_of(source):
+    return {int(i): source.digest_of(place) for place, i in enumerate(source.indices)}
+
+
+def test_added_and_removed_images_are_no_change(tmp_path):
+    source = photos(tmp_path, "a.png", "b.png")
+    done = digests_of(source)
+    assert check_unchanged(source, done) == []
+    assert check_unchanged(photos(tmp_path, "0.png", "c.png"), done) == []
+    gone = int(source.indices[source.files.index(str(tmp_path / "a.png"))])
+    (tmp_path / "a.png").unlink()
+    assert check_unchanged(open_source(source.spec), done) == [gone]
+
+
+def test_a_replaced_image_is_named_in_one_line(tmp_path):
+    source = photos(tmp_path, "a.png", "b.png")
+    done = digests_of(source)
+    before = (tmp_path / "b.png").stat()
+    photos(tmp_path, "b.png", value=1)
+    os.utime(tmp_path / "b.png", ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (tmp_path / "b.png").stat().st_size == before.st_size
+    with pytest.raises(InputError, match=r"b\.png has another content") as caught:
+        check_unchanged(source, done)
+    assert "\n" not in str(caught.value)
+    check_unchanged(source, dict.fromkeys(done))  # nothing was recorded
+    (tmp_path / "b.png").unlink()
+    with pytest.raises(InputError, match=r"b\.png cannot be read"):
+        check_unchanged(source, done)
+
+
+def test_a_class_that_shifts_the_labels_is_a_change(tmp_path):
+    source = photos(tmp_path, "cat/a.png")
+    done = digests_of(source)
+    photos(tmp_path, "dog/b.png")
+    assert check_unchanged(open_source(source.spec), done) == []
+    photos(tmp_path, "ant/c.png")
+    with pytest.raises(InputError, match=r"cat/a\.png has another content or label"):
+        check_unchanged(open_source(source.spec), done)

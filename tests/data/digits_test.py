@@ -33,7 +33,7 @@ def test_first_image_is_the_published_one():
     np.testing.assert_allclose(levels, np.rint(levels), atol=1e-4)
 
 
-def test_what_the_source_says_of_itself():
+def test_the_facts_that_a_source_states():
     source = open_source("digits:train")
     assert source.spec == "digits:train"
     assert source.image_shape == (8, 8, 1)

@@ -10,6 +10,12 @@ from mspd_jax.data import open_source, write_png
 from mspd_jax.errors import InputError
 
 
+def finish(root, images):
+    """What a job leaves beside the records of so many images when it ends."""
+    (root / "run.json").write_text('{"job": "protect"}')
+    (root / "summary.json").write_text(json.dumps({"images": images}))
+
+
 def write_run(root, records, end="\n"):
     root.mkdir(exist_ok=True)
     for record in records:
@@ -50,7 +56,7 @@ def test_the_torn_last_line_of_a_killed_run_is_passed_over(tmp_path):
 
 def test_records_of_several_processes_are_one(tmp_path):
     spec = write_run(tmp_path, RECORDS)
-    (tmp_path / "run.json").write_text("{}")
+    finish(tmp_path, images=2)
     lines = (tmp_path / "records.jsonl").read_text().splitlines(keepends=True)
     (tmp_path / "records.jsonl").unlink()
     (tmp_path / "records-00000-of-00002.jsonl").write_text(lines[0])
@@ -61,12 +67,64 @@ def test_records_of_several_processes_are_one(tmp_path):
 def test_a_run_that_has_not_begun_is_no_class_folder(tmp_path):
     write_png(tmp_path / "images" / "00001_2.png", np.zeros((4, 5, 1), np.uint8))
     (tmp_path / "run.json").write_text("{}")
+    with pytest.raises(InputError, match="has not finished"):
+        open_source(f"folder:{tmp_path}")
+    finish(tmp_path, images=0)
     with pytest.raises(InputError, match="list no images"):
         open_source(f"folder:{tmp_path}")
 
 
+def test_an_unfinished_run_is_refused_in_one_line(tmp_path):
+    spec = write_run(tmp_path, RECORDS)
+    assert len(open_source(spec).indices) == 3  # records that somebody copied
+    (tmp_path / "run.json").write_text('{"job": "protect"}')
+    with pytest.raises(InputError, match=f"{tmp_path} has not finished") as caught:
+        open_source(spec)
+    assert "\n" not in str(caught.value)
+    finish(tmp_path, images=len(RECORDS))
+    assert len(open_source(spec).indices) == 3
+
+
+def test_a_finished_run_that_is_going_on_is_refused(tmp_path):
+    spec = write_run(tmp_path, RECORDS)
+    finish(tmp_path, images=len(RECORDS) - 1)
+    with pytest.raises(InputError, match="has not finished"):
+        open_source(spec)
+
+
+def test_the_images_of_an_unfinished_run_are_refused_without_their_records(tmp_path):
+    write_run(tmp_path, RECORDS[:1])
+    (tmp_path / "run.json").write_text("{}")
+    with pytest.raises(InputError, match="has not finished"):
+        open_source(f"folder:{tmp_path / 'images'}")
+    finish(tmp_path, images=1)
+    assert list(open_source(f"folder:{tmp_path / 'images'}").indices) == [8]
+
+
+def test_the_fingerprint_is_that_of_the_records_and_their_images(tmp_path):
+    before = open_source(write_run(tmp_path / "one", RECORDS))
+    assert open_source(write_run(tmp_path / "two", RECORDS)).fingerprint == (
+        before.fingerprint
+    )
+    other = [dict(RECORDS[0], label=4), *RECORDS[1:]]
+    changed = open_source(write_run(tmp_path / "two", other))
+    assert changed.fingerprint != before.fingerprint
+    assert [before.digest_of(i) == changed.digest_of(i) for i in range(3)] == [
+        True,
+        True,
+        False,
+    ]
+    write_png(tmp_path / "one/images/00005_9.png", np.zeros((4, 5, 1), np.uint8))
+    again = open_source(f"folder:{tmp_path / 'one'}")
+    assert (
+        again.fingerprint
+        != open_source(write_run(tmp_path / "three", RECORDS)).fingerprint
+    )
+
+
 def test_the_number_of_classes_is_kept_where_it_was_recorded(tmp_path):
     spec = write_run(tmp_path, RECORDS)
+    finish(tmp_path, images=len(RECORDS))
     (tmp_path / "run.json").write_text('{"job": "protect", "num_classes": 10}')
     assert open_source(spec).num_classes == 10
     for text in ("[]", "{", "{}", '{"num_classes": "ten"}'):

@@ -115,6 +115,50 @@ def test_the_newest_version_is_read_unless_one_is_named(tmp_path):
         open_source("tfds:tiny/9.0.0:test", data_dir=tmp_path).read(0)
 
 
+def test_the_fingerprint_is_that_of_the_shards_and_the_slice(tmp_path):
+    for folder in ("one", "two"):
+        prepare(tmp_path / folder)
+    specs = ["train", "train[2:6]", "train[:2]", "train[1:3]", "test", "test+train"]
+    prints = [
+        [
+            open_source(f"tfds:tiny:{s}", data_dir=tmp_path / f).fingerprint
+            for s in specs
+        ]
+        for f in ("one", "two")
+    ]
+    assert prints[0] == prints[1] and len(set(prints[0])) == len(specs)
+    limited = open_source("tfds:tiny:train", data_dir=tmp_path / "one", limit=2)
+    assert limited.fingerprint == prints[0][2]
+    # A byte of the second shard: what lies in the first is what it was.
+    file = tmp_path / "two/tiny/1.0.0/tiny-train.array_record-00001-of-00002"
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    changed = [
+        open_source(f"tfds:tiny:{s}", data_dir=tmp_path / "two").fingerprint
+        for s in specs
+    ]
+    same = [one == two for one, two in zip(prints[1], changed, strict=True)]
+    assert same == [False, False, True, True, True, False]
+
+
+def test_the_digest_is_that_of_the_stored_image_and_its_label(tmp_path):
+    prepare(tmp_path)
+    whole = open_source("tfds:tiny:train", data_dir=tmp_path)
+    part = open_source("tfds:tiny:train[2:]", data_dir=tmp_path)
+    digests = [whole.digest_of(i) for i in range(7)]
+    assert len(set(digests)) == 7
+    assert [part.digest_of(i) for i in range(5)] == digests[2:]
+
+
+def test_images_with_an_alpha_channel_are_refused(tmp_path):
+    import tensorflow_datasets as tfds
+
+    prepare(tmp_path, image=tfds.features.Image(shape=(4, 6, 4)))
+    with pytest.raises(InputError, match="alpha channel"):
+        open_source("tfds:tiny:test", data_dir=tmp_path)
+
+
 def test_unlabelled_images_of_many_sizes(tmp_path):
     import tensorflow_datasets as tfds
 
