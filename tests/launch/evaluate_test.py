@@ -7,6 +7,7 @@ import time
 import jax
 import numpy as np
 import pytest
+from PIL import Image
 
 from mspd_jax import data, models
 from tests.evaluate import digit_models
@@ -80,7 +81,7 @@ def test_a_sweep_over_models_and_radii(ground, tmp_path):
     report = tmp_path / "report"
     code, table, err = mains.run("report", f"--runs={out}", f"--out={report}")
     assert code == 0, err
-    assert data.read_image(report / "curve.png").ndim == 3
+    assert np.asarray(Image.open(report / "curve.png")).ndim == 3
     text = (report / "report.md").read_text()
     assert text.count("| evaluate |") == 6 and "Can the numbers be trusted?" in text
 

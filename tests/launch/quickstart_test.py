@@ -4,6 +4,7 @@ import csv
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from mspd_jax import data
 from tests.launch import mains
@@ -34,7 +35,7 @@ def test_protection_raises_robust_accuracy_on_unseen_models(story):
         assert after[target][1] > before[target][1] + 5, text
     assert _row(out, "MSPD, reverted", 450)["surrogate"][1] < after["surrogate"][1]
     assert "bi-level" in text and (out / "report.md").exists()
-    assert data.read_image(out / "picture.png").ndim == 3
+    assert np.asarray(Image.open(out / "picture.png")).ndim == 3
 
 
 @pytest.mark.slow
