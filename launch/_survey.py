@@ -218,7 +218,11 @@ def _sweep_summary(finished: list[Done], out: pathlib.Path) -> dict:
             for d in group
             if "robust_accuracy" in d.summary
         ]
-        told = evaluate.told([evaluate.check_sweep(points)]) if len(points) > 1 else []
+        told = (
+            evaluate.failed_lines([evaluate.check_sweep(points)])
+            if len(points) > 1
+            else []
+        )
         kind = ", ".join(filter(None, [pathlib.Path(path).name, purifier]))
         warnings += [f"{kind}: {line}" for line in told]
     return {"runs": runs, "warnings": warnings}

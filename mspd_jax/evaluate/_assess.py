@@ -15,10 +15,12 @@ from mspd_jax.evaluate._stages import Threat, run_stages
 from mspd_jax.evaluate.checks import (
     Check,
     check_attack,
+    check_constancy,
     check_model,
     check_results,
-    reliable,
-    told,
+    failed_lines,
+    is_reliable,
+    subject,
 )
 from mspd_jax.runs import Journal, journal_records, memory_journal
 from mspd_jax.streams import stream
@@ -97,6 +99,8 @@ def assess(
         if staged.view == claim and (claim or not staged.scores_only)
     ]
     plan = {name: plan[name] for name in [*claimed, *plan]}
+    watched = check_images if checks is None else len(checks)
+    before = subject(predict, *_first(source, check_images)) if watched else None
     if checks is None:
         averages = "-rand" in attack or any(a.view == "eot" for a in plan.values())
         draws = SUITES["autoattack-rand"](norm).draws
@@ -116,15 +120,15 @@ def assess(
     seconds = time.perf_counter() - start
     records = journal_records(journal, plan)
     if checks:
-        checks = [*checks, *check_results(records)]
+        checks = [*checks, check_constancy(before), *check_results(records)]
     summary = accuracies(records, list(plan), each_alone=each_alone, claimed=claimed)
     summary = {
         "images": len(records), "seconds": round(seconds, 3),
         "images_per_second": round(len(records) / seconds, 3) if fresh else None,
         **summary,
-        "reliable": reliable(checks) if checks else None,
+        "reliable": is_reliable(checks) if checks else None,
         "reliability": [check._asdict() for check in checks],
-        "warnings": summary["warnings"] + _unaware(plan, claim) + told(checks),
+        "warnings": summary["warnings"] + _unaware(plan, claim) + failed_lines(checks),
     }  # fmt: skip
     return Assessment(records, summary, checks, examined, unreadable)
 

@@ -224,7 +224,11 @@ def _summary(
             for cell, summary in group
             if "robust_accuracy" in summary
         ]
-        found = evaluate.told([evaluate.check_sweep(points)]) if len(points) > 1 else []
+        found = (
+            evaluate.failed_lines([evaluate.check_sweep(points)])
+            if len(points) > 1
+            else []
+        )
         kind = ", ".join(filter(None, [name, purifier]))
         warnings += [f"{kind}: {line}" for line in found]
     return {"runs": rows, "warnings": warnings}

@@ -83,12 +83,13 @@ def check_attack(
     more = [fallen(eps, steps, **start) for start in _RESTARTS]
     white = np.any([*found[:3], doubled, *more], axis=0)
     return [
-        monotone(list(zip(radii, [1 - np.mean(f) for f in found], strict=True)),
-                 len(labels)),
+        monotone(
+            list(zip(radii, [1 - np.mean(f) for f in found], strict=True)), len(labels)
+        ),
         _huge(fallen(_huge_eps(norm, images[0].size), steps), norm),
         _doubled(found[2], doubled, steps),
         _black_box(search_key, predict, images, labels, white, eps, norm, queries),
-    ]  # fmt: skip
+    ]
 
 
 def monotone(points: list[tuple[float, float]], count: int) -> Check:

@@ -2,8 +2,8 @@
 
 Most published evaluations that turned out wrong were wrong in a way that a cheap
 measurement shows (Carlini et al. 2019, arXiv 1902.06705). `check_model` looks at a
-model before it is attacked, `check_attack` attacks it a little, `check_results` reads
-the records of a finished evaluation.
+model before it is attacked, `check_attack` attacks it a little, `check_constancy` asks
+it again after the attacks, `check_results` reads the records of a finished evaluation.
 """
 
 from collections.abc import Sequence
@@ -12,9 +12,15 @@ from typing import NamedTuple
 # Checks of the gradient as the model gives it. What they say is about attacks that
 # follow it, not about those that put another in its place (bpda:, eot:).
 GRADIENT_CHECKS = (
-    "gradients", "sign coherence", "gradient is the derivative", "monotone in eps",
-    "huge eps", "doubled steps", "black box",
-)  # fmt: skip
+    "gradients",
+    "sign coherence",
+    "gradient is the derivative",
+    "saturated pixels",
+    "monotone in eps",
+    "huge eps",
+    "doubled steps",
+    "black box",
+)
 
 
 class Check(NamedTuple):
@@ -24,7 +30,7 @@ class Check(NamedTuple):
       name: what was looked at.
       passed: True, False, or None where it could not be measured.
       measured: a sentence with the numbers, or the reason why there are none.
-      threshold: what they were held against.
+      threshold: what the numbers are compared with.
       advice: what to do if the check has failed.
     """
 
@@ -35,12 +41,12 @@ class Check(NamedTuple):
     advice: str
 
 
-def reliable(checks: Sequence[Check]) -> bool:
+def is_reliable(checks: Sequence[Check]) -> bool:
     """Whether no check has failed; what was not measured does not count against it."""
     return all(check.passed is not False for check in checks)
 
 
-def told(checks: Sequence[Check]) -> list[str]:
+def failed_lines(checks: Sequence[Check]) -> list[str]:
     """A line for each check that has failed, for the warnings of a summary."""
     return [
         f"unreliable: {check.name}: measured {check.measured}; "

@@ -1,4 +1,4 @@
-"""Whether the gradient of a model leads anywhere: signs, finite differences.
+"""Whether the gradient of a model is of use: there, steady, its derivative.
 
 Obfuscated gradients (Athalye et al. 2018, arXiv 1802.00420) make attacks fail, not
 models robust.
@@ -73,8 +73,9 @@ def _present(about, margin_gradients):
 
 def _coherent(gradients):
     signs = [np.sign(np.nan_to_num(g)) for g in gradients]
-    told = (signs[0] != 0) | (signs[1] != 0)
-    share = float(np.mean((signs[0] == signs[1])[told])) if told.any() else None
+    nonzero = (signs[0] != 0) | (signs[1] != 0)
+    equal = (signs[0] == signs[1])[nonzero]
+    share = float(np.mean(equal)) if nonzero.any() else None
     return Check(
         "sign coherence",
         None if share is None else share >= COHERENCE,
@@ -116,7 +117,7 @@ def _derivative(key, about, points, gradients, cotangents, usable):
         directions.append(draw)
         # A random direction has 1 / sqrt(pixels) of the slope.
         steps.append(_CHANGE * about.spread / length * pixels)
-    told, found, resolved = [], [], usable
+    expected, found, resolved = [], [], usable
     largest = np.max(np.abs(np.nan_to_num(about.logits)), axis=1)
     for direction, step in zip(directions, steps, strict=True):
         step = np.clip(step, _NEAREST * pixels, _FARTHEST * pixels)
@@ -124,12 +125,12 @@ def _derivative(key, about, points, gradients, cotangents, usable):
         ends = [np.asarray(points + s * change, np.float32) for s in (1, -1)]
         apart = ends[0].astype(np.float64) - ends[1]
         logits = [logits_at(about.predict, end) for end in ends]
-        told.append(np.sum(gradients * apart, axis=axes))
+        expected.append(np.sum(gradients * apart, axis=axes))
         with np.errstate(invalid="ignore"):
             found.append(np.sum(cotangents * (logits[0] - logits[1]), axis=1))
         if direction is directions[0]:
             # Twenty times the rounding of a sum of float32 of this size.
-            resolved = resolved & (np.abs(told[0]) > 2e-6 * largest)
+            resolved = resolved & (np.abs(expected[0]) > 2e-6 * largest)
     count = int(np.count_nonzero(resolved))
     if count < max(2, len(resolved) // 4):
         return Check(
@@ -140,12 +141,12 @@ def _derivative(key, about, points, gradients, cotangents, usable):
             threshold,
             _ADAPT,
         )
-    told, found = np.stack(told)[:, resolved], np.stack(found)[:, resolved]
-    ratio = float(np.median(found[0] / told[0]))
+    expected, found = np.stack(expected)[:, resolved], np.stack(found)[:, resolved]
+    ratio = float(np.median(found[0] / expected[0]))
     # In units of the change expected along a random direction, so that no image with a
     # steep gradient decides alone.
-    unit = np.sqrt(np.mean(told[1:] ** 2, axis=0))
-    correlation = _correlation(told[1:] / unit, found[1:] / unit)
+    unit = np.sqrt(np.mean(expected[1:] ** 2, axis=0))
+    correlation = _correlation(expected[1:] / unit, found[1:] / unit)
     return Check(
         name,
         RATIO[0] <= ratio <= RATIO[1] and correlation >= CORRELATION,

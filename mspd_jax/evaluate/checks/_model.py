@@ -8,6 +8,7 @@ import numpy as np
 from mspd_jax.attacks import draws_of, is_random
 from mspd_jax.evaluate.checks._check import Check
 from mspd_jax.evaluate.checks._gradients import check_gradients
+from mspd_jax.evaluate.checks._hidden_draws import check_hidden_draws
 from mspd_jax.evaluate.checks._inputs import check_inputs
 from mspd_jax.evaluate.checks._programs import (
     ROUNDING,
@@ -17,6 +18,7 @@ from mspd_jax.evaluate.checks._programs import (
     noise,
     subject,
 )
+from mspd_jax.evaluate.checks._saturation import check_saturation
 
 _TINY = 1e-5
 _ALONE = 4
@@ -30,33 +32,37 @@ def check_model(
     *,
     clean_gate: float = 0.5,
 ) -> list[Check]:
-    """Eight checks of a model on a few images with their labels.
+    """Ten checks of a model on a few images with their labels.
 
     randomized                  answers change from call to call, or by a change of 1e-5
+    hidden draws                a hash of the image decides what is drawn
     logits                      probabilities are given in their place
     gradients                   zero or not finite
     sign coherence              the gradient turns at each step
     gradient is the derivative  it is that of something else
+    saturated pixels            no gradient near black or white
     batch mates                 answers depend on the other images of the batch
     input scale                 another normalization suits the model better
     clean accuracy              below `clean_gate`, going by its 95 % interval
 
     key: of the noise. predict: [H, W, C] -> [K], a callable pytree or a function; the
     programs are kept by its structure, new weights do not compile again. images:
-    [N, H, W, C] in [0, 1], N about 32; labels: int [N]. Costs about 22 N predictions
-    and 3 N gradients. A model that passes is not robust: its attacks can be believed.
+    [N, H, W, C] in [0, 1], N about 32; labels: int [N]. Costs about 43 N predictions
+    and 5 N gradients. A model that passes is not robust: its attacks can be believed.
     """
     if images.ndim != 4 or len(images) < 2 or len(images) != len(labels):
         raise ValueError(
             "images must be [N, H, W, C] with at least 2 images and as many labels; "
             f"got {images.shape} and {len(labels)} labels"
         )
-    noise_key, gradient_key = jax.random.split(key)
+    noise_key, gradient_key, draws_key, edge_key = jax.random.split(key, 4)
     about = subject(predict, images, labels)
     return [
         _randomized(noise_key, about),
+        check_hidden_draws(draws_key, about),
         _logits(about),
         *check_gradients(gradient_key, about),
+        check_saturation(edge_key, about),
         _batch_mates(about),
         *check_inputs(about, clean_gate=clean_gate),
     ]

@@ -18,7 +18,7 @@ class Subject(NamedTuple):
       images: float32 [N, H, W, C]; labels: int32 [N].
       logits: float64 [N, K], at the images.
       spread: float, the median over the images of largest minus smallest logit, the
-        unit in which changes of logits are told; at least 1e-30.
+        unit of changes of logits; at least 1e-30.
       repeats: whether asking again gave the same logits.
     """
 

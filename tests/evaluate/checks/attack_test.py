@@ -10,7 +10,7 @@ from absl.testing import parameterized
 from jax import lax
 
 from mspd_jax.attacks import ATTACKS, Attack, Proposal, margin, project
-from mspd_jax.evaluate import check_attack, told
+from mspd_jax.evaluate import check_attack, failed_lines
 from tests.evaluate import digit_models
 from tests.evaluate.checks import faulty_models
 
@@ -52,9 +52,12 @@ def failed(checks):
 
 
 SOUND = [
-    ("plain", "linf"), ("adversarial", "linf"), ("mlp", "linf"), ("mlp", "l2"),
+    ("plain", "linf"),
+    ("adversarial", "linf"),
+    ("mlp", "linf"),
+    ("mlp", "l2"),
     ("mlp", "l1"),
-]  # fmt: skip
+]
 
 
 class SilenceTest(parameterized.TestCase):
@@ -74,7 +77,7 @@ class SilenceTest(parameterized.TestCase):
             data = images[rows], labels[rows]
             checks = checked(digit_models.honest(name), norm, seed, data)
             self.assertEqual([c.name for c in checks], NAMES)
-            self.assertEqual({c.passed for c in checks}, {True}, told(checks))
+            self.assertEqual({c.passed for c in checks}, {True}, failed_lines(checks))
 
     def test_new_eps_and_weights_do_not_compile_again(self):
         traces = []
@@ -94,9 +97,11 @@ class SilenceTest(parameterized.TestCase):
 
 class FaultTest(parameterized.TestCase):
     @parameterized.parameters(
-        ("quantizing", "black box"), ("concealing", "black box"),
-        ("detached_main", "black box"), ("saturating", "huge eps"),
-    )  # fmt: skip
+        ("quantizing", "black box"),
+        ("concealing", "black box"),
+        ("detached_main", "black box"),
+        ("saturating", "huge eps"),
+    )
     def test_masked_gradient_gets_nowhere(self, name, other):
         predict = faulty_models.planted(name, digit_models.honest("mlp"))
         self.assertContainsSubset({"huge eps", other}, failed(checked(predict)))

@@ -1,5 +1,7 @@
 """Faults as they are met in published evaluations, planted into a sound model."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -71,6 +73,24 @@ def crop_by_image(predict, image):
     return crop_by_key(predict, key, image)
 
 
+def crop_by_coarse_image(predict, image):
+    """The same crop for all images that round to the same 8-bit sum."""
+    key = jax.random.key(_level_sum(image, 255))
+    return crop_by_key(predict, key, image)
+
+
+def noise_by_coarse_image(predict, image):
+    """Noise drawn by a hash of the image in nine levels."""
+    key = jax.random.key(_level_sum(image, 8))
+    return predict(image + 0.25 * jax.random.normal(key, image.shape))
+
+
+def _level_sum(image, levels):
+    rounded = jnp.round(lax.stop_gradient(image).reshape(-1) * levels)
+    place = 1 + lax.iota(jnp.int32, rounded.size)
+    return jnp.sum(place * rounded.astype(jnp.int32))
+
+
 _HOST = np.random.default_rng(0)
 
 
@@ -84,6 +104,36 @@ def crop_by_host(predict, image):
     fixed = lax.stop_gradient(image)
     offset = jax.pure_callback(_drawn, shape, fixed, vmap_method="broadcast_all")
     return predict(cropped(image, offset))
+
+
+def clipped(predict, image):
+    """Whatever happens below .1 or above .9 has no gradient."""
+    return predict(jnp.clip(image, 0.1, 0.9))
+
+
+def dark_clipped(predict, image):
+    return predict(jnp.maximum(image, 0.1))
+
+
+def counting(predict, limit):
+    """Turns its logits around once it was called `limit` times. Its counter is its own.
+
+    Returns (model, the calls so far as a function).
+    """
+    calls = itertools.count()
+    latest = [0]
+
+    def late(image):
+        latest[0] = next(calls) + 1
+        return np.full(np.shape(image), latest[0] > limit, np.float32)
+
+    def logits(image):
+        shape = jax.ShapeDtypeStruct((), np.float32)
+        pixel = lax.stop_gradient(image[0, 0, 0])
+        turned = jax.pure_callback(late, shape, pixel, vmap_method="broadcast_all")
+        return predict(image) * (1.0 - 2.0 * turned)
+
+    return logits, lambda: latest[0]
 
 
 def overflowing(predict, image):

@@ -6,7 +6,7 @@ import pytest
 
 from mspd_jax import data, models
 from mspd_jax.attacks import ATTACKS
-from mspd_jax.evaluate import check_attack, check_model, told
+from mspd_jax.evaluate import check_attack, check_model, failed_lines
 from tests.evaluate.checks import faulty_models
 
 EPS = 8 / 255
@@ -35,7 +35,7 @@ def test_silent_on_sound_networks(shared, name):
         key = jax.random.key(first)
         checks = check_model(key, predict, images, labels)
         checks += check_attack(key, predict, images, labels, eps=EPS, norm="linf")
-        assert told(checks) == []
+        assert failed_lines(checks) == []
         unmeasured = {c.name for c in checks if c.passed is None}
         assert unmeasured == (set() if "square" in ATTACKS else {"black box"})
 

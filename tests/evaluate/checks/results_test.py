@@ -8,8 +8,10 @@ from mspd_jax.attacks import ATTACKS
 from mspd_jax.evaluate import check_results, check_sweep
 
 BLACK, MOVED, FINITE = (
-    "black box beats white box", "transfer beats white box", "finite proposals"
-)  # fmt: skip
+    "black box beats white box",
+    "transfer beats white box",
+    "finite proposals",
+)
 SQUARE = {"square": ATTACKS["pgd"]._replace(scores_only=True)}
 
 
@@ -41,8 +43,11 @@ class RecordsTest(parameterized.TestCase):
     @parameterized.parameters((BLACK, BY_SQUARE, MOVED), (MOVED, BY_TRANSFER, BLACK))
     def test_two_images_and_more_than_one_percent(self, name, worse, other):
         for count, total, passed in (
-            (1, 32, True), (2, 32, False), (2, 200, True), (3, 200, False)
-        ):  # fmt: skip
+            (1, 32, True),
+            (2, 32, False),
+            (2, 200, True),
+            (3, 200, False),
+        ):
             got = verdicts([STANDS] * (total - count) + [worse] * count)
             self.assertEqual(got[name][0], passed, (count, total))
             self.assertIn(f"break {count} of {total} images", got[name][1])
