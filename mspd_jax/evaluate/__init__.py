@@ -22,13 +22,11 @@ from mspd_jax.evaluate.checks import (
     GRADIENT_CHECKS,
     Check,
     check_attack,
-    check_constancy,
     check_model,
     check_results,
     check_sweep,
     failed_lines,
     is_reliable,
-    subject,
 )
 
 __all__ = [
@@ -52,7 +50,6 @@ __all__ = [
     "certified_plot",
     "certified_totals",
     "check_attack",
-    "check_constancy",
     "check_model",
     "check_results",
     "check_sweep",
@@ -70,6 +67,5 @@ __all__ = [
     "num_classes",
     "percent",
     "run_stages",
-    "subject",
     "wilson_interval",
 ]

@@ -99,7 +99,7 @@ def assess(
         if staged.view == claim and (claim or not staged.scores_only)
     ]
     plan = {name: plan[name] for name in [*claimed, *plan]}
-    watched = check_images if checks is None else len(checks)
+    watched = check_images and (checks is None or checks)
     before = subject(predict, *_first(source, check_images)) if watched else None
     if checks is None:
         averages = "-rand" in attack or any(a.view == "eot" for a in plan.values())
@@ -120,7 +120,8 @@ def assess(
     seconds = time.perf_counter() - start
     records = journal_records(journal, plan)
     if checks:
-        checks = [*checks, check_constancy(before), *check_results(records)]
+        again = [check_constancy(before)] if before else []
+        checks = [*checks, *again, *check_results(records)]
     summary = accuracies(records, list(plan), each_alone=each_alone, claimed=claimed)
     summary = {
         "images": len(records), "seconds": round(seconds, 3),

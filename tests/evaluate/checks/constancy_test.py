@@ -6,7 +6,8 @@ import pytest
 from absl.testing import parameterized
 
 from mspd_jax import data
-from mspd_jax.evaluate import assess, check_constancy, subject
+from mspd_jax.evaluate import assess
+from mspd_jax.evaluate.checks import check_constancy, subject
 from tests.evaluate.checks import faulty_models, sound_models
 
 

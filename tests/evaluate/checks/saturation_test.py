@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import pytest
 from absl.testing import parameterized
 
-from mspd_jax.evaluate import subject
+from mspd_jax.evaluate.checks import subject
 from mspd_jax.evaluate.checks._saturation import check_saturation
 from tests.evaluate.checks import faulty_models, sound_models
 
@@ -38,7 +38,7 @@ class SaturationTest(parameterized.TestCase):
         self.assertIs(check.passed, False, check.measured)
 
     def test_what_does_not_matter_needs_no_gradient(self):
-        # Without a gradient near black, and without any effect from there to the middle.
+        # No gradient near black, and no effect between there and the middle.
         sound = sound_models.sound("mlp")
         check = checked(lambda x: sound(jnp.maximum(x, 0.505) - 0.5))
         self.assertNotEqual(check.passed, False, check.measured)
