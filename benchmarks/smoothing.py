@@ -25,6 +25,7 @@ from jax.tree_util import Partial  # noqa: E402
 
 from benchmarks import _measure  # noqa: E402
 from mspd_jax import drive, models, smoothing  # noqa: E402
+from mspd_jax.smoothing._noise import noise_at  # noqa: E402
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("samples", 10_000, "samples of a certificate", lower_bound=1)
@@ -149,7 +150,7 @@ def _print_parts(predict, image):
     """Noise alone and the network alone, on one device, for a chunk of samples."""
     numbers = jnp.arange(_chunk())
     key = jax.random.key(FLAGS.seed)
-    noise = jax.jit(lambda: smoothing.noise_at(key, numbers, image.shape))
+    noise = jax.jit(lambda: noise_at(key, numbers, image.shape))
     images = image[None] + _SIGMA * np.asarray(noise())
     network = jax.jit(jax.vmap(predict))
     print(f"One device, {_chunk()} samples, milliseconds (shortest):\n")

@@ -180,7 +180,7 @@ def _budget(most: int, shape: tuple[int, int, int], passes: int = 1) -> int:
 
 
 def _told_verdict(
-    folder: pathlib.Path, record: data.Record, result: tuple[patch.Verdict, dict]
+    folder: pathlib.Path, record: data.Record, result: tuple[patch.Detection, dict]
 ) -> dict:
     """The verdict on an image, and the votes of the windows that were asked."""
     del folder

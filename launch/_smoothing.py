@@ -31,7 +31,7 @@ class Settings(NamedTuple):
     """plan: how many votes are drawn. sigma, alpha: of the certificate, as Python
     numbers."""
 
-    plan: smoothing.Plan
+    plan: smoothing.SamplingPlan
     sigma: float
     alpha: float
 

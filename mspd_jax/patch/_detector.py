@@ -69,7 +69,7 @@ class Masked(NamedTuple):
     lost: jax.Array | bool = False
 
 
-class Verdict(NamedTuple):
+class Detection(NamedTuple):
     """What a detector says of an image.
 
     Attributes:
@@ -97,14 +97,14 @@ def detect(
     *,
     budget: int,
     confidence: float | jax.Array = 0.0,
-) -> Verdict:
+) -> Detection:
     """Asks a detector about an image [H, W, C]; see the theorem above.
 
     budget: windows per pass, static. confidence: T above, in [0, 1).
     """
     with jax.default_matmul_precision("float32"):
         masked = detector(image)
-        return _verdict(masked, budget, confidence)
+        return _detection(masked, budget, confidence)
 
 
 def contradict(whole: Answers, windows: Answers, confidence) -> jax.Array:
@@ -113,7 +113,7 @@ def contradict(whole: Answers, windows: Answers, confidence) -> jax.Array:
     return (windows.labels != whole.labels) & ~unsure
 
 
-def _verdict(masked, budget, confidence):
+def _detection(masked, budget, confidence):
     whole = answer_of(masked.whole)
     asked = masked.same == jnp.arange(masked.same.shape[0])
     answers = in_passes(masked.hide, asked, whole, budget=budget)
@@ -128,7 +128,7 @@ def _verdict(masked, budget, confidence):
         whole,
         answers,
     )
-    return Verdict(
+    return Detection(
         whole.labels,
         jnp.any(contradict(whole, answers, confidence)),
         certified & _certified(whole, answers, confidence),

@@ -13,8 +13,11 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-# Between the known labels: nobody has asked yet.
+from mspd_jax.errors import InputError
+
+# Among the known labels: nobody has asked yet.
 MISSING = -2
 _BLOCK = 1024
 
@@ -53,13 +56,58 @@ def memory_query_log() -> QueryLog:
     return QueryLog({}, {}, lambda entries: None)
 
 
+def logged_labels(
+    log: QueryLog,
+    numbers: np.ndarray,
+    ask: Callable[[np.ndarray], Iterable[np.ndarray]] | None,
+    *,
+    index: int,
+    head: dict,
+    stage: str,
+) -> np.ndarray:
+    """Labels of samples, out of the log and, where it lacks them, from the classifier.
+
+    Args:
+      log: where answers are looked up and noted.
+      numbers: sample numbers, in order.
+      ask: the numbers that the log lacks -> their labels, batch by batch, in order.
+        Each batch is on the disk before the next one is asked for. None: offline.
+      index: of the image in its data set.
+      head: everything that an answer depends on, as JSON types.
+      stage: which samples these are; their numbers count within it.
+
+    Returns:
+      Labels int32 [len(numbers)], -1 for no class. InputError if the log lacks an
+      answer and there is no `ask`.
+    """
+    digest = digest_of(head)
+    labels = known_labels(log, digest, stage, numbers)
+    missing = np.asarray(numbers)[labels == MISSING]
+    if not missing.size:
+        return labels
+    if ask is None:
+        raise InputError(
+            f"offline, and the log lacks {missing.size} answers of the {stage} samples "
+            f"{missing[0]}..{missing[-1]} of image {index}: "
+            f"{what_differs(log, index, head)}"
+        )
+    done = 0
+    for batch in ask(missing):
+        part = missing[done : done + len(batch)]
+        note_labels(log, index, head, stage, part, batch)
+        done += len(batch)
+    return known_labels(log, digest, stage, numbers)
+
+
 def digest_of(head: dict) -> str:
     """32 hexadecimal digits for everything that an answer depends on."""
     text = json.dumps(head, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def known_labels(log: QueryLog, digest: str, stage: str, numbers) -> np.ndarray:
+def known_labels(
+    log: QueryLog, digest: str, stage: str, numbers: ArrayLike
+) -> np.ndarray:
     """Labels int32 of the samples `numbers`, MISSING where none was answered."""
     numbers = np.asarray(numbers, np.int64)
     labels = np.full(len(numbers), MISSING, np.int32)
@@ -72,7 +120,12 @@ def known_labels(log: QueryLog, digest: str, stage: str, numbers) -> np.ndarray:
 
 
 def note_labels(
-    log: QueryLog, index: int, head: dict, stage: str, numbers, labels
+    log: QueryLog,
+    index: int,
+    head: dict,
+    stage: str,
+    numbers: ArrayLike,
+    labels: ArrayLike,
 ) -> None:
     """Adds answers; they are on the disk when this returns.
 

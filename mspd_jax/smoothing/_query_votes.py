@@ -1,5 +1,6 @@
 """Votes of a classifier that can only be asked: noise here, answers from there."""
 
+import functools
 import hashlib
 from collections.abc import Callable
 
@@ -8,21 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mspd_jax.errors import InputError
 from mspd_jax.models import as_pytree
-from mspd_jax.query import (
-    MISSING,
-    Access,
-    QueryLog,
-    answer_batches,
-    digest_of,
-    known_labels,
-    note_labels,
-    what_differs,
-)
+from mspd_jax.query import Access, QueryLog, answer_batches, logged_labels
 from mspd_jax.smoothing._checks import check_count, check_sigma
 from mspd_jax.smoothing._noise import ESTIMATION, SELECTION, noise_at
-from mspd_jax.smoothing._stopping import Plan
+from mspd_jax.smoothing._stopping import SamplingPlan
 from mspd_jax.smoothing._votes import Votes
 
 _STAGES = {SELECTION: "selection", ESTIMATION: "estimation"}
@@ -38,7 +29,7 @@ def query_votes(
     *,
     index: int,
     sigma: float,
-    plan: Plan,
+    plan: SamplingPlan,
     log: QueryLog,
     denoiser: Callable | None = None,
     denoiser_hash: str | None = None,
@@ -59,14 +50,24 @@ def query_votes(
     Answers are used for the same classifier (`name`, classes), key, sigma, image, 8-bit
     rounding and denoiser only.
 
-    image: float [H, W, C]. label: int [], read only if the plan says so. index: of the
-    image in its data set, for the log. denoiser: [H, W, C] -> [H, W, C], and
-    denoiser_hash: what tells it from others, such as `models.function_hash`.
-    Build it once: each new function compiles. chunk: samples that are drawn and
-    denoised together; memory grows with it alone. A multiple of the batch size, which
-    is the default, makes full queries.
-    If `access` is offline (no `ask`), InputError if an answer is missing from the log.
-    Returns Votes of NumPy arrays.
+    Args:
+      key: of the image's noise, as in `smoothed_votes`.
+      access: the classifier. If it is offline (no `ask`), InputError if an answer is
+        missing from the log.
+      image: float [H, W, C].
+      label: int [], read only if the plan says so.
+      index: of the image in its data set, for the log.
+      sigma: in pixels.
+      plan: how many samples, and when to stop.
+      log: the answers so far.
+      denoiser: [H, W, C] -> [H, W, C], or None. Build it once: each new function
+        compiles.
+      denoiser_hash: what tells it from others, such as `models.function_hash`.
+      chunk: samples that are drawn and denoised together; memory grows with it alone.
+        A multiple of the batch size, which is the default, makes full queries.
+
+    Returns:
+      Votes of NumPy arrays.
     """
     chex.assert_rank([image, label], [3, 0])
     check_sigma(sigma)
@@ -80,12 +81,8 @@ def query_votes(
     head = _head(key, access, image, sigma, denoiser_hash)
     denoiser = None if denoiser is None else as_pytree(denoiser)
 
-    def ask(stage, numbers):
-        """Asks for samples and notes the answers."""
-        if access.ask is None:
-            raise InputError(_missing(log, index, head, stage, numbers))
-        place = _STAGES[stage]
-        stage_key = jax.random.fold_in(key, stage)
+    def ask(stage_key, numbers):
+        """The labels of samples, query by query."""
         for start in range(0, len(numbers), chunk):
             some = numbers[start : start + chunk]
             # Always whole chunks: one program. Repeated samples are not asked for.
@@ -93,14 +90,25 @@ def query_votes(
             images = _noisy_images(
                 stage_key, denoiser, image, np.float32(sigma), jnp.asarray(padded)
             )
-            done = 0
-            for labels in answer_batches(access, np.asarray(images)[: len(some)]):
-                part = some[done : done + len(labels)]
-                note_labels(log, index, head, place, part, labels)
-                done += len(labels)
+            yield from answer_batches(access, np.asarray(images)[: len(some)])
 
     def count(stage, start, stop):
-        return _count(ask, log, digest_of(head), access.num_classes, stage, start, stop)
+        """Votes of the samples start ... stop - 1 of a stage."""
+        stage_key = jax.random.fold_in(key, stage)
+        votes = np.zeros(access.num_classes, np.int32)
+        for first in range(start, stop, _LOOKED_UP):
+            labels = logged_labels(
+                log,
+                np.arange(first, min(first + _LOOKED_UP, stop), dtype=np.int32),
+                None if access.ask is None else functools.partial(ask, stage_key),
+                index=index,
+                head=head,
+                stage=_STAGES[stage],
+            )
+            # A file may hold labels of more classes than there are: no class.
+            named = labels[(labels >= 0) & (labels < access.num_classes)]
+            votes += np.bincount(named, minlength=access.num_classes).astype(np.int32)
+        return votes
 
     selection = count(SELECTION, 0, int(plan.selection))
     chosen = int(np.argmax(selection))
@@ -112,21 +120,6 @@ def query_votes(
             if votes[chosen] <= futile or votes[chosen] >= plan.enough:
                 break
     return Votes(selection, votes, np.int32(drawn))
-
-
-def _count(ask, log, digest, num_classes, stage, start, stop):
-    """Votes of the samples start ... stop - 1, asked for where the log lacks them."""
-    votes = np.zeros(num_classes, np.int32)
-    for first in range(start, stop, _LOOKED_UP):
-        numbers = np.arange(first, min(first + _LOOKED_UP, stop), dtype=np.int32)
-        labels = known_labels(log, digest, _STAGES[stage], numbers)
-        if np.any(labels == MISSING):
-            ask(stage, numbers[labels == MISSING])
-            labels = known_labels(log, digest, _STAGES[stage], numbers)
-        # A file may hold labels of more classes than there are: no class.
-        named = labels[(labels >= 0) & (labels < num_classes)]
-        votes += np.bincount(named, minlength=num_classes).astype(np.int32)
-    return votes
 
 
 @jax.jit
@@ -159,11 +152,3 @@ def _bits(key):
 def _image_hash(image):
     data = f"{list(image.shape)};".encode() + np.ascontiguousarray(image).tobytes()
     return hashlib.sha256(data).hexdigest()
-
-
-def _missing(log, index, head, stage, numbers):
-    return (
-        f"offline, and the log lacks {len(numbers)} answers of the {_STAGES[stage]} "
-        f"samples {numbers[0]}..{numbers[-1]} of image {index}: "
-        f"{what_differs(log, index, head)}"
-    )

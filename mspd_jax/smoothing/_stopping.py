@@ -9,7 +9,7 @@ from mspd_jax.smoothing._certificate import radius_needs
 from mspd_jax.smoothing._checks import check_count, check_level, check_sigma
 
 
-class Plan(NamedTuple):
+class SamplingPlan(NamedTuple):
     """How many votes to draw and when to stop; arrays, so that jit traces all of it.
 
     Attributes:
@@ -40,7 +40,7 @@ def stopping_plan(
     futility=0.0,
     rounds=20,
     known_label=False,
-) -> Plan:
+) -> SamplingPlan:
     """The plan of a certificate; the defaults claim what the full run claims.
 
     After each of `rounds` equal rounds the votes v of the chosen class are compared
@@ -89,7 +89,7 @@ def stopping_plan(
         # upper(v, m; level) < target  iff  P(Bin(m, target) <= v) < level.
         unlikely = stats.binom.ppf(futility / rounds, ends, target) - 1
         futile = np.maximum(futile, unlikely.astype(np.int64))
-    return Plan(
+    return SamplingPlan(
         selection=np.int32(selection),
         estimation=np.int32(estimation),
         ends=ends.astype(np.int32),

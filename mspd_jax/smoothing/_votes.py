@@ -10,7 +10,7 @@ from jax import lax
 
 from mspd_jax.smoothing._checks import check_count
 from mspd_jax.smoothing._noise import ESTIMATION, SELECTION, noise_at
-from mspd_jax.smoothing._stopping import Plan
+from mspd_jax.smoothing._stopping import SamplingPlan
 
 
 class Votes(NamedTuple):
@@ -92,7 +92,7 @@ def smoothed_votes(
     label: jax.Array,
     *,
     sigma: float | jax.Array,
-    plan: Plan,
+    plan: SamplingPlan,
     chunk: int,
     axis_name: str | None = None,
 ) -> Votes:

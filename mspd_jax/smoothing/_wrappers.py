@@ -1,4 +1,4 @@
-"""Classifiers made of classifiers: read from 8 bits, noisy, smoothed."""
+"""Classifiers made of classifiers: denoised, read from 8 bits, noisy, smoothed."""
 
 import functools
 from collections.abc import Callable
@@ -9,9 +9,27 @@ import jax.numpy as jnp
 from jax import lax
 from jax.tree_util import Partial
 
-from mspd_jax.models import as_pytree
+from mspd_jax.models import as_pytree, behind
 from mspd_jax.smoothing._checks import check_count
 from mspd_jax.smoothing._noise import noise_at
+
+
+def denoised(predict: Callable, denoiser: Callable) -> Partial:
+    """A classifier behind a denoiser, which smoothing can certify as it is.
+
+        x -> predict(denoiser(x))
+
+    Denoised smoothing (Salman et al. 2020, arXiv 2003.01908): a classifier that was
+    trained without noise gets radii if a denoiser, trained on noise of the same sigma,
+    stands in front of it. The certificates hold whatever the denoiser does.
+
+        predict = smoothing.denoised(predict, models.restorer(denoiser))
+        certificate = smoothing.certify(key, predict, image, sigma=0.25, alpha=0.001)
+
+    predict: [H, W, C] -> [K]; denoiser: [H, W, C] -> [H, W, C]; callable pytrees or
+    functions. Gradient flows through both.
+    """
+    return behind(denoiser, predict)
 
 
 def eight_bit(predict: Callable) -> Partial:

@@ -9,10 +9,13 @@ from scipy import special
 
 from mspd_jax import patch
 from mspd_jax.errors import InputError
+from mspd_jax.patch._detector import LEAD
+from mspd_jax.patch._neurons import WHOLE
+from mspd_jax.patch._passes import Answers, answer_of, in_passes
 
 COUNT = 7
 TABLE = np.random.default_rng(0).normal(size=(COUNT, 4)).astype(np.float32)
-OTHERS = patch.Answers(*(jnp.asarray(x) for x in (9, 0.25, 0.125, 1.0)))
+OTHERS = Answers(*(jnp.asarray(x) for x in (9, 0.25, 0.125, 1.0)))
 
 
 @pytest.mark.parametrize("budget", [1, 3, COUNT, COUNT + 5])
@@ -20,7 +23,7 @@ def test_passes_give_what_asking_everything_gives(budget):
     @jax.jit
     def run(needed):
         ask = Partial(lambda table, numbers: table[numbers], jnp.asarray(TABLE))
-        return patch.in_passes(ask, needed, OTHERS, budget=budget)
+        return in_passes(ask, needed, OTHERS, budget=budget)
 
     sure = np.sort(TABLE)[:, ::-1]
     p = special.softmax(TABLE.astype(np.float64), axis=1).max(axis=1)
@@ -44,7 +47,7 @@ def test_nothing_is_computed_but_what_is_needed():
         jax.debug.callback(lambda n: asked.append(n.tolist()), numbers, ordered=True)
         return jnp.asarray(TABLE)[numbers]
 
-    run = jax.jit(lambda needed: patch.in_passes(ask, needed, OTHERS, budget=2))
+    run = jax.jit(lambda needed: in_passes(ask, needed, OTHERS, budget=2))
     for needed, passes in (([], 0), ([3], 1), ([1, 6], 1), ([0, 2, 4], 2)):
         asked.clear()
         jax.block_until_ready(run(np.isin(np.arange(COUNT), needed)))
@@ -58,20 +61,18 @@ def test_passes_of_a_batch_are_those_of_each_row():
     ask = Partial(lambda table, numbers: table[numbers], jnp.asarray(TABLE))
     needed = np.random.default_rng(1).random((5, COUNT)) < 0.5
     needed[0] = False
-    run = jax.jit(
-        jax.vmap(lambda chosen: patch.in_passes(ask, chosen, OTHERS, budget=2))
-    )
+    run = jax.jit(jax.vmap(lambda chosen: in_passes(ask, chosen, OTHERS, budget=2)))
     labels = np.where(needed, TABLE.argmax(axis=1), 9)
     np.testing.assert_array_equal(run(needed).labels, labels)
 
 
 def test_answers_to_logits():
     logits = np.float32([[1, 4, 2], [2, 2, 1], [np.nan, 9, 0], [0, 0, np.nan]])
-    found = patch.answer_of(jnp.asarray(logits))
+    found = answer_of(jnp.asarray(logits))
     np.testing.assert_array_equal(found.labels, [1, 0, -1, -1])
     np.testing.assert_allclose(found.leads, [2 / 4, 0, 0, 0])
     with pytest.raises(InputError, match="single class"):
-        patch.answer_of(jnp.ones((3, 1)))
+        answer_of(jnp.ones((3, 1)))
     p = [np.exp(4) / np.exp([1, 4, 2]).sum(), 1 / (2 + np.exp(-1)), 0, 0]
     np.testing.assert_allclose(found.confidences, p, rtol=1e-6)
 
@@ -118,7 +119,7 @@ def test_windows_that_agree_against_the_whole():
 
 
 def test_a_window_that_shares_an_answer_is_not_asked():
-    none = patch.WHOLE
+    none = WHOLE
     assert said(A, A, B, A, same=(0, none, 2)) == (0, False, True)
     assert said(A, A, B, A, same=(none, 1, 2)) == (0, True, False)
     assert said(A, B, B, B, same=(none,) * 3) == (0, False, True)
@@ -133,7 +134,7 @@ def test_answers_that_are_not_numbers():
     assert said(A, A, bad, A) == (0, True, False)
     assert said(bad, A, A, A) == (-1, True, False)
     assert said(bad, bad, bad, bad) == (-1, False, False)
-    assert said(bad, A, A, A, same=(patch.WHOLE,) * 3) == (-1, False, False)
+    assert said(bad, A, A, A, same=(WHOLE,) * 3) == (-1, False, False)
     # Beyond float32 a label has no confidence to compare.
     infinite = [np.inf, 0, 0]
     assert said(A, A, infinite, A) == (0, False, False)
@@ -144,7 +145,7 @@ def test_answers_that_are_not_numbers():
 @pytest.mark.parametrize("factor, certified", [(0.9, False), (1.1, True)])
 def test_a_lead_that_rounding_may_undo_is_no_certificate(factor, certified):
     # Rounding grows with the largest logit: so does the lead that is asked for.
-    close = [5 * factor * patch.LEAD, 0, -5]
+    close = [5 * factor * LEAD, 0, -5]
     assert said(A, A, close, A) == (0, False, certified)
     assert said(close, A, A, A) == (0, False, certified)
     assert said([0, 0, -1], A, A, A) == (0, False, False)
@@ -180,7 +181,7 @@ def test_what_rounding_could_say_instead_must_agree(others, doubted, lost, certi
 
 
 def test_the_lead_is_far_above_rounding():
-    assert patch.LEAD >= 1000 * np.finfo(np.float32).eps
+    assert LEAD >= 1000 * np.finfo(np.float32).eps
 
 
 def test_only_confident_windows_raise_an_alert():
@@ -192,7 +193,7 @@ def test_only_confident_windows_raise_an_alert():
     # So near the threshold, rounding decides about the alert.
     # Log p follows the logits, and rounding these in units of the largest, here 2.
     for factor, certified in ((0.9, False), (1.1, True)):
-        near = ODDS * np.exp(-factor * 2 * patch.LEAD)
+        near = ODDS * np.exp(-factor * 2 * LEAD)
         assert said(A, A, A, A, confidence=near) == (0, False, certified)
 
 
@@ -200,14 +201,14 @@ def test_the_answer_to_the_whole_need_not_be_confident():
     unsure, odds = [0.1, 0, 0], ODDS - 0.01
     assert said(unsure, A, A, A, confidence=odds) == (0, False, True)
     # ... but where it stands for a window.
-    same = (0, patch.WHOLE, 2)
+    same = (0, WHOLE, 2)
     assert said(unsure, A, A, A, same=same, confidence=odds) == (0, False, False)
 
 
 def test_no_budget_changes_a_verdict():
     table = jnp.asarray(np.random.default_rng(2).normal(size=(5, 3)), jnp.float32)
     hide = Partial(lambda table, numbers: table[numbers], table)
-    masked = patch.Masked(table[0], hide, jnp.asarray([0, patch.WHOLE, 2, 3, 2]))
+    masked = patch.Masked(table[0], hide, jnp.asarray([0, WHOLE, 2, 3, 2]))
 
     def found(budget):
         return jax.jit(lambda: patch.detect(lambda _: masked, None, budget=budget))()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from mspd_jax import models, patch
+from mspd_jax.patch._doubts import NEAR, doubts, exchange
 
 SHAPE = (3, 3, 2)
 WINDOWS = patch.cover((3, 3, 1), patch=1, per_axis=2)
@@ -28,7 +29,7 @@ def maps(count):
         * rng.choice([0.2, 0.6, 3.0], count)[:, None, None, None]
     )
     signs = rng.choice([-1, 0, 1], (count, *SHAPE), p=[0.2, 0.2, 0.6])
-    return (signs * (1 - steps * patch.NEAR)).astype(np.float32)
+    return (signs * (1 - steps * NEAR)).astype(np.float32)
 
 
 @functools.partial(jax.jit, static_argnames="keep")
@@ -36,12 +37,12 @@ def offered(places, *, keep):
     """The pruned map of each window, those of all swaps, and which of them count."""
     ranked = patch.rank_neurons(places, listed=places.size)
     limit = patch.limits(ranked, HIDDEN, keep=keep).ravel()
-    found = patch.doubts(ranked, HIDDEN, keep=keep)
+    found = doubts(ranked, HIDDEN, keep=keep)
     made = jax.vmap(lambda n: patch.prune_outside(ranked, HIDDEN, limit[n], n))
 
     def of_window(n):
         return jax.vmap(
-            lambda drop, add: patch.exchange(ranked, HIDDEN, limit[n], n, drop, add)
+            lambda drop, add: exchange(ranked, HIDDEN, limit[n], n, drop, add)
         )(found.drop[n], found.add[n])
 
     numbers = jnp.arange(WINDOWS.count)
@@ -56,7 +57,7 @@ def possible(values, keep):
     order = sorted(values, key=lambda i: -values[i])
     if len(order) <= keep:
         return {frozenset(order)}
-    near = patch.NEAR * max(abs(v) for v in values.values())
+    near = NEAR * max(abs(v) for v in values.values())
     last, first = values[order[keep - 1]], values[order[keep]]
     if max(abs(last), abs(first)) <= 2 * near:
         return None

@@ -13,6 +13,7 @@ from jax.tree_util import Partial
 from mspd_jax import models, patch
 from mspd_jax.attacks import patch_pgd, patch_positions
 from mspd_jax.errors import InputError
+from mspd_jax.patch._windows import GREY
 
 SHAPE = (6, 6, 1)
 KEY = jax.random.key(0)
@@ -61,7 +62,7 @@ def hedged(image):
     Under a window over all four the answer is 1, though 2 is the runner-up.
     """
     square = image[2:4, 2:4, 0].ravel()
-    strange = jnp.sum(jnp.abs(square[:3] - patch.GREY))
+    strange = jnp.sum(jnp.abs(square[:3] - GREY))
     return jnp.stack([4.0 * strange, jnp.array(1.0), 0.4 + square[3]])
 
 
@@ -77,14 +78,14 @@ def shortcut(image):
     The sooner way leaves no gradient for the other, which alone is silent.
     """
     last, before = image[5, 5, 0], image[5, 4, 0]
-    sooner = jnp.minimum(100.0 * jnp.abs(before - patch.GREY) - 9.0, 2.0)
+    sooner = jnp.minimum(100.0 * jnp.abs(before - GREY) - 9.0, 2.0)
     class_1 = jnp.maximum(10.0 * last - 8.5, sooner)
     return jnp.stack([jnp.array(1.45), class_1, jnp.array(-20.0)])
 
 
 def shortcut_image():
     image = trade_image()
-    image[5, 4] = patch.GREY
+    image[5, 4] = GREY
     return image
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from mspd_jax import models, patch
 from mspd_jax.errors import InputError
+from mspd_jax.patch._neurons import WHOLE, prune, shared_selections
 
 SHAPE = (6, 5, 3)
 SIZE = math.prod(SHAPE)
@@ -58,9 +59,9 @@ def pruned_by_all(places, *, keep, listed):
     flat = limit.ravel()
     outside = jax.vmap(lambda n: patch.prune_outside(ranked, HIDDEN, flat[n], n))
     return (
-        patch.prune(ranked, jnp.asarray(keep), None),
+        prune(ranked, jnp.asarray(keep), None),
         outside(jnp.arange(WINDOWS.count)),
-        patch.shared_selections(ranked, HIDDEN, limit, keep=keep),
+        shared_selections(ranked, HIDDEN, limit, keep=keep),
     )
 
 
@@ -91,10 +92,10 @@ def test_windows_that_share_an_answer_have_one_map(found, keep):
     whole, outside, shared = found[keep]
     for all_, by_window, same in zip(whole, outside, shared, strict=True):
         for number, other in enumerate(same):
-            assert patch.WHOLE <= other <= number
-            twin = all_ if other == patch.WHOLE else by_window[other]
+            assert WHOLE <= other <= number
+            twin = all_ if other == WHOLE else by_window[other]
             np.testing.assert_array_equal(by_window[number], twin)
-            if other != patch.WHOLE:
+            if other != WHOLE:
                 assert same[other] == other  # which is asked itself
 
 
@@ -102,7 +103,7 @@ def test_windows_that_share_an_answer_have_one_map(found, keep):
 def test_windows_of_one_map_share_an_answer(found, keep):
     """Each with the first that has it: nothing is asked twice."""
     for all_, by_window, same in zip(*found[keep], strict=True):
-        seen = {all_.tobytes(): patch.WHOLE}
+        seen = {all_.tobytes(): WHOLE}
         for number, one in enumerate(by_window):
             assert same[number] == seen.setdefault(one.tobytes(), number)
 
@@ -110,8 +111,8 @@ def test_windows_of_one_map_share_an_answer(found, keep):
 def test_some_windows_are_asked_and_some_are_not(found):
     shared = np.concatenate([found[keep][2].ravel() for keep in KEEPS[:2]])
     own = np.tile(np.arange(WINDOWS.count), 2 * len(MAPS))
-    assert (shared == patch.WHOLE).any() and (shared == own).any()
-    assert ((shared != patch.WHOLE) & (shared != own)).any()
+    assert (shared == WHOLE).any() and (shared == own).any()
+    assert ((shared != WHOLE) & (shared != own)).any()
 
 
 def test_a_window_over_zeros_counts_where_values_are_negative():
@@ -121,7 +122,7 @@ def test_a_window_over_zeros_counts_where_values_are_negative():
     whole, outside, shared = pruned_by_all(jnp.asarray(places), keep=6, listed=SIZE)
     changed = (np.asarray(outside) != np.asarray(whole)).any(axis=(1, 2, 3))
     assert changed.any()
-    np.testing.assert_array_equal(np.asarray(shared) != patch.WHOLE, changed)
+    np.testing.assert_array_equal(np.asarray(shared) != WHOLE, changed)
 
 
 @pytest.mark.parametrize("keep", KEEPS)

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from absl.testing import parameterized
 
-from mspd_jax import patch
+from mspd_jax.patch._passes import Answers, in_passes
 
-NOTHING = patch.Answers(*(jnp.asarray(x) for x in (-1, 0.0, 0.0, 1.0)))
+NOTHING = Answers(*(jnp.asarray(x) for x in (-1, 0.0, 0.0, 1.0)))
 
 
 def _ask(numbers):
@@ -44,7 +44,7 @@ class InPassesTest(parameterized.TestCase):
 
 
 def _answered(needed, *, budget):
-    return patch.in_passes(_ask, jnp.asarray(needed), NOTHING, budget=budget).labels
+    return in_passes(_ask, jnp.asarray(needed), NOTHING, budget=budget).labels
 
 
 def _subset(bits, size):

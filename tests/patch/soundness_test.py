@@ -15,6 +15,7 @@ import pytest
 from jax.tree_util import Partial
 
 from mspd_jax import models, patch
+from mspd_jax.patch._neurons import prune
 
 SHAPE = (6, 6, 1)
 CLASSES = 3
@@ -288,7 +289,7 @@ def _selected_before(shallow, rest, hidden, image):
 
         return jax.vmap(one)(numbers)
 
-    whole = rest(patch.prune(ranked, keep, None))
+    whole = rest(prune(ranked, keep, None))
     return patch.Masked(whole, Partial(hide), jnp.arange(9))
 
 

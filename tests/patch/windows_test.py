@@ -9,6 +9,7 @@ import pytest
 
 from mspd_jax import models, patch
 from mspd_jax.errors import InputError
+from mspd_jax.patch._windows import meets
 
 
 def check_axis(starts, size, *, length, side, most):
@@ -206,7 +207,7 @@ def test_random_windows_are_all_places_and_no_others(tall, height):
 
 def test_meets_takes_any_starts():
     starts = jnp.asarray([[[0], [3]], [[9], [20]]])
-    found = patch.meets(models.Reach(2, -1, 1), 6, starts, 3)
+    found = meets(models.Reach(2, -1, 1), 6, starts, 3)
     assert found.shape == (2, 2, 6)
     for index in np.ndindex(2, 2):
         first = int(starts[(*index, 0)])

@@ -8,10 +8,12 @@ import numpy as np
 from absl.testing import parameterized
 
 from mspd_jax import runs
+from mspd_jax.errors import InputError
 from mspd_jax.query._log import (
     MISSING,
     digest_of,
     known_labels,
+    logged_labels,
     memory_query_log,
     note_labels,
     open_query_log,
@@ -125,3 +127,25 @@ class QueryLogTest(parameterized.TestCase):
             what_differs(log, 1, HEAD | {"sigma": 0.5}),
             "it holds answers with another sigma",
         )
+
+    def test_labels_that_the_log_lacks_are_asked_for_batch_by_batch(self):
+        log, lines = listed()
+        options = {"index": 9, "head": HEAD, "stage": "estimation"}
+        note_labels(log, 9, HEAD, "estimation", [1, 4], [5, 6])
+        asked = []
+
+        def ask(numbers):
+            for start in range(0, len(numbers), 2):
+                asked.append(numbers[start : start + 2].tolist())
+                yield np.asarray(asked[-1], np.int32) + 10
+                noted = reopened(lines)  # before the next batch
+                self.assertNotIn(MISSING, known(noted, asked[-1]))
+
+        found = logged_labels(log, np.arange(6), ask, **options)
+        self.assertEqual(found.tolist(), [10, 5, 12, 13, 6, 15])
+        self.assertEqual(asked, [[0, 2], [3, 5]])
+        # All are known now, so that nothing is asked and none need be there to answer.
+        found = logged_labels(log, np.arange(6), None, **options)
+        self.assertEqual(found.tolist(), [10, 5, 12, 13, 6, 15])
+        with self.assertRaisesRegex(InputError, r"lacks 2 .* estimation samples 6\.\.7"):
+            logged_labels(log, np.arange(5, 8), None, **options)

@@ -9,14 +9,8 @@ import numpy as np
 from absl.testing import parameterized
 from scipy import stats
 
-from mspd_jax.smoothing import (
-    ABSTAIN,
-    any_wrong,
-    certify_votes,
-    lower_bound,
-    radius_needs,
-    wrong_certificates,
-)
+from mspd_jax.smoothing import ABSTAIN, any_wrong, certify_votes, wrong_certificates
+from mspd_jax.smoothing._certificate import lower_bound, radius_needs
 
 
 def exact_tail(p, v, n):

@@ -9,14 +9,13 @@ from scipy import stats
 
 from mspd_jax.smoothing import (
     ABSTAIN,
-    ESTIMATION,
-    SELECTION,
     certify,
     certify_votes,
-    count_votes,
     predict_smoothed,
     predict_votes,
 )
+from mspd_jax.smoothing._noise import ESTIMATION, SELECTION
+from mspd_jax.smoothing._votes import count_votes
 
 KEY = jax.random.key(3)
 IMAGES = np.random.default_rng(1).uniform(0, 1, (4, 2, 2, 1)).astype(np.float32)

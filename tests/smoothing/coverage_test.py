@@ -16,11 +16,11 @@ from scipy import stats
 from mspd_jax.smoothing import (
     ABSTAIN,
     certify_votes,
-    lower_bound,
     predict_votes,
     smoothed_votes,
     stopping_plan,
 )
+from mspd_jax.smoothing._certificate import lower_bound
 
 SIGMA = 0.5
 REPEATS = 10_000

@@ -10,15 +10,14 @@ from jax.tree_util import Partial
 
 from mspd_jax.errors import InputError
 from mspd_jax.models import behind
-from mspd_jax.query._access import query_access
-from mspd_jax.query._log import memory_query_log, open_query_log
+from mspd_jax.query import memory_query_log, open_query_log, query_access
 from mspd_jax.smoothing import (
     certify_votes,
     eight_bit,
+    query_votes,
     smoothed_votes,
     stopping_plan,
 )
-from mspd_jax.smoothing._query_votes import query_votes
 
 SHAPE, CLASSES, SIGMA = (4, 4, 1), 4, 0.5
 IMAGE = np.random.default_rng(1).uniform(size=SHAPE).astype(np.float32)

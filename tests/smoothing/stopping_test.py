@@ -4,7 +4,8 @@ import numpy as np
 from absl.testing import parameterized
 from scipy import stats
 
-from mspd_jax.smoothing import radius_needs, stopping_plan
+from mspd_jax.smoothing import stopping_plan
+from mspd_jax.smoothing._certificate import radius_needs
 
 FIXED = {"selection": 10, "estimation": 200, "sigma": 0.25, "alpha": 0.01}
 NEEDED = {None: 0.0, 0.1: 0.1, 0.3: 0.3}

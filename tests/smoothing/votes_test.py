@@ -7,16 +7,9 @@ from absl.testing import parameterized
 from jax.tree_util import Partial
 from scipy import stats
 
-from mspd_jax.smoothing import (
-    ESTIMATION,
-    SELECTION,
-    Plan,
-    certify_votes,
-    count_votes,
-    noise_at,
-    smoothed_votes,
-    stopping_plan,
-)
+from mspd_jax.smoothing import SamplingPlan, certify_votes, smoothed_votes, stopping_plan
+from mspd_jax.smoothing._noise import ESTIMATION, SELECTION, noise_at
+from mspd_jax.smoothing._votes import count_votes
 
 SHAPE = (2, 3, 1)
 CLASSES = 4
@@ -146,7 +139,7 @@ def plan_of(**options):
     return stopping_plan(**(fixed | {"rounds": 5} | options))
 
 
-def in_rounds(image, label, plan: Plan):
+def in_rounds(image, label, plan: SamplingPlan):
     """What `smoothed_votes` should do, written out."""
     stage = [jax.random.fold_in(KEY, s) for s in (SELECTION, ESTIMATION)]
     selection = by_hand(stage[0], image, 0, int(plan.selection))

@@ -7,7 +7,8 @@ from absl.testing import parameterized
 from jax.tree_util import Partial
 
 from mspd_jax.attacks import eot, is_random, reseed
-from mspd_jax.smoothing import eight_bit, noise_at, noisy, soft_smoothed
+from mspd_jax.smoothing import denoised, eight_bit, noisy, soft_smoothed
+from mspd_jax.smoothing._noise import noise_at
 
 SHAPE = (2, 3, 1)
 KEY = jax.random.key(0)
@@ -29,6 +30,21 @@ ask = jax.jit(lambda predict, image: predict(image))
 slope = jax.jit(
     lambda predict, image, weights: jax.grad(lambda x: weights @ predict(x))(image)
 )
+
+
+class DenoisedTest(parameterized.TestCase):
+    def test_shows_the_classifier_what_the_denoiser_makes(self):
+        predict = denoised(PREDICT, Partial(scale, jnp.float32(0.5)))
+        close(ask(predict, IMAGE), PREDICT(np.float32(0.5) * IMAGE), rtol=1e-6)
+        weights = jnp.arange(4.0)
+        half = slope(PREDICT, np.float32(0.5) * IMAGE, weights)
+        close(slope(predict, IMAGE, weights), 0.5 * half, rtol=1e-5, atol=1e-6)
+
+    def test_other_denoisers_do_not_compile_again(self):
+        run = jax.jit(lambda predict, x: predict(x))
+        for factor in (0.5, 0.25):
+            run(denoised(PREDICT, Partial(scale, jnp.float32(factor))), IMAGE)
+        self.assertEqual(run._cache_size(), 1)
 
 
 class EightBitTest(parameterized.TestCase):
