@@ -14,7 +14,7 @@ from jax.tree_util import Partial
 from mspd_jax.models import PIXEL, as_pytree
 from mspd_jax.patch._detector import LEAD
 from mspd_jax.patch._passes import Answers, in_passes
-from mspd_jax.patch._windows import Windows, grey_window, hidden_by, hides
+from mspd_jax.patch._windows import Windows, gray_window, hidden_by, hides
 
 
 class Recovery(NamedTuple):
@@ -55,7 +55,7 @@ def patch_cleanser(predict: Callable, windows: Windows) -> Pairs:
 def recover(pairs: Pairs, image: jax.Array, *, budget: int) -> Recovery:
     """Label and certificate by double masking (algorithms 1 and 2 of the paper).
 
-    The answers under single windows agree on a label, which is given; or a window
+    The answers under single windows agree on a label, which is returned; or a window
     disagrees with the majority: it is believed if it stands by its label under every
     second window, for then the patch was under it. Certified is a label that all pairs
     of windows give. Proof: some window v hides the patch wholly; a pair with v does not
@@ -65,8 +65,14 @@ def recover(pairs: Pairs, image: jax.Array, *, budget: int) -> Recovery:
     and then v disagrees with it, is asked, and stands by y under every second window,
     while no other that is not for y does: w with v says y.
 
-    budget: predictions per pass, static. All pairs are asked if single windows agree,
-    else the rows of those that disagree.
+    Args:
+      pairs: of `patch_cleanser`.
+      image: [H, W, C] in [0, 1].
+      budget: predictions per pass, static. All pairs are asked if single windows agree,
+        else the rows of those that disagree.
+
+    Returns:
+      Recovery. All products are in float32, whatever the accelerator's default.
     """
     with jax.default_matmul_precision("float32"):
         return _recover(pairs, image, budget)
@@ -97,7 +103,7 @@ def _recover(pairs, image, budget):
 
 def _under_two(predict, hidden, image, first, second):
     def one(a, b):
-        return predict(grey_window(image, hides(hidden, a) | hides(hidden, b)))
+        return predict(gray_window(image, hides(hidden, a) | hides(hidden, b)))
 
     return jax.vmap(one)(first, second)
 

@@ -29,7 +29,7 @@ the largest (of 1 at least), differ from the exact ones by less than LEAD / 4:
 LEAD / 4 is some hundred times what rounding in float32 comes to in residual networks
 (1e-6 of the largest logit), and `detect` computes in float32 also where accelerators
 would round more by default (`jax.default_matmul_precision`). Where f_w selects, a
-detector tells what else rounding could select, and all of that must agree (`Masked`,
+detector states what else rounding could select, and all of that must agree (`Masked`,
 `doubts`).
 """
 
@@ -58,7 +58,7 @@ class Masked(NamedTuple):
       others: numbers [b] -> logits [b, K], answers that rounding may give instead of
         those of windows; None if there are none.
       doubted: bool [n], those of the others that must agree before it is certified.
-      lost: bool [], rounding may give more than are told here: nothing is certified.
+      lost: bool [], rounding may give more than these: nothing is certified.
     """
 
     whole: jax.Array
@@ -98,16 +98,29 @@ def detect(
     budget: int,
     confidence: float | jax.Array = 0.0,
 ) -> Detection:
-    """Asks a detector about an image [H, W, C]; see the theorem above.
+    """Asks a detector about an image; see the theorem above.
 
-    budget: windows per pass, static. confidence: T above, in [0, 1).
+        detector = patch.minority_reports(predict, patch.cover(image.shape, patch=5))
+        found = patch.detect(detector, image, budget=16)
+        found.label, found.alert, found.certified
+
+    Args:
+      detector: image -> `Masked`, a callable pytree.
+      image: [H, W, C] in [0, 1].
+      budget: windows per pass, static.
+      confidence: T above, in [0, 1).
+
+    Returns:
+      Detection. All products are in float32, whatever the accelerator's default.
     """
     with jax.default_matmul_precision("float32"):
         masked = detector(image)
         return _detection(masked, budget, confidence)
 
 
-def contradict(whole: Answers, windows: Answers, confidence) -> jax.Array:
+def contradict(
+    whole: Answers, windows: Answers, confidence: float | jax.Array
+) -> jax.Array:
     """Which answers under windows raise an alert, bool [W]."""
     unsure = windows.confidences < confidence  # what is not a number is not unsure
     return (windows.labels != whole.labels) & ~unsure

@@ -1,4 +1,4 @@
-"""Minority Reports: a grey window slides over the pixels (McCoyd et al. 2020).
+"""Minority Reports: a gray window slides over the pixels (McCoyd et al. 2020).
 
 arXiv 2004.13799, with windows that cover the corners, which its own grid does not.
 """
@@ -11,13 +11,13 @@ from jax.tree_util import Partial
 
 from mspd_jax.models import PIXEL, as_pytree
 from mspd_jax.patch._detector import Masked
-from mspd_jax.patch._windows import Windows, grey_window, hidden_by, hides
+from mspd_jax.patch._windows import Windows, gray_window, hidden_by, hides
 
 
 def minority_reports(predict: Callable, windows: Windows) -> Partial:
     """The detector: image -> `Masked`, for `detect`.
 
-    f_0(x) = predict(x) and f_w(x) = predict(x with the window w grey): a window can
+    f_0(x) = predict(x) and f_w(x) = predict(x with the window w gray): a window can
     always change the answer, so all of them are asked. Nothing of w is read by f_w,
     whatever the classifier is.
     """
@@ -31,4 +31,4 @@ def _look(predict, hidden, image):
 
 
 def _hide(predict, hidden, image, numbers):
-    return jax.vmap(lambda n: predict(grey_window(image, hides(hidden, n))))(numbers)
+    return jax.vmap(lambda n: predict(gray_window(image, hides(hidden, n))))(numbers)

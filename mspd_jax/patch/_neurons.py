@@ -109,7 +109,7 @@ def shared_selections(
     return shared[1:] - 1
 
 
-def listed_hidden(ranked, hidden):
+def listed_hidden(ranked: Ranked, hidden: Hidden) -> jax.Array:
     """Whether each window hides each listed neuron, bool [R, C, L]."""
     _, width, channels = ranked.places.shape
     row, col = jnp.divmod(ranked.order // channels, width)

@@ -14,7 +14,7 @@ from mspd_jax.errors import InputError
 from mspd_jax.models import Reach
 
 # What a hidden pixel shows.
-GREY = 0.5
+GRAY = 0.5
 
 
 class Windows(NamedTuple):
@@ -92,7 +92,7 @@ def patch_side(text: str, image_shape: tuple[int, int, int]) -> int:
         side = 0
     if side < 1:
         raise InputError(
-            f"--patch={text}: expected the side in pixels, as 5, or a share of the "
+            f"`patch`={text}: expected the side in pixels, as 5, or a share of the "
             "image, as 2.4%"
         )
     return side
@@ -143,9 +143,9 @@ def meets(reach: Reach, length: int, start: jax.Array, size: int) -> jax.Array:
     return (place + reach.low < start + size) & (place + reach.high >= start)
 
 
-def grey_window(image: jax.Array, grey: jax.Array) -> jax.Array:
-    """The image [H, W, C] with grey pixels where `grey`, bool [H, W]."""
-    return jnp.where(grey[..., None], GREY, image)
+def gray_window(image: jax.Array, gray: jax.Array) -> jax.Array:
+    """The image [H, W, C] with gray pixels where `gray`, bool [H, W]."""
+    return jnp.where(gray[..., None], GRAY, image)
 
 
 def hides(hidden: Hidden, number: jax.Array | int) -> jax.Array:

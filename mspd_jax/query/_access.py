@@ -8,10 +8,11 @@ import email.utils
 import http.client
 import time
 import urllib.error
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from mspd_jax.errors import InputError
 from mspd_jax.query._reply import read_labels
@@ -29,7 +30,7 @@ class Access(NamedTuple):
       ask: images [B, H, W, C] to an answer (see `query_access`), or None, offline.
       num_classes: K; labels are 0..K-1.
       batch_size: the most images of one query.
-      eight_bit: whether images are rounded and given as uint8.
+      eight_bit: whether images are rounded and passed as uint8.
       class_names: K names in the order of the labels, or None.
       retries: tries after the first, per query, where a failure may pass.
       wait: seconds before the first of them; doubles with each.
@@ -64,7 +65,7 @@ def query_access(
     num_classes: int,
     batch_size: int = 32,
     eight_bit: bool = False,
-    class_names=None,
+    class_names: Sequence[str] | None = None,
     retries: int = 5,
     wait: float = 1.0,
     longest_wait: float = 600.0,
@@ -75,18 +76,34 @@ def query_access(
 ) -> Access:
     """The classifier `ask`, asked in batches, again after failures, at a bounded pace.
 
-    ask: a batch of images to one answer for each: integer labels [B], scores [B, K]
-    (the largest decides), or a list of B names out of `class_names`. Images are NumPy
-    arrays [B, H, W, C] of its own, float32, in [0, 1] but for noise, or uint8 with
-    `eight_bit`. B is at most `batch_size`. None: nothing can be asked.
     The classifier that is certified is this function, rounding included: it must be a
     function of the image alone, not of its batch mates, and the same in each call.
+
+        access = query_access(ask, name="my model", num_classes=10, batch_size=64)
+        labels = answer(access, images)
 
     A failure may pass if it is a connection error, a timeout, an exception out of
     `passing`, or an HTTP error (`urllib.error.HTTPError`) with status 408, 425, 429 or
     5xx; another try follows, `retries` times, after `wait`, 2 wait, 4 wait ... seconds,
     or what Retry-After says. Any other exception goes through to the caller.
-    Raises ValueError if an argument cannot be used.
+
+    Args:
+      ask: a batch of images to one answer for each: integer labels [B], scores [B, K]
+        (the largest decides), or a list of B names out of `class_names`. Images are
+        NumPy arrays [B, H, W, C] of its own, float32, in [0, 1] but for noise, or uint8
+        with `eight_bit`. None: nothing can be asked.
+      name: what it is; answers that a log holds under another name are not used.
+      num_classes: K.
+      batch_size: B is at most that.
+      eight_bit: round images to 256 levels.
+      class_names: K names in the order of the labels, where it answers with names.
+      retries, wait, longest_wait: as above; no wait is longer than the last.
+      rate: the most images a second, retries included; None for no limit.
+      passing: further exceptions that may pass.
+      now, sleep: the clock, in seconds.
+
+    Returns:
+      Access. Raises ValueError if an argument cannot be used.
     """
     for argument, value, least in (
         ("num_classes", num_classes, 2),
@@ -129,8 +146,8 @@ def query_access(
     )
 
 
-def answer(access: Access, images) -> np.ndarray:
-    """Labels int32 [N] of images [N, H, W, C], -1 where the classifier gave no class.
+def answer(access: Access, images: ArrayLike) -> np.ndarray:
+    """Labels int32 [N] of images [N, H, W, C], -1 where the classifier named no class.
 
     Raises InputError where it refuses, answers what is no answer, or fails to the last
     retry.
@@ -139,7 +156,7 @@ def answer(access: Access, images) -> np.ndarray:
     return np.concatenate(batches) if batches else np.zeros(0, np.int32)
 
 
-def answer_batches(access: Access, images) -> Iterator[np.ndarray]:
+def answer_batches(access: Access, images: ArrayLike) -> Iterator[np.ndarray]:
     """The labels of `answer`, query by query, each as soon as it is there."""
     images = np.asarray(images)
     if images.ndim != 4:
@@ -148,7 +165,7 @@ def answer_batches(access: Access, images) -> Iterator[np.ndarray]:
         yield _answer_one(access, images[start : start + access.batch_size])
 
 
-def to_levels(images) -> np.ndarray:
+def to_levels(images: np.ndarray) -> np.ndarray:
     """uint8 images of 256 levels: round(255 clip(x, 0, 1)); NaN is black."""
     levels = np.rint(255.0 * np.clip(np.nan_to_num(images, nan=0.0), 0.0, 1.0))
     return levels.astype(np.uint8)
@@ -160,10 +177,10 @@ def _answer_one(access, batch):
     count, spent = len(batch), access.spent
     for attempt in range(access.retries + 1):
         _wait_for_turn(access, count)
-        # The callable may write into what it is given.
-        given = to_levels(batch) if access.eight_bit else np.array(batch, np.float32)
+        # The callable may write into what it gets.
+        shown = to_levels(batch) if access.eight_bit else np.array(batch, np.float32)
         try:
-            reply = access.ask(given)
+            reply = access.ask(shown)
         except urllib.error.HTTPError as error:
             if error.code not in _PASSING_STATUS and error.code < 500:
                 raise InputError(f"{access.name} refused: {_reason(error)}") from error

@@ -4,7 +4,7 @@
     answer   {"labels": [3, ...]} or {"scores": [[0.1, ...], ...]}
              or {"names": ["cat", ...]}, one for each image, in order
 
-An image is the base64 text of a PNG file (8-bit images, grey or RGB) or of a NumPy
+An image is the base64 text of a PNG file (8-bit images, gray or RGB) or of a NumPy
 .npy file: float32 [H, W, C], or uint8 where there are other than 1 or 3 channels.
 null for a label or a name says "no class".
 """
@@ -48,7 +48,7 @@ def encode_request(images: np.ndarray) -> bytes:
     return json.dumps(request).encode("ascii")
 
 
-def decode_reply(name: str, data: bytes):
+def decode_reply(name: str, data: bytes) -> list:
     """What an answer says, as lists; InputError unless it is one of the protocol."""
     try:
         reply = json.loads(data)
@@ -57,13 +57,13 @@ def decode_reply(name: str, data: bytes):
             f"{name} answered no JSON but {_shown(data)}: accepted is an object with "
             f"one of {', '.join(_ANSWERS)}"
         ) from error
-    given = [key for key in _ANSWERS if isinstance(reply, dict) and key in reply]
-    if len(given) != 1 or not isinstance(reply[given[0]], list):
+    found = [key for key in _ANSWERS if isinstance(reply, dict) and key in reply]
+    if len(found) != 1 or not isinstance(reply[found[0]], list):
         raise InputError(
             f"{name} answered {_shown(data)}: accepted is an object with a list under "
             f"one of {', '.join(_ANSWERS)}"
         )
-    return reply[given[0]]
+    return reply[found[0]]
 
 
 def too_long(name: str, limit: int) -> InputError:

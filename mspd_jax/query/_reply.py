@@ -12,7 +12,11 @@ NO_CLASS = -1
 
 
 def read_labels(
-    reply, count: int, *, num_classes: int, class_names: Sequence[str] | None = None
+    reply: object,
+    count: int,
+    *,
+    num_classes: int,
+    class_names: Sequence[str] | None = None,
 ) -> np.ndarray:
     """Labels int32 [count] of an answer to `count` images; NO_CLASS where it has none.
 

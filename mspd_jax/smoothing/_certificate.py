@@ -8,6 +8,7 @@ Host, float64. Every number is rounded towards "not certified".
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import special, stats
 
 from mspd_jax.smoothing._checks import (
@@ -39,7 +40,7 @@ class Certificate(NamedTuple):
     lower: np.ndarray
 
 
-def lower_bound(successes, num_samples, *, alpha) -> np.ndarray:
+def lower_bound(successes: ArrayLike, num_samples: int, *, alpha: float) -> np.ndarray:
     """One-sided Clopper-Pearson bound of a probability, rounded down.
 
         p = Beta^-1(alpha; v, n - v + 1),   that is   P(Bin(n, p) >= v) = alpha
@@ -65,7 +66,14 @@ def lower_bound(successes, num_samples, *, alpha) -> np.ndarray:
     return np.where((v > 0) & ~wrong, p, 0.0)
 
 
-def certify_votes(selection, estimation, *, num_samples, sigma, alpha) -> Certificate:
+def certify_votes(
+    selection: ArrayLike,
+    estimation: ArrayLike,
+    *,
+    num_samples: int,
+    sigma: float,
+    alpha: float,
+) -> Certificate:
     """Label and l2 radius from votes (Cohen et al. 2019, Theorem 1, Proposition 2).
 
     With probability >= 1 - alpha over the noise, the call abstains or the smoothed
@@ -83,9 +91,19 @@ def certify_votes(selection, estimation, *, num_samples, sigma, alpha) -> Certif
     <= alpha. (The bound of the v votes among those drawn would not do: a rule may stop
     when they happen to look good.)
 
-    selection, estimation: int [..., K], of independent noise. sigma: in pixels; the
-    smaller of it and its float32 is used, with which the noise was drawn. The claim is
-    about exact normal noise and about `predict` as it computes (see `noise_at`).
+    The claim is about exact normal noise and about `predict` as it computes (see
+    `noise_at`).
+
+    Args:
+      selection: int [..., K], votes that choose the class.
+      estimation: int [..., K], votes of noise that is independent of those.
+      num_samples: n, of the estimation.
+      sigma: in pixels; the smaller of it and its float32 is used, with which the noise
+        was drawn.
+      alpha: probability that a certificate may be wrong.
+
+    Returns:
+      Certificate, arrays [...].
     """
     num_samples = check_count("num_samples", num_samples)
     sigma, alpha = check_sigma(sigma), check_level("alpha", alpha)
@@ -104,7 +122,7 @@ def certify_votes(selection, estimation, *, num_samples, sigma, alpha) -> Certif
     )
 
 
-def radius_needs(radius, num_samples, *, sigma, alpha) -> int:
+def radius_needs(radius: float, num_samples: int, *, sigma: float, alpha: float) -> int:
     """The least number of votes that certifies a radius; n + 1 if none does.
 
     radius: in pixels; 0 asks for a claim of any radius. num_samples: n, as planned.
@@ -126,13 +144,13 @@ def radius_needs(radius, num_samples, *, sigma, alpha) -> int:
     return high
 
 
-def wrong_certificates(count, *, alpha, confidence=0.999) -> int:
+def wrong_certificates(count: int, *, alpha: float, confidence: float = 0.999) -> int:
     """How many of `count` certificates may be wrong, at most, with `confidence`.
 
         least w with P(Bin(count, alpha) <= w) >= confidence
 
     Each is wrong with probability <= alpha, independently where each image has its own
-    noise. count: all images that were given to `certify_votes`, abstentions included:
+    noise. count: all images that `certify_votes` looked at, abstentions included:
     which of them abstain depends on the same noise.
     """
     count = check_count("count", count, least=0)
@@ -146,7 +164,7 @@ def wrong_certificates(count, *, alpha, confidence=0.999) -> int:
     return wrong
 
 
-def any_wrong(count, *, alpha) -> float:
+def any_wrong(count: int, *, alpha: float) -> float:
     """Bound of the probability that any of `count` certificates is wrong.
 
         min(1, count alpha)

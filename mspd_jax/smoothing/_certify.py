@@ -35,13 +35,24 @@ def certify(
     (Cohen et al. 2019; see `certify_votes`). Images that can no longer be certified are
     given up early; the others get all `estimation` samples.
 
-    predict: [H, W, C] -> [K], a callable pytree or a function. image: float
-    [H, W, C], or several [B, H, W, C]; image i of several draws from fold_in(key, i).
-    They are worked on one after the other, `chunk` samples at once: memory does not
-    grow with B. The sample counts are those of Salman et al. 2020 (arXiv 2003.01908).
+        certificate = certify(key, predict, image, sigma=0.25, alpha=0.001)
+        certificate.label, certificate.radius
 
-    Returns host arrays. Compiles once for each shape, `chunk` and kind of `predict`:
-    other weights, sigma, alpha and sample counts do not compile again. No gradient.
+    Args:
+      key: image i of several draws from fold_in(key, i).
+      predict: [H, W, C] -> [K], a callable pytree or a function.
+      image: float [H, W, C], or several [B, H, W, C], which are worked on one after
+        the other: memory does not grow with B.
+      sigma: of the noise, in pixels.
+      alpha: probability that the certificate of an image may be wrong.
+      selection, estimation: samples that choose the class, and that bound its
+        probability; the defaults are those of Salman et al. 2020 (arXiv 2003.01908).
+      chunk: samples at once.
+
+    Returns:
+      Certificate of host arrays. Compiles once for each shape, `chunk` and kind of
+      `predict`: other weights, sigma, alpha and sample counts do not compile again. No
+      gradient.
     """
     plan = stopping_plan(
         selection=selection, estimation=estimation, sigma=sigma, alpha=alpha
@@ -71,8 +82,14 @@ def predict_smoothed(
     With probability >= 1 - alpha over the noise, for each image: the call abstains, or
     `label` is the smoothed class (Cohen et al. 2019; see `predict_votes`).
 
-    predict, image, chunk, compilation: as in `certify`. The samples are those which
-    `certify` estimates with: for an independent answer take another key.
+    Args:
+      key, predict, image, sigma, chunk: as in `certify`. The samples are those which it
+        estimates with: for an independent answer take another key.
+      alpha: probability that the label of an image may be wrong.
+      num_samples: all of them are drawn.
+
+    Returns:
+      Prediction of host arrays.
     """
     num_samples = check_count("num_samples", num_samples)
     check_sigma(sigma)
@@ -91,9 +108,14 @@ def _certificate_votes(key, predict, image, sigma, plan, chunk):
 
 def _prediction_votes(key, predict, image, sigma, num_samples, chunk):
     return count_votes(
-        jax.random.fold_in(key, ESTIMATION), predict, image, sigma=sigma, start=0,
-        stop=num_samples, chunk=chunk,
-    )  # fmt: skip
+        jax.random.fold_in(key, ESTIMATION),
+        predict,
+        image,
+        sigma=sigma,
+        start=0,
+        stop=num_samples,
+        chunk=chunk,
+    )
 
 
 def _on_each(method, key, predict, image, sigma, plan, chunk):

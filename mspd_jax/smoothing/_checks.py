@@ -4,12 +4,13 @@ import math
 import operator
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 # Sample numbers are int32, and the last chunk may reach beyond the last sample.
 _MOST = 2**30
 
 
-def check_count(name, value, *, least=1):
+def check_count(name: str, value: object, *, least: int = 1) -> int:
     """The value as an int; ValueError unless it is an integer of `least` to 2^30."""
     try:
         count = operator.index(value)
@@ -20,14 +21,14 @@ def check_count(name, value, *, least=1):
     return count
 
 
-def check_level(name, value):
+def check_level(name: str, value: float) -> float:
     """The value as a float; ValueError unless it is a probability inside (0, 1)."""
     if not 0.0 < value < 1.0:  # also True for NaN
         raise ValueError(f"{name} must be between 0 and 1; got {value}")
     return float(value)
 
 
-def check_sigma(sigma):
+def check_sigma(sigma: float) -> float:
     """The standard deviation as a float; ValueError unless positive and finite.
 
     The devices draw with sigma in float32. Where that is smaller than what was asked
@@ -41,7 +42,7 @@ def check_sigma(sigma):
     return min(float(sigma), single)
 
 
-def check_votes(name, votes, *, most=None):
+def check_votes(name: str, votes: ArrayLike, *, most: int | None = None) -> np.ndarray:
     """The counts as int64 [..., K]; ValueError unless they can be votes of `most`."""
     votes = np.asarray(votes)
     if votes.ndim < 1 or not np.issubdtype(votes.dtype, np.integer):

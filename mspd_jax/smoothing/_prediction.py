@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 
 from mspd_jax.smoothing._certificate import ABSTAIN
@@ -21,7 +22,7 @@ class Prediction(NamedTuple):
     p_value: np.ndarray
 
 
-def predict_votes(votes, *, num_samples, alpha) -> Prediction:
+def predict_votes(votes: ArrayLike, *, num_samples: int, alpha: float) -> Prediction:
     """The smoothed class, tested on the two most frequent answers.
 
     With probability >= 1 - alpha over the noise, the call abstains or `label` is the

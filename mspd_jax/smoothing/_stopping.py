@@ -32,23 +32,23 @@ class SamplingPlan(NamedTuple):
 
 def stopping_plan(
     *,
-    selection,
-    estimation,
-    sigma,
-    alpha,
-    radius=None,
-    futility=0.0,
-    rounds=20,
-    known_label=False,
+    selection: int,
+    estimation: int,
+    sigma: float,
+    alpha: float,
+    radius: float | None = None,
+    futility: float = 0.0,
+    rounds: int = 20,
+    known_label: bool = False,
 ) -> SamplingPlan:
     """The plan of a certificate; the defaults claim what the full run claims.
 
     After each of `rounds` equal rounds the votes v of the chosen class are compared
-    with the w that are needed among n for any claim, or for `radius` if given:
+    with the w that are needed among n for any claim, or for `radius`, if there is one:
 
         curtailment:  v + (samples left) < w                 out of reach
         futility:     upper(v, drawn; futility / rounds) < P    very likely so
-        enough:       v >= w                                 only if `radius` is given
+        enough:       v >= w                                 only with a `radius`
 
     P is the probability that is needed, 1/2 or Phi(radius / sigma), and `upper` the
     one-sided Clopper-Pearson bound. rounds=1 stops nowhere and draws all n.
@@ -66,8 +66,20 @@ def stopping_plan(
     With `known_label` an image of another class than its label counts as wrong and
     abstains (not one without a label, -1); labels need no noise, so this too is sound.
 
-    rounds: a shape, as is nothing else; ends depend on it and on n alone, so results do
-    not depend on chunks or devices. Raises ValueError if n votes of n would not do.
+    Args:
+      selection: n0, the samples that choose the class.
+      estimation: n, the most samples that bound its probability.
+      sigma: of the noise, in pixels.
+      alpha: probability that a certificate may be wrong.
+      radius: in pixels; ask whether images can be certified at it, and no more. None:
+        for the largest radius.
+      futility: probability with which a claim may be lost; 0 for no such rule.
+      rounds: a shape, as is nothing else; ends depend on it and on n alone, so results
+        do not depend on chunks or devices.
+      known_label: give up images whose chosen class is not their label.
+
+    Returns:
+      The plan. Raises ValueError if n votes of n would not do.
     """
     selection = check_count("selection", selection)
     estimation = check_count("estimation", estimation)

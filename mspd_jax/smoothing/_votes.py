@@ -48,15 +48,21 @@ def count_votes(
     Noisy images are not clipped: the certificate needs Gaussian noise. Logits with a
     NaN are a vote for no class; ties go to the first class, as in `argmax`.
 
-    predict: [H, W, C] -> [K]. image: float [H, W, C]. sigma: in pixels, traced. start,
-    stop: traced; counts of neighbouring ranges add up. chunk: static, how many samples
-    are predicted at once: memory grows with it and with nothing else, and the result
-    depends on it by the rounding of `predict` alone. Samples beyond `stop` in the last
-    chunk are predicted and not counted: make it divide the range.
-    axis_name: a `pmap` axis whose devices share the samples, image and key being the
-    same on all: device d of D takes chunks d, d + D, ..., and each returns the total.
+    Args:
+      key: of the stage.
+      predict: [H, W, C] -> [K].
+      image: float [H, W, C].
+      sigma: in pixels, traced.
+      start, stop: traced; counts of neighboring ranges add up.
+      chunk: static, how many samples are predicted at once: memory grows with it and
+        with nothing else, and the result depends on it by the rounding of `predict`
+        alone. Samples beyond `stop` in the last chunk are predicted and not counted:
+        make it divide the range.
+      axis_name: an axis of devices that share the samples, image and key being the same
+        on all: device d of D takes chunks d, d + D, ..., and each returns the total.
 
-    Returns int32 [K]. No gradient: the loop's length is data.
+    Returns:
+      int32 [K]. No gradient: the loop's length is data.
     """
     chex.assert_rank(image, 3)
     check_count("chunk", chunk)
@@ -105,20 +111,34 @@ def smoothed_votes(
     Per example, and a method for the driver: under `vmap` an image that has stopped
     costs as much as one that has not until the whole batch has; its votes do not depend
     on the batch.
-    predict: [H, W, C] -> [K]. image: float [H, W, C]; label: int [], read only if the
-    plan says so, -1 where unknown. sigma: in pixels, traced. plan: traced; one program
-    for all plans of as many rounds. chunk, axis_name: as in `count_votes`; all devices
-    of the axis decide alike, from the total.
 
-    Returns Votes. No gradient.
+    Args:
+      key: of the image.
+      predict: [H, W, C] -> [K].
+      image: float [H, W, C].
+      label: int [], read only if the plan says so, -1 where unknown.
+      sigma: in pixels, traced.
+      plan: traced; one program for all plans of as many rounds.
+      chunk: static, samples at once.
+      axis_name: an axis of devices that share the samples of the image; all of them
+        decide alike, from the total.
+
+    Returns:
+      Votes. No gradient.
     """
     chex.assert_rank([image, label], [3, 0])
 
     def count(stage, start, stop):
         return count_votes(
-            jax.random.fold_in(key, stage), predict, image, sigma=sigma, start=start,
-            stop=stop, chunk=chunk, axis_name=axis_name,
-        )  # fmt: skip
+            jax.random.fold_in(key, stage),
+            predict,
+            image,
+            sigma=sigma,
+            start=start,
+            stop=stop,
+            chunk=chunk,
+            axis_name=axis_name,
+        )
 
     plan = jax.tree.map(jnp.asarray, plan)
     rounds = plan.ends.shape[0]

@@ -43,7 +43,7 @@ def hide_window(key: jax.Array, image: jax.Array, *, size: int) -> jax.Array:
     """
     pixels = (models.PIXEL, models.PIXEL)
     hidden = patch.random_window(key, image.shape, pixels, image.shape, size=size)
-    return patch.grey_window(image, patch.hides(hidden, 0))
+    return patch.gray_window(image, patch.hides(hidden, 0))
 
 
 def augment(

@@ -277,5 +277,7 @@ def test_a_single_window_is_asked(budget, compiled):
 
     found = (jax.jit(look) if compiled else look)(jnp.float32([B]))
     assert (int(found.windows[0]), bool(found.alert), bool(found.certified)) == (
-        1, True, False,
-    )  # fmt: skip
+        1,
+        True,
+        False,
+    )

@@ -15,10 +15,12 @@ SHAPE = (3, 3, 2)
 WINDOWS = patch.cover((3, 3, 1), patch=1, per_axis=2)
 HIDDEN = patch.hidden_by(WINDOWS, (models.PIXEL, models.PIXEL), SHAPE)
 MASKS = np.repeat(
-    (np.asarray(HIDDEN.rows)[:, None, :, None] & np.asarray(HIDDEN.cols)[:, None, :])
-    .reshape(-1, 9),
-    2, axis=1,
-)  # fmt: skip
+    (
+        np.asarray(HIDDEN.rows)[:, None, :, None] & np.asarray(HIDDEN.cols)[:, None, :]
+    ).reshape(-1, 9),
+    2,
+    axis=1,
+)
 
 
 def maps(count):

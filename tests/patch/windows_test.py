@@ -109,7 +109,7 @@ def test_side_of_a_patch(text, shape, side):
     "text", ["0", "-3", "2.5", "", "%", "x%", "five", "0%", "-1%", "101%", "nan%"]
 )
 def test_a_bad_side_is_refused(text):
-    with pytest.raises(InputError, match=f"--patch={text}") as refusal:
+    with pytest.raises(InputError, match=f"`patch`={text}") as refusal:
         patch.patch_side(text, (32, 32, 3))
     assert "\n" not in str(refusal.value)
 

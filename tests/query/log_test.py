@@ -147,5 +147,5 @@ class QueryLogTest(parameterized.TestCase):
         # All are known now, so that nothing is asked and none need be there to answer.
         found = logged_labels(log, np.arange(6), None, **options)
         self.assertEqual(found.tolist(), [10, 5, 12, 13, 6, 15])
-        with self.assertRaisesRegex(InputError, r"lacks 2 .* estimation samples 6\.\.7"):
+        with self.assertRaisesRegex(InputError, r"lacks 2 .* samples 6\.\.7"):
             logged_labels(log, np.arange(5, 8), None, **options)

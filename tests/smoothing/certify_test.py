@@ -45,7 +45,7 @@ class CertifyTest(parameterized.TestCase):
                     start=0,
                     stop=stop,
                     chunk=50,
-                )  # fmt: skip
+                )
             )
             for stage, stop in ((SELECTION, 50), (ESTIMATION, 400))
         ]
@@ -98,9 +98,14 @@ class CertifyTest(parameterized.TestCase):
             predict = Partial(traced, scale * WEIGHTS)
             for images in (IMAGES, IMAGES[0]):
                 function(
-                    jax.random.key(count), predict, images, sigma=0.1 * scale,
-                    alpha=0.01 * scale, chunk=9, **samples,
-                )  # fmt: skip
+                    jax.random.key(count),
+                    predict,
+                    images,
+                    sigma=0.1 * scale,
+                    alpha=0.01 * scale,
+                    chunk=9,
+                    **samples,
+                )
             seen.append(len(traces))
         self.assertGreater(seen[0], 0)
         self.assertEqual(seen[1], seen[0])

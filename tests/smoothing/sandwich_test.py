@@ -1,8 +1,8 @@
 """No attack changes the smoothed class inside the certified radius; at twice, some do.
 
 A network with one hidden layer on images of 3 x 3, smoothed and certified, then
-attacked in l2 with its exact gradient under noise. What the attacks return is judged by
-fresh noise.
+attacked in l2 with its exact gradient under noise. What the attacks return is
+classified under fresh noise.
 """
 
 import functools
@@ -89,9 +89,14 @@ class SandwichTest(parameterized.TestCase):
     def test_certificates_hold(self, name):
         predict = MODELS[name]
         claims = certify(
-            jax.random.key(1), predict, IMAGES, sigma=SIGMA, alpha=ALPHA,
-            estimation=4_000, chunk=500,
-        )  # fmt: skip
+            jax.random.key(1),
+            predict,
+            IMAGES,
+            sigma=SIGMA,
+            alpha=ALPHA,
+            estimation=4_000,
+            chunk=500,
+        )
         claimed = claims.label != ABSTAIN
         self.assertGreaterEqual(claimed.sum(), 8)
         labels = jnp.asarray(claims.label, jnp.int32)
@@ -100,10 +105,12 @@ class SandwichTest(parameterized.TestCase):
             changed[scale] = np.zeros(COUNT, bool)
             for number, (attack, smooth) in enumerate(ATTACKS.values()):
                 points = attack_all(
-                    jax.random.key(2), smooth(GRADIENTS[name]), labels,
+                    jax.random.key(2),
+                    smooth(GRADIENTS[name]),
+                    labels,
                     jnp.asarray(0.999 * scale * claims.radius, jnp.float32),
                     attack=attack,
-                )  # fmt: skip
+                )
                 change = np.float64(points) - np.float64(IMAGES)
                 distance = np.linalg.norm(change.reshape(COUNT, -1), axis=1)
                 self.assertTrue(
@@ -112,9 +119,14 @@ class SandwichTest(parameterized.TestCase):
                 # Fresh noise, for each attack and scale.
                 key = jax.random.key(100 + number + int(10 * scale))
                 got = predict_smoothed(
-                    key, predict, points, sigma=SIGMA, alpha=ALPHA, num_samples=1_000,
+                    key,
+                    predict,
+                    points,
+                    sigma=SIGMA,
+                    alpha=ALPHA,
+                    num_samples=1_000,
                     chunk=500,
-                )  # fmt: skip
+                )
                 other = (got.label != ABSTAIN) & (got.label != claims.label)
                 changed[scale] |= claimed & other
         self.assertEqual(changed[1.0].sum(), 0, claims)

@@ -7,7 +7,12 @@ from absl.testing import parameterized
 from jax.tree_util import Partial
 from scipy import stats
 
-from mspd_jax.smoothing import SamplingPlan, certify_votes, smoothed_votes, stopping_plan
+from mspd_jax.smoothing import (
+    SamplingPlan,
+    certify_votes,
+    smoothed_votes,
+    stopping_plan,
+)
 from mspd_jax.smoothing._noise import ESTIMATION, SELECTION, noise_at
 from mspd_jax.smoothing._votes import count_votes
 
@@ -57,7 +62,7 @@ class NoiseTest(parameterized.TestCase):
         # Kolmogorov-Smirnov on 60,000 numbers, false alarm 1e-4.
         noise = np.asarray(noise_at(KEY, jnp.arange(10_000), SHAPE))
         self.assertGreater(stats.kstest(noise.ravel(), "norm").pvalue, 1e-4)
-        # 36 correlations of neighbouring samples, 5 standard errors: 2e-5.
+        # 36 correlations of neighboring samples, 5 standard errors: 2e-5.
         rows = noise.reshape(10_000, 6)
         between = rows[1:].T @ rows[:-1] / 9_999
         within = rows.T @ rows / 10_000 - np.eye(6)
@@ -104,10 +109,8 @@ class CountVotesTest(parameterized.TestCase):
     @parameterized.parameters((1, 7), (3, 7), (4, 1), (4, 64))
     def test_devices_share_the_samples(self, devices, chunk):
         def on_one(_):
-            return count_votes(
-                KEY, PREDICT, IMAGES[0], sigma=SIGMA, start=10, stop=100, chunk=chunk,
-                axis_name="d",
-            )  # fmt: skip
+            options = {"start": 10, "stop": 100, "chunk": chunk, "axis_name": "d"}
+            return count_votes(KEY, PREDICT, IMAGES[0], sigma=SIGMA, **options)
 
         got = jax.jit(jax.vmap(on_one, axis_name="d"))(jnp.arange(devices))
         want = by_hand(KEY, IMAGES[0], 10, 100)
@@ -178,9 +181,14 @@ class SmoothedVotesTest(parameterized.TestCase):
         drawn = []
         for label, image in enumerate(IMAGES):
             got = vote(
-                KEY, PREDICT, image, label % CLASSES, sigma=SIGMA, plan=PLANS[name],
+                KEY,
+                PREDICT,
+                image,
+                label % CLASSES,
+                sigma=SIGMA,
+                plan=PLANS[name],
                 chunk=7,
-            )  # fmt: skip
+            )
             want = in_rounds(image, label % CLASSES, PLANS[name])
             for value, wanted in zip(got, want, strict=True):
                 np.testing.assert_array_equal(value, wanted)
@@ -256,9 +264,15 @@ class SmoothedVotesTest(parameterized.TestCase):
     def test_devices_decide_alike(self, name):
         def on_one(_, image):
             return smoothed_votes(
-                KEY, PREDICT, image, 1, sigma=SIGMA, plan=PLANS[name], chunk=3,
+                KEY,
+                PREDICT,
+                image,
+                1,
+                sigma=SIGMA,
+                plan=PLANS[name],
+                chunk=3,
                 axis_name="d",
-            )  # fmt: skip
+            )
 
         run = jax.jit(jax.vmap(on_one, in_axes=(0, None), axis_name="d"))
         for image in IMAGES:

@@ -11,7 +11,7 @@ from scipy import special
 
 from mspd_jax import data, models, patch, train
 from mspd_jax.errors import InputError
-from mspd_jax.patch._windows import GREY
+from mspd_jax.patch._windows import GRAY
 from mspd_jax.train import _occlusion
 from tests.models.small_reference import convolve
 
@@ -53,7 +53,7 @@ def test_the_augmentation_hides_what_it_is_asked_to():
     keys = jax.random.split(jax.random.key(1), 20)
     both = train.augmentation(flip=True, hide=3)
     found = np.asarray(jax.jit(jax.vmap(both, in_axes=(0, None)))(keys, image))
-    np.testing.assert_array_equal((found == GREY).sum(axis=(1, 2, 3)), 9)
+    np.testing.assert_array_equal((found == GRAY).sum(axis=(1, 2, 3)), 9)
     with pytest.raises(ValueError, match="hide"):
         train.augmentation(hide=-1)
 
