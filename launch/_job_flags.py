@@ -7,7 +7,7 @@ from typing import Any
 from absl import flags
 
 from mspd_jax.errors import InputError
-from mspd_jax.jobs import Option, choice_name, choices_of, options_of
+from mspd_jax.jobs import Option, choice_name, choices_of, groups_of, options_of
 
 FLAGS = flags.FLAGS
 _OUT = "folder for the results; the same command resumes an unfinished run"
@@ -16,10 +16,8 @@ _MISSING = dataclasses.MISSING
 
 def define(job: Any, *, out: str = _OUT, default_out: str | None = None) -> None:
     """Defines the flags of a job, of its nested choices, of its machine, and --out."""
-    fields = {option.name: option for option in options_of(job)}
-    for name, kinds in choices_of(job).items():
-        for kind in kinds:
-            fields = {o.name: _inner(o) for o in options_of(kind)} | fields
+    fields = _all_options(job)
+    for name, kinds in _choices(job).items():
         _define_choice(job, name, kinds)
     for option in fields.values():
         _define(option)
@@ -47,10 +45,10 @@ def _define_cluster() -> None:
 
 def parsed(job: Any) -> tuple[Any, Any]:
     """The job that the flags describe, and its machine."""
-    nested = choices_of(job)
     values = {option.name: _value(option) for option in options_of(job)}
-    for name, kinds in nested.items():
+    for name, kinds in _choices(job).items():
         values[name] = _chosen(name, kinds, set(values))
+    values |= _grouped(job)
     machine = job.MACHINE
     own = {o.name: o for o in options_of(type(machine)) if o.name not in values}
     return job(**values), type(machine)(**{n: _value(o) for n, o in own.items()})
@@ -63,20 +61,62 @@ def _chosen(name: str, kinds: tuple[Any, ...], taken: set[str]) -> Any:
     """
     chosen = next(kind for kind in kinds if choice_name(kind) == FLAGS[name].value)
     own = {option.name: option for option in options_of(chosen)}
-    others = {option.name for kind in kinds for option in options_of(kind)}
-    for other in sorted(others - own.keys() - taken):
+    others = {option for kind in kinds for option in _all_options(kind)}
+    for other in sorted(others - _all_options(chosen).keys() - taken):
         if FLAGS[other].present:
             raise InputError(f"`{other}` does not go with `{name}`={FLAGS[name].value}")
     present = {n: _value(o) for n, o in own.items() if FLAGS[n].present}
     for option in own.values():
         if option.default is _MISSING and option.name not in present:
-            raise InputError(f"`{name}`={FLAGS[name].value} needs `{option.name}`")
-    return chosen(**present)
+            raise InputError(
+                f"`{name}`={FLAGS[name].value} needs `{option.name}`{_as_in(option)}"
+            )
+    return chosen(**present, **_grouped(chosen))
+
+
+def _grouped(job: type) -> dict[str, Any]:
+    """The groups of a dataclass: made where their first flag is set, else None.
+
+    The other flags of a group that is not there are refused.
+    """
+    found: dict[str, Any] = {}
+    for name, kind in groups_of(job).items():
+        first, *rest = options_of(kind)
+        if _value(first):
+            found[name] = kind(**{o.name: _value(o) for o in (first, *rest)})
+            continue
+        for option in rest:
+            if FLAGS[option.name].present:
+                raise InputError(f"`{option.name}` goes with `{first.name}` alone")
+        found[name] = None
+    return found
+
+
+def _choices(job: type) -> dict[str, tuple[type, ...]]:
+    """The fields that hold one of several dataclasses, which a flag names."""
+    groups = groups_of(job)
+    return {n: kinds for n, kinds in choices_of(job).items() if n not in groups}
+
+
+def _all_options(job: type) -> dict[str, Option]:
+    """The plain fields of a dataclass, and those of all that it may hold, by name."""
+    fields = {option.name: option for option in options_of(job)}
+    for kinds in choices_of(job).values():
+        for kind in kinds:
+            inner = {n: _inner(o) for n, o in _all_options(kind).items()}
+            fields = inner | fields
+    return fields
+
+
+def _as_in(option: Option) -> str:
+    return f", as in `{option.name}`={option.example}" if option.example else ""
 
 
 def _define_choice(job: Any, name: str, kinds: tuple[Any, ...]) -> None:
     field = next(f for f in dataclasses.fields(job) if f.name == name)
-    default = None if field.default is _MISSING else choice_name(type(field.default))
+    default = field.metadata["example"]
+    if field.default is not _MISSING:
+        default = choice_name(type(field.default))
     names = [choice_name(kind) for kind in kinds]
     flags.DEFINE_enum(name, default, names, field.metadata["help"])
 

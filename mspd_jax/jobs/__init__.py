@@ -8,36 +8,67 @@ What does not decide the result (batch size, blocks) is a `Machine`. The flags o
 mains, run.json and the identity of a run are derived from the fields.
 """
 
+from mspd_jax.jobs._certification import (
+    NoiseRecord,
+    NoiseSummary,
+    PatchRecord,
+    PatchSummary,
+)
+from mspd_jax.jobs._certify import Certify
+from mspd_jax.jobs._certify_methods import (
+    Asking,
+    CertifyMachine,
+    Denoised,
+    Minority,
+    PatchAttacks,
+    PatchCleanser,
+    ScaleCert,
+    Smoothing,
+)
 from mspd_jax.jobs._evaluate import Evaluate
 from mspd_jax.jobs._evaluate_grid import Cell, EvaluateGrid
 from mspd_jax.jobs._evaluation import EvaluateRecord, EvaluateSummary
 from mspd_jax.jobs._grid import grid
 from mspd_jax.jobs._identity import choice_name, fields_of, identity, job_name
 from mspd_jax.jobs._machine import ChunkedMachine, Machine
-from mspd_jax.jobs._option import Option, choices_of, option, options_of
+from mspd_jax.jobs._option import Option, choices_of, groups_of, option, options_of
 from mspd_jax.jobs._preemptive import ProtectRecord, ProtectSummary
 from mspd_jax.jobs._protect import Protect
 from mspd_jax.jobs._result import Result
 from mspd_jax.jobs._revert import Revert
 
 __all__ = [
+    "Asking",
     "Cell",
+    "Certify",
+    "CertifyMachine",
     "ChunkedMachine",
+    "Denoised",
     "Evaluate",
     "EvaluateGrid",
     "EvaluateRecord",
     "EvaluateSummary",
     "Machine",
+    "Minority",
+    "NoiseRecord",
+    "NoiseSummary",
     "Option",
+    "PatchAttacks",
+    "PatchCleanser",
+    "PatchRecord",
+    "PatchSummary",
     "Protect",
     "ProtectRecord",
     "ProtectSummary",
     "Result",
     "Revert",
+    "ScaleCert",
+    "Smoothing",
     "choice_name",
     "choices_of",
     "fields_of",
     "grid",
+    "groups_of",
     "identity",
     "job_name",
     "option",

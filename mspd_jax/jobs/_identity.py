@@ -54,6 +54,8 @@ def plain(value: Any) -> Any:
         return value.spec
     if isinstance(value, tuple | list) and not isinstance(value, models.Model):
         return [plain(part) for part in value]
-    if isinstance(value, models.Model) or callable(value):
+    if isinstance(value, models.Model):  # a classifier or a denoiser
+        return value.spec.architecture
+    if callable(value):
         return loaded(value).name
     return value

@@ -18,6 +18,7 @@ class Option(NamedTuple):
       help: one line.
       choices: the texts that are accepted, or None.
       lower, upper: bounds of a number, or None.
+      example: a value, for messages, or None.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Option(NamedTuple):
     choices: tuple[str, ...] | None
     lower: float | None
     upper: float | None
+    example: str | None = None
 
 
 def option(
@@ -37,10 +39,15 @@ def option(
     choices: tuple[str, ...] | None = None,
     lower: float | None = None,
     upper: float | None = None,
+    example: str | None = None,
 ) -> Any:
-    """A field of a job; without a default it must be given."""
+    """A field of a job; without a default it must be set.
+
+    Of a field that holds one of several dataclasses, `example` names the one that a
+    command takes where it names none.
+    """
     metadata = {"help": help, "choices": choices, "lower": lower, "upper": upper}
-    return dataclasses.field(default=default, metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata | {"example": example})
 
 
 def options_of(job: type) -> list[Option]:
@@ -63,6 +70,19 @@ def choices_of(job: type) -> dict[str, tuple[type, ...]]:
     hints = typing.get_type_hints(job)
     found = {f.name: alternatives(hints[f.name]) for f in dataclasses.fields(job)}
     return {name: kinds for name, kinds in found.items() if kinds}
+
+
+def groups_of(job: type) -> dict[str, type]:
+    """The fields that hold one dataclass or, by default, None: what goes together.
+
+    A command names such a group by its first field.
+    """
+    defaults = {field.name: field.default for field in dataclasses.fields(job)}
+    return {
+        name: kinds[0]
+        for name, kinds in choices_of(job).items()
+        if len(kinds) == 1 and defaults[name] is None
+    }
 
 
 def alternatives(annotation: Any) -> tuple[type, ...]:

@@ -104,7 +104,7 @@ def test_summary_counts_an_alert_as_an_error(scalecert):
     assert totals["mean_predictions"] == np.mean([r["predictions"] for r in found])
     assert (totals["patch"], totals["windows"]) == (2, 9)
     assert (
-        json.loads((scalecert / "run.json").read_text())["flags"]
+        json.loads((scalecert / "run.json").read_text())["fields"]
         .keys()
         .isdisjoint({"sigma", "samples", "query"})
     )

@@ -1,0 +1,85 @@
+"""Certifying a classifier: under noise, or against patches."""
+
+import dataclasses
+import pathlib
+from typing import ClassVar
+
+from mspd_jax import data
+from mspd_jax.errors import InputError
+from mspd_jax.jobs._certify_methods import (
+    CertifyMachine,
+    Denoised,
+    Minority,
+    PatchCleanser,
+    ScaleCert,
+    Smoothing,
+)
+from mspd_jax.jobs._certify_noise import certify_noise
+from mspd_jax.jobs._certify_patches import certify_patches
+from mspd_jax.jobs._certify_queries import certify_queries
+from mspd_jax.jobs._images import Images
+from mspd_jax.jobs._option import option
+from mspd_jax.jobs._result import Result
+from mspd_jax.jobs._values import ModelInput, opened
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Certify(Images):
+    """Certificates of a classifier, by one of the methods; see `run`.
+
+    Example:
+      result = jobs.Certify(
+          target="CKPT", source="digits:test", method=jobs.Smoothing(sigma=0.25)
+      ).run("OUT")
+      print(result.summary.certified["0.25"], result.records[0].radius)
+
+    `target` may be any function from one image [H, W, C] to its logits. A classifier
+    that can only be asked is part of the method: `jobs.Asking`.
+    """
+
+    MACHINE: ClassVar[CertifyMachine] = CertifyMachine(batch_size=1, block=1)
+
+    target: ModelInput | None = option(
+        None,
+        help="the model that is certified: a checkpoint folder, or the name of a model "
+        "that ships with the package",
+    )
+    method: Smoothing | Denoised | ScaleCert | Minority | PatchCleanser = option(
+        help="under noise, smoothing: the classifier as it is; denoised: behind "
+        "--denoiser; against a patch, scalecert: windows over important neurons; "
+        "minority: over pixels (Minority Reports); patchcleanser: pairs of windows, "
+        "the class is recovered",
+        example="smoothing",
+    )
+    every: int = option(1, help="certify every EVERY-th image only", lower=1)
+
+    def run(
+        self, out: str | pathlib.Path, machine: CertifyMachine | None = None
+    ) -> Result:
+        """Certifies every image; the same call goes on where it was interrupted.
+
+        Under noise, each image gets a class and an l2 radius, wrong with probability at
+        most alpha, or an abstention. Against patches, it gets a class, perhaps an
+        alert, and is certified if no patch can bring about another class without an
+        alert.
+
+        Returns:
+          A `Result` of `NoiseSummary` and `NoiseRecord`s, or of `PatchSummary` and
+          `PatchRecord`s.
+        """
+        machine = machine or self.MACHINE
+        method, asking = self.method, getattr(self.method, "asking", None)
+        for name in ("offline", "query_log"):
+            if asking is None and getattr(machine, name):
+                raise InputError(f"`{name}` goes with `query` alone")
+        source = data.every(
+            opened(self.source, data_dir=self.data_dir, limit=self.limit), self.every
+        )
+        if isinstance(method, Minority | PatchCleanser):  # a ScaleCert is a Minority
+            if self.target is None:
+                raise InputError("name the classifier with `target`")
+            return certify_patches(self, out, machine, source)
+        if (self.target is None) == (asking is None):
+            raise InputError("name the classifier with `target`, or with `query`")
+        certify = certify_noise if asking is None else certify_queries
+        return certify(self, out, machine, source)

@@ -1,0 +1,99 @@
+"""Attacks on what is said of patches, and what becomes of an image under them."""
+
+import functools
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax.tree_util import Partial
+
+from mspd_jax import attacks, patch
+from mspd_jax.errors import InputError
+from mspd_jax.jobs._certify_methods import Minority, PatchAttacks, PatchCleanser
+
+_NAMES = ("pgd", "aware")
+
+
+def check_attacks(method: Minority | PatchCleanser) -> None:
+    """InputError unless the attacks exist and go with the method."""
+    chosen = method.attacks or PatchAttacks()
+    for name in chosen.attack:
+        if name not in _NAMES:
+            raise InputError(f"`attack`={name}: expected some of {', '.join(_NAMES)}")
+    aware = "aware" in chosen.attack
+    if aware and isinstance(method, PatchCleanser):
+        raise InputError(
+            "`attack`=aware evades alerts, which patchcleanser does not raise: use pgd"
+        )
+    if not aware and chosen.attack_sample != PatchAttacks.attack_sample:
+        raise InputError("`attack_sample` goes with `attack`=aware")
+
+
+def patch_attacks(
+    predict: Callable,
+    *,
+    method: Minority | PatchCleanser,
+    shape: tuple[int, int, int],
+    side: int,
+) -> dict[str, Partial]:
+    """The attacks by name: (key, detector, image, label) -> attacked image.
+
+    predict: image -> logits without a window, a callable pytree; pgd attacks it.
+    """
+    chosen = method.attacks or PatchAttacks()
+    if not chosen.attack:
+        return {}
+    count = chosen.attack_positions or None
+    positions = jnp.asarray(attacks.patch_positions(shape, patch=side, count=count))
+    size = {"patch": side, "steps": chosen.attack_steps}
+    aware = functools.partial(_aware, sample=chosen.attack_sample or None, **size)
+    confidence = jnp.asarray(getattr(method, "confidence", 0.0), jnp.float32)
+    made = {
+        "pgd": Partial(functools.partial(_pgd, **size), predict, positions),
+        "aware": Partial(aware, positions, confidence),
+    }
+    return {name: made[name] for name in chosen.attack}
+
+
+def after_attacks(
+    key: jax.Array,
+    chosen: dict[str, Partial],
+    decide: Callable,
+    detector: Callable,
+    image: jax.Array,
+    label: jax.Array,
+    answer: jax.Array,
+) -> dict:
+    """What is said of the image after each attack.
+
+    decide: image -> (label, alert). label: the true one; where there is none, -1, the
+    attacks start from `answer`, what the image was taken for.
+    """
+    label = jnp.where(label < 0, answer, label)
+    keys = jax.random.split(key, len(_NAMES))
+    return {
+        name: decide(attack(keys[_NAMES.index(name)], detector, image, label))
+        for name, attack in chosen.items()
+    }
+
+
+def described_attacks(attacked: dict) -> dict:
+    """The field of a record that says what came of the attacks, if there were any."""
+    found = {
+        name: {"prediction": int(label), "alert": bool(alert)}
+        for name, (label, alert) in attacked.items()
+    }
+    return {"attacks": found} if found else {}
+
+
+def _pgd(predict, positions, key, detector, image, label, *, patch, steps):
+    del detector
+    return attacks.patch_pgd(
+        key, predict, image, label, patch=patch, positions=positions, steps=steps
+    ).image
+
+
+def _aware(positions, confidence, key, detector, image, label, **size):
+    return patch.evade(
+        key, detector, image, label, positions=positions, confidence=confidence, **size
+    ).image

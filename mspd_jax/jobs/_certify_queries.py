@@ -1,0 +1,179 @@
+"""Certificates of a classifier that is asked, sample by sample, by one process."""
+
+import dataclasses
+import functools
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from mspd_jax import data, drive, models, query, runs, smoothing
+from mspd_jax.errors import InputError
+from mspd_jax.jobs._certify_methods import Asking, CertifyMachine
+from mspd_jax.jobs._certify_noise import (
+    KINDS,
+    Settings,
+    check_channels,
+    denoisers,
+    described,
+    settings_of,
+    summarized,
+)
+from mspd_jax.jobs._frame import open_folder, record_outcomes
+from mspd_jax.jobs._identity import job_name
+from mspd_jax.jobs._result import Result
+from mspd_jax.streams import stream
+
+_QUERIES = "queries"
+
+
+def certify_queries(
+    job: Any, out: str | pathlib.Path, machine: CertifyMachine, source: data.Source
+) -> Result:
+    """Asks for the votes of every image that has no record yet.
+
+    Each answer is on the disk, in OUT/queries.jsonl, before the next query.
+    """
+    settings, asking = settings_of(job.method), job.method.asking
+    classes = _classes(asking, source)
+    folders = [pathlib.Path(f) for f in (out, machine.query_log) if f]
+    _check(machine, folders)
+    if source.image_shape is not None:
+        check_channels(settings, source.image_shape[-1])
+    classifier, access = _opened(asking, job.method.eight_bit, machine, classes)
+    folder = open_folder(
+        _without_secrets(job, classifier.name),
+        out,
+        machine,
+        used=denoisers(settings),
+        source=source._replace(num_classes=classes),
+    )
+    try:
+        return record_outcomes(
+            job,
+            folder,
+            _asked(job, settings, access, source, folder, folders),
+            source=source,
+            describe=functools.partial(described, settings),
+            summarize=functools.partial(summarized, settings),
+            kinds=KINDS,
+        )
+    except InputError:
+        if not runs.log_files(folder.path, _QUERIES) and not folder.done:
+            (folder.path / "run.json").unlink()  # nothing was answered: no run yet
+            folder.path.rmdir()
+        raise
+    finally:
+        classifier.close()
+
+
+def _asked(
+    job: Any,
+    settings: Settings,
+    access: query.Access,
+    source: data.Source,
+    folder: runs.OpenRun,
+    folders: list[pathlib.Path],
+) -> Iterator[list[drive.Outcome]]:
+    """An outcome per image, in turn; what is answered goes to the log at once.
+
+    folders: where answers are looked for.
+    """
+    own = runs.open_log(folder.path, _QUERIES)
+    log = query.open_query_log(
+        functools.partial(runs.append_log, own),
+        lambda: (e for f in folders for e in runs.read_log(f, _QUERIES)),
+    )
+    key, behind = stream(job.seed, job_name(type(job))), {}
+    if settings.denoiser is not None:
+        model = settings.denoiser.model
+        digest = models.function_hash(model) if model else settings.denoiser.digest
+        behind = {"denoiser": settings.denoiser.predict, "denoiser_hash": digest}
+    for position, index in enumerate(source.indices):
+        if int(index) in folder.done:
+            continue
+        try:
+            record = source.read(position)
+        except InputError as error:
+            yield [drive.Outcome(position, None, None, str(error))]
+            continue
+        votes = smoothing.query_votes(
+            jax.random.fold_in(key, record.index),
+            access,
+            record.image,
+            jnp.asarray(record.label),
+            index=record.index,
+            sigma=settings.sigma,
+            plan=settings.plan,
+            log=log,
+            **behind,
+        )
+        yield [drive.Outcome(position, record, votes, None)]
+
+
+def _opened(
+    asking: Asking, eight_bit: bool, machine: CertifyMachine, classes: int
+) -> tuple[query.Classifier, query.Access]:
+    """The classifier, of which nothing is asked yet, and how it is asked."""
+    classifier = asking.query
+    try:
+        if isinstance(classifier, str):
+            classifier = query.open_classifier(
+                classifier,
+                timeout=machine.query_timeout,
+                token_variable=None if machine.offline else machine.token_variable,
+            )
+        access = query.query_access(
+            None if machine.offline else classifier.ask,
+            name=classifier.name,
+            num_classes=classes,
+            class_names=asking.class_names,
+            batch_size=machine.query_batch,
+            eight_bit=eight_bit,
+            retries=machine.query_retries,
+            rate=machine.query_rate,
+        )
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    return classifier, access
+
+
+def _without_secrets(job: Any, name: str) -> Any:
+    """The job with the name of its classifier in place of an address."""
+    asking = dataclasses.replace(job.method.asking, query=name)
+    return dataclasses.replace(
+        job, method=dataclasses.replace(job.method, asking=asking)
+    )
+
+
+def _classes(asking: Asking, source: data.Source) -> int:
+    """How many classes the classifier has."""
+    names, count = asking.class_names, asking.num_classes
+    if names and count not in (None, len(names)):
+        raise InputError(
+            f"`class_names` has {len(names)} names, `num_classes`={count}: they differ"
+        )
+    classes = len(names) if names else count or source.num_classes
+    if classes is None:
+        raise InputError("`query` needs `num_classes`, which the source does not say")
+    if source.num_classes not in (None, classes) or source.max_label >= classes:
+        raise InputError(
+            f"source {source.spec!r} has other classes than the {classes} of `query`; "
+            "use images with labels of that classifier, or without any"
+        )
+    return classes
+
+
+def _check(machine: CertifyMachine, folders: list[pathlib.Path]) -> None:
+    """InputError for what cannot be asked, before anything is written."""
+    if drive.here().processes > 1:
+        raise InputError("`query` runs in one process: leave the cluster flags out")
+    if machine.query_log and not runs.log_files(folders[-1], _QUERIES):
+        raise InputError(f"`query_log`={machine.query_log} holds no queries.jsonl")
+    if machine.offline and not any(runs.log_files(f, _QUERIES) for f in folders):
+        raise InputError(
+            "`offline` needs answers: there is no queries.jsonl in `out`, nor in "
+            "`query_log`"
+        )
