@@ -18,6 +18,7 @@ class NoiseRecord(NamedTuple):
     selection: list[int]
     estimation: list[int]
     drawn: int
+    source_digest: str | None = None
 
 
 class NoiseSummary(NamedTuple):
@@ -58,6 +59,7 @@ class PatchRecord(NamedTuple):
     votes: list[int]
     predictions: int
     attacks: dict[str, dict[str, Any]] = {}
+    source_digest: str | None = None
 
 
 class PatchSummary(NamedTuple):

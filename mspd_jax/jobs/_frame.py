@@ -1,7 +1,6 @@
 """The frame of a job over images: open the folder, drive, record, sum up."""
 
 import functools
-import importlib.metadata
 import json
 import math
 import pathlib
@@ -10,14 +9,14 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from mspd_jax import __version__, data, drive, runs
+import numpy as np
+
+from mspd_jax import data, drive, runs
 from mspd_jax.jobs._identity import identity, job_name
 from mspd_jax.jobs._machine import Machine
 from mspd_jax.jobs._result import Result, typed
 from mspd_jax.jobs._values import Loaded
 from mspd_jax.streams import stream
-
-_PACKAGES = ("jax", "jaxlib", "flax", "numpy", "orbax-checkpoint")
 
 
 class Kinds(NamedTuple):
@@ -90,8 +89,13 @@ def record_outcomes(
     """Keeps a record of each outcome, and the totals of all; shows the progress."""
     here = drive.here()
 
+    missing = _check_done(folder, source)
+
     def described(record, result):
-        return {"label": record.label, **describe(folder.path, record, result)}
+        place = int(np.searchsorted(source.indices, record.index))
+        fields = describe(folder.path, record, result)
+        digest = source.digest_of(place)
+        return {"label": record.label, **fields, "source_digest": digest}
 
     with drive.progress_bar(
         total=math.ceil(len(source.indices) / here.processes),
@@ -106,7 +110,22 @@ def record_outcomes(
         return Result(folder.path, None, (), tuple(ran.unreadable))
     timing = ran.timing or _earlier_timing(folder.path)
     summary = {**timing, **(summarize(records) if records else {})}
+    if missing:
+        summary["warnings"] = [
+            *summary.get("warnings", []),
+            f"{len(missing)} images of an earlier start are not in the source any "
+            "more; their records are kept",
+        ]
     return finished(folder.path, records, summary, ran.unreadable, kinds)
+
+
+def _check_done(folder: runs.OpenRun, source: data.Source) -> list[int]:
+    """The images that are done and that the source has no more; InputError for one that
+    is another now. Images that were added are simply not done yet."""
+    done = runs.read_records(folder.path) if folder.done else []
+    return data.check_unchanged(
+        source, {record["index"]: record.get("source_digest") for record in done}
+    )
 
 
 def open_folder(
@@ -172,7 +191,6 @@ def result_of(
 def _details(machine: Machine) -> dict:
     """Where and with what a run was started."""
     here = drive.here()
-    versions = {name: _version(name) for name in _PACKAGES}
     return {
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "batch_size": machine.batch_size,
@@ -180,16 +198,9 @@ def _details(machine: Machine) -> dict:
         "device": here.device,
         "devices": here.devices,
         "processes": here.processes,
-        "versions": {"mspd_jax": __version__, **versions},
+        "versions": runs.package_versions(),
         "git_commit": _git_commit(),
     }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def _git_commit() -> str | None:

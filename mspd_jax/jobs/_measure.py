@@ -113,7 +113,13 @@ def measured(
         image_shape_of(inputs.target, inputs.source), weights=weights_of(inputs.target)
     )
     folder = open_folder(
-        job, out, machine, used=_used(inputs), source=inputs.source, block=block
+        job,
+        out,
+        machine,
+        used=_used(inputs),
+        source=inputs.source,
+        data=_fingerprints(inputs),
+        block=block,
     )
     if _is_finished(folder.path):
         return Measured(_earlier(folder), checks)
@@ -164,6 +170,12 @@ def _kept(folder: runs.OpenRun, found: evaluate.Assessment, inputs: Inputs) -> R
     if not found.unreadable:
         runs.remove_journal(folder.path)
     return result
+
+
+def _fingerprints(inputs: Inputs) -> dict[str, str]:
+    """Of all images that the result rests on: they may change where they lie."""
+    sources = {"source": inputs.source, "adversarial": inputs.given}
+    return {name: s.fingerprint for name, s in sources.items() if s is not None}
 
 
 def _used(inputs: Inputs) -> dict[str, Loaded]:

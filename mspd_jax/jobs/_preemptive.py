@@ -84,7 +84,8 @@ class ProtectRecord(NamedTuple):
     """What was done to an image, measured on the written 8-bit file.
 
     used_label: the label that the protection took for true. file: below the folder.
-    linf, l2: distances to the source image; linf_to_original: of a reverted image to
+    linf, l2: distances to the source image; source_digest: of that, as it was;
+    linf_to_original: of a reverted image to
     the image before its protection, where that is known.
     """
 
@@ -96,6 +97,7 @@ class ProtectRecord(NamedTuple):
     linf: float
     l2: float
     linf_to_original: float | None = None
+    source_digest: str | None = None
 
 
 class ProtectSummary(NamedTuple):

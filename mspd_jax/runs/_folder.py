@@ -122,6 +122,11 @@ def _check_identity(path: pathlib.Path, identity: dict) -> None:
             "less of what decides a result: name another folder"
         )
     for name, value in identity.items():
+        if name == "data" and found.get(name) not in (None, value):
+            raise InputError(
+                f"`out`={path} holds the results for other images: what `source` names "
+                "has changed since that run began; name another folder"
+            )
         if found.get(name) != value:
             change = _difference(name, found.get(name), value)
             raise InputError(
