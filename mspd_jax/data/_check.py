@@ -1,6 +1,6 @@
 """Whether a model fits a source, whether its images changed, and sources as arrays."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -11,7 +11,7 @@ _Shape = tuple[int, int, int]
 
 
 def check_compatible(
-    source: Source, *, image_shape: Iterable[int], num_classes: int | None
+    source: Source, *, image_shape: Sequence[int], num_classes: int | None
 ) -> None:
     """Raises InputError unless a model of that shape and class count can read `source`.
 
@@ -23,12 +23,13 @@ def check_compatible(
       image_shape: (H, W, C) that the model accepts.
       num_classes: None for a model without classes.
     """
-    image_shape = tuple(image_shape)
+    height, width, channels = image_shape
+    wanted = height, width, channels
     for position, shape in _shapes(source):
-        if shape is not None and shape != image_shape:
+        if shape is not None and shape != wanted:
             raise InputError(
                 f"source {source.spec!r}: {_where(source, position)} is {_say(shape)} "
-                f"but the model reads {_say(image_shape)}; give images of that size or "
+                f"but the model reads {_say(wanted)}; give images of that size or "
                 "another model"
             )
     if num_classes is None:
@@ -77,11 +78,11 @@ def load_arrays(source: Source) -> tuple[np.ndarray, np.ndarray]:
     otherwise, and labels int32 [n] (-1 = unknown). Unlike the driver it stops at an
     unreadable image (InputError): a training set must be whole.
     """
-    images: np.ndarray | None = None
     labels = np.empty(len(source.indices), np.int32)
+    images = np.empty((len(labels), 0, 0, 0), np.uint8)
     for position in range(len(source.indices)):
         record = source.read(position)
-        if images is None:
+        if position == 0:
             images = np.empty((len(labels), *record.image.shape), np.uint8)
         if record.image.shape != images.shape[1:]:
             raise InputError(

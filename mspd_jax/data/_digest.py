@@ -17,12 +17,12 @@ def digest(*parts: str | int | bytes | None) -> str:
     return _combined(part if isinstance(part, bytes) else _text(part) for part in parts)
 
 
-def array_digest(array: np.ndarray, positions: Sequence[int]) -> str:
+def array_digest(array: np.ndarray, positions: Sequence[int] | np.ndarray) -> str:
     """Digest of the rows of an array at these positions: type, shape, and bytes."""
-    positions = np.asarray(positions, np.int64)
-    head = _text(f"{array.dtype.str} {array.shape[1:]} {len(positions)}")
-    starts = range(0, len(positions), _ROWS)
-    blocks = (array[positions[start : start + _ROWS]].tobytes() for start in starts)
+    rows = np.asarray(positions, np.int64)
+    head = _text(f"{array.dtype.str} {array.shape[1:]} {len(rows)}")
+    starts = range(0, len(rows), _ROWS)
+    blocks = (array[rows[start : start + _ROWS]].tobytes() for start in starts)
     return _combined((head, *blocks))
 
 

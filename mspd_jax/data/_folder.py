@@ -17,6 +17,7 @@ files without an image suffix are passed over. At opening only headers are read;
 cannot be read surfaces at `Source.read`.
 """
 
+import itertools
 import os
 import pathlib
 import re
@@ -162,25 +163,24 @@ def _list_files(spec: str, images: list[pathlib.Path]) -> _Listing:
         ]
         return _Listing(entries, None, None)
     if not all(matches):
-        other = images[matches.index(None)].name
+        odd = images[matches.index(None)].name
         flat = next(p.name for p, match in zip(images, matches, strict=True) if match)
         raise InputError(
-            f"source {spec!r}: {flat} is named INDEX_LABEL but {other} is not; put "
+            f"source {spec!r}: {flat} is named INDEX_LABEL but {odd} is not; put "
             "labelled images and photos into separate folders"
         )
     entries = sorted(
-        (int(match[1]), int(match[2]), path)
+        (int(match[1]), int(match[2]), path, output_name(int(match[1]), int(match[2])))
         for path, match in zip(images, matches, strict=True)
+        if match
     )
-    for (index, _, path), (other, _, next_path) in zip(
-        entries, entries[1:], strict=False
-    ):
-        if index == other:
+    for one, other in itertools.pairwise(entries):
+        if one[0] == other[0]:
             raise InputError(
-                f"source {spec!r}: {path.name} and {next_path.name} have the same "
+                f"source {spec!r}: {one[2].name} and {other[2].name} have the same "
                 "index; remove one"
             )
-    return _Listing([(i, y, p, output_name(i, y)) for i, y, p in entries], None, None)
+    return _Listing(entries, None, None)
 
 
 def _check_names(spec: str, entries: list[_Entry]) -> None:

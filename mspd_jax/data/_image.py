@@ -10,9 +10,10 @@ JPEG (a preview, a gain map) is no frame of it.
 
 import io
 import os
+from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps, TiffImagePlugin
 
 from mspd_jax.data._record import as_float
 from mspd_jax.errors import InputError
@@ -62,9 +63,9 @@ def read_levels(
     try:
         with Image.open(_opened(file)) as image:
             _check_kind(image, name)
-            if _orientation(image) != 1:
-                image = ImageOps.exif_transpose(image)
-            return _to_levels(image, channels)
+            turned = _orientation(image) != 1
+            upright = ImageOps.exif_transpose(image) if turned else image
+            return _to_levels(upright, channels)
     except InputError:
         raise
     except _UNREADABLE as error:
@@ -79,7 +80,7 @@ def header_shape(
         with Image.open(_opened(file)) as image:
             _check_kind(image, name)
             width, height = image.size
-            if image.format == "TIFF":
+            if isinstance(image, TiffImagePlugin.TiffImageFile):
                 # Some versions of Pillow turn the size of a TIFF at opening.
                 width, height = image.tag_v2[256], image.tag_v2[257]
             if _orientation(image) in _TURNED:
@@ -91,16 +92,16 @@ def header_shape(
         raise InputError(_unreadable(name, error)) from error
 
 
-def _opened(file):
+def _opened(file: str | os.PathLike | bytes) -> Any:
     return io.BytesIO(file) if isinstance(file, bytes) else file
 
 
-def _unreadable(name, error: Exception) -> str:
+def _unreadable(name: str | os.PathLike, error: Exception) -> str:
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     return f"cannot read the image {name} ({reason}); remove or replace it"
 
 
-def _check_kind(image: Image.Image, name) -> None:
+def _check_kind(image: ImageFile.ImageFile, name: str | os.PathLike) -> None:
     """Raises InputError where an 8-bit gray or RGB image would lose something."""
     largest = _largest_level(image)
     if image.mode in _DEEP or largest > 255:
@@ -127,7 +128,7 @@ def _check_kind(image: Image.Image, name) -> None:
         )
 
 
-def _largest_level(image: Image.Image) -> int:
+def _largest_level(image: ImageFile.ImageFile) -> int:
     """What a file calls white, as far as Pillow narrows it to 8 bits in silence."""
     if not image.tile:
         return 255
@@ -139,7 +140,7 @@ def _largest_level(image: Image.Image) -> int:
     return 65535 if ";16" in str(arguments[0]) else 255
 
 
-def _orientation(image: Image.Image) -> int:
+def _orientation(image: ImageFile.ImageFile) -> int:
     # A PNG may hold EXIF after its pixels; looking there would decode the whole file.
     known = "exif" in image.info or "Raw profile type exif" in image.info
     if image.format == "PNG" and not known:

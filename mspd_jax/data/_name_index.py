@@ -16,7 +16,7 @@ def name_indices(names: Sequence[str]) -> list[int]:
     and each other takes the first free of its further hashes, so that no name outside
     such a group has another index than it has alone.
     """
-    taken = {}
+    taken: dict[int, str] = {}
     for name in sorted(names):
         taken.setdefault(_hash(name, 0), name)
     indices = {name: index for index, name in taken.items()}

@@ -37,7 +37,7 @@ def quantize(
     Example:
       levels = data.quantize(protected, image, eps=8 / 255, norm="linf")
     """
-    image, original = np.float64(image), np.float64(original)
+    image, original = (np.asarray(x, np.float64) for x in (image, original))
     if image.shape != original.shape:
         raise ValueError(f"image is {image.shape}, original is {original.shape}")
     if not np.isfinite(image).all():

@@ -18,7 +18,7 @@ class Record(NamedTuple):
       name: relative file name for outputs of this image, always ending in `.png`.
     """
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, on purpose
     image: np.ndarray
     label: int
     name: str

@@ -61,12 +61,15 @@ def paired(source: Source, other: Source) -> Source:
         two = None if place is None else other.digest_of(place)
         return None if one is None or two is None else digest(one, two)
 
-    def fingerprint_of(positions: Sequence[int]) -> str:
-        found = [places.get(int(source.indices[p])) for p in positions]
-        partners = other.fingerprint_of([place for place in found if place is not None])
-        return digest(source.fingerprint_of(positions), partners)
+    one_of, two_of = source.fingerprint_of, other.fingerprint_of
 
-    known = None not in (source.fingerprint_of, other.fingerprint_of)
+    def fingerprint_of(positions: Sequence[int]) -> str:
+        assert one_of is not None and two_of is not None  # or it is not called
+        found = [places.get(int(source.indices[p])) for p in positions]
+        partners = [place for place in found if place is not None]
+        return digest(one_of(positions), two_of(partners))
+
+    known = one_of is not None and two_of is not None
     return source._replace(
         read=read,
         shape_of=None,

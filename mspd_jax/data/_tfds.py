@@ -219,7 +219,8 @@ def _stored_order(spec: str, info: Any, split: str) -> _Stored:
             f"source {spec!r}: no split {split!r} ({reason}); the splits are {held}, "
             "slices such as test[:100] are accepted"
         ) from error
-    files, starts = [], {}
+    files: list[tuple[str, int]] = []
+    starts = {}
     for key in info.splits:
         lengths = info.splits[key].shard_lengths
         offsets = np.cumsum([0, *lengths])

@@ -46,9 +46,15 @@ def known_number():
 
 
 OTHERS = [
-    changed_pixel, changed_label, fewer, another_order, floats, other_indices,
-    known_classes, known_number,
-]  # fmt: skip
+    changed_pixel,
+    changed_label,
+    fewer,
+    another_order,
+    floats,
+    other_indices,
+    known_classes,
+    known_number,
+]
 
 
 @pytest.mark.parametrize("make", OTHERS)

@@ -63,10 +63,14 @@ def test_a_pair_is_read_and_known_by_both():
     prints = {
         source.fingerprint
         for source in (
-            arrays(), other, pair, paired(other, arrays()), paired(arrays(), arrays()),
+            arrays(),
+            other,
+            pair,
+            paired(other, arrays()),
+            paired(arrays(), arrays()),
             paired(arrays(), select(other, [2])),
         )
-    }  # fmt: skip
+    }
     assert len(prints) == 6
     assert paired(arrays(), other).fingerprint == pair.fingerprint
     assert (

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mspd_jax.data import encode_png, load_arrays, open_source
+from mspd_jax.data._digest import digest
 from mspd_jax.errors import InputError
 
 SHARDS = {"train": [3, 4], "test": [5]}
@@ -149,6 +150,7 @@ def test_the_digest_is_that_of_the_stored_image_and_its_label(tmp_path):
     digests = [whole.digest_of(i) for i in range(7)]
     assert len(set(digests)) == 7
     assert [part.digest_of(i) for i in range(5)] == digests[2:]
+    assert digests[4] == digest("00004_1.png", 1, encode_png(pixels("train", 4)))
 
 
 def test_images_with_an_alpha_channel_are_refused(tmp_path):
