@@ -32,7 +32,7 @@ class Source(NamedTuple):
     """An opened data set.
 
     Attributes:
-      spec: the specification as given, for example `digits:test`.
+      spec: the specification, for example `digits:test`.
       indices: data-set indices, int64 [n], strictly increasing, below 2^32.
       image_shape: (H, W, C), or None if the images differ or it is not known.
       num_classes: exact number of classes where the data says it, else None.
