@@ -10,27 +10,27 @@ from jax import lax
 from mspd_jax.attacks import _ball
 from mspd_jax.attacks._apgd_plan import make_plan
 from mspd_jax.attacks._apgd_steps import Best, border_noise, dark_start, make_rules
-from mspd_jax.attacks._attempts import best_attempt
+from mspd_jax.attacks._attempts import Candidate, best_attempt
 from mspd_jax.attacks._boundary import wrong_classes
 from mspd_jax.attacks._checks import check_count, check_norm
 from mspd_jax.attacks._losses import cross_entropy, dlr_targeted, fooled, objective
-from mspd_jax.attacks._proposal import Proposal
+from mspd_jax.attacks._proposal import Loss, Predict, Proposal
 
 
 def apgd(
-    key,
-    predict,
-    image,
-    label,
+    key: jax.Array,
+    predict: Predict,
+    image: jax.Array,
+    label: jax.Array,
     *,
-    eps,
-    norm="linf",
-    steps=100,
-    restarts=1,
-    first=0,
-    shrinking=None,
-    target=None,
-    loss=cross_entropy,
+    eps: float | jax.Array,
+    norm: str = "linf",
+    steps: int = 100,
+    restarts: int = 1,
+    first: int | jax.Array = 0,
+    shrinking: bool | None = None,
+    target: jax.Array | int | None = None,
+    loss: Loss = cross_entropy,
 ) -> Proposal:
     """Ascent with inertia that sets its own step size and goes back to its best point.
 
@@ -85,19 +85,19 @@ def apgd(
 
 
 def apgd_targeted(
-    key,
-    predict,
-    image,
-    label,
+    key: jax.Array,
+    predict: Predict,
+    image: jax.Array,
+    label: jax.Array,
     *,
-    eps,
-    norm="linf",
-    steps=100,
-    targets=9,
-    restarts=1,
-    attempts=None,
-    first=0,
-    shrinking=None,
+    eps: float | jax.Array,
+    norm: str = "linf",
+    steps: int = 100,
+    targets: int = 9,
+    restarts: int = 1,
+    attempts: int | None = None,
+    first: int | jax.Array = 0,
+    shrinking: bool | None = None,
 ) -> Proposal:
     """Auto-PGD towards one wrong class after the other, on the targeted DLR: APGD-T.
 
@@ -151,7 +151,7 @@ class _State(NamedTuple):
 
 
 def _climber(image, label, *, eps, norm, steps, shrinking, start):
-    """One run: (key, value) -> (x, loss, success), with value: x -> (loss, success)."""
+    """One run: (key, value) -> Candidate, with value: x -> (loss, success)."""
     chex.assert_rank([image, label], [3, 0])
     check_norm(norm)
     check_count("steps", steps)
@@ -197,7 +197,8 @@ def _climber(image, label, *, eps, norm, steps, shrinking, start):
         state, _ = lax.scan(lambda s, row: (step(s, value, row), None), state, plan)
         wrong, wrong_loss, success = state.kept
         x = jnp.where(success, wrong, state.best.x)
-        return x, jnp.where(success, wrong_loss, state.best.loss), success
+        loss = jnp.where(success, wrong_loss, state.best.loss)
+        return Candidate(x, loss, success)
 
     return climb
 

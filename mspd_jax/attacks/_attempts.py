@@ -6,6 +6,7 @@ driver may run them one after the other and drop the images that have fallen.
 """
 
 from collections.abc import Callable
+from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -14,33 +15,71 @@ from jax import lax
 from mspd_jax.attacks._checks import check_count
 from mspd_jax.attacks._proposal import Proposal
 
+_Ranked = TypeVar("_Ranked")
+
+
+class Candidate(NamedTuple):
+    """A point that an attack may keep.
+
+    Attributes:
+      image: [H, W, C], the point.
+      loss: [], what the attack makes large, at this point.
+      success: bool [], whether the attack succeeds there.
+    """
+
+    image: jax.Array
+    loss: jax.Array
+    success: jax.Array
+
+
+def no_candidate(image: jax.Array) -> Candidate:
+    """What a search starts from: `image`, loss -inf, no success."""
+    return Candidate(image, jnp.full_like(image, -jnp.inf, shape=()), jnp.array(False))
+
+
+def better_of(new: _Ranked, old: _Ranked) -> _Ranked:
+    """One of two NamedTuples of a `loss` and a `success`, the better of the two.
+
+    By success first, then by loss: a success is never given up for more loss. A NaN
+    loss is never better, equal is not either.
+    """
+    better = jnp.where(
+        new.success == old.success,
+        new.loss > old.loss,
+        new.success & ~jnp.isnan(new.loss),
+    )
+    return jax.tree.map(lambda a, b: jnp.where(better, a, b), new, old)
+
 
 def best_attempt(
-    attempt: Callable, image: jax.Array, *, attempts: int, first=0
+    attempt: Callable[[jax.Array], Candidate],
+    image: jax.Array,
+    *,
+    attempts: int,
+    first: int | jax.Array = 0,
 ) -> Proposal:
     """The best of `attempt(first)`, ..., `attempt(first + attempts - 1)`.
 
-    attempt: (number int32 []) -> (x [H, W, C], loss [], success bool []). Ranked by
-    success first, then by loss: a misclassified point is never given up for one with
-    more loss that is not. A NaN loss is never kept. `image` with loss -inf is returned
-    where nothing finite came up. attempts: static; first: traced. One at a time, so
-    memory does not grow.
+    Ranked by `better_of`. `image` with loss -inf is returned where nothing finite came
+    up. One at a time, so memory does not grow.
+
+    Args:
+      attempt: number int32 [] -> `Candidate`.
+      image: [H, W, C], the original.
+      attempts: how many, static.
+      first: number of the first, traced.
+
+    Returns:
+      A Proposal.
     """
     check_count("attempts", attempts)
 
     def step(offset, best):
-        x, loss, success = attempt(first + offset)
-        _, best_loss, best_success = best
-        better = jnp.where(
-            success == best_success, loss > best_loss, success & ~jnp.isnan(loss)
-        )
-        return jax.tree.map(
-            lambda new, old: jnp.where(better, new, old), (x, loss, success), best
-        )
+        return better_of(attempt(first + offset), best)
 
-    nothing = (image, jnp.full_like(image, -jnp.inf, shape=()), jnp.array(False))
+    best = no_candidate(image)
     if attempts == 1:  # no loop for the compiler to look at
-        x, loss, _ = step(0, nothing)
+        best = step(0, best)
     else:
-        x, loss, _ = lax.fori_loop(0, attempts, step, nothing)
-    return Proposal(x, loss)
+        best = lax.fori_loop(0, attempts, step, best)
+    return Proposal(best.image, best.loss)

@@ -1,22 +1,24 @@
 """The basic iterative method (Kurakin et al. 2017, arXiv 1607.02533)."""
 
+import jax
+
 from mspd_jax.attacks._losses import cross_entropy
 from mspd_jax.attacks._pgd import pgd
-from mspd_jax.attacks._proposal import Proposal
+from mspd_jax.attacks._proposal import Loss, Predict, Proposal
 
 
 def bim(
-    key,
-    predict,
-    image,
-    label,
+    key: jax.Array,
+    predict: Predict,
+    image: jax.Array,
+    label: jax.Array,
     *,
-    eps,
-    norm="linf",
-    step_size=None,
-    steps=10,
-    target=None,
-    loss=cross_entropy,
+    eps: float | jax.Array,
+    norm: str = "linf",
+    step_size: float | jax.Array | None = None,
+    steps: int = 10,
+    target: jax.Array | int | None = None,
+    loss: Loss = cross_entropy,
 ) -> Proposal:
     """Repeated ascent steps from the image itself: `pgd` without its random start.
 

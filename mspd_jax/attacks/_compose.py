@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax.tree_util import Partial
 
+from mspd_jax.attacks._attempts import Candidate, better_of, no_candidate
 from mspd_jax.attacks._eot import eot, reseed
 from mspd_jax.attacks._losses import fooled, margin
 from mspd_jax.attacks._proposal import Proposal
@@ -53,20 +54,16 @@ def _transferred(key, predict, image, label, *, attack, surrogate) -> Proposal:
 
 
 def _worst(key, predict, image, label, *, attacks) -> Proposal:
-    best = Proposal(image, jnp.full_like(image, -jnp.inf, shape=()))
+    best = no_candidate(image)
     for number, attack in enumerate(attacks):
         found = attack(jax.random.fold_in(key, number), predict, image, label).image
         logits = predict(found)
-        # NaN logits decide nothing: as for the judge, no model survives them.
+        # NaN logits decide nothing: as in `evaluate.judge`, no model survives them.
         broken = fooled(logits, label) & jnp.any(jnp.isnan(logits))
         loss = jnp.where(broken, jnp.inf, margin(logits, label))
-        better = loss > best.loss
-        best = jax.tree.map(
-            lambda new, old, better=better: jnp.where(better, new, old),
-            Proposal(found, loss),
-            best,
-        )
-    return best
+        # Above zero is a success: of two, the one with more loss.
+        best = better_of(Candidate(found, loss, loss > 0.0), best)
+    return Proposal(best.image, best.loss)
 
 
 def _averaged(key, predict, image, label, *, attack, draws) -> Proposal:

@@ -7,10 +7,11 @@ from jax import lax
 
 from mspd_jax.attacks import _ball
 from mspd_jax.attacks._adam import adam, no_moments
+from mspd_jax.attacks._attempts import no_candidate
 from mspd_jax.attacks._checks import check_count, check_norm
 from mspd_jax.attacks._losses import margin, objective
-from mspd_jax.attacks._nearest import distance, keep_nearest, nothing_yet
-from mspd_jax.attacks._proposal import Proposal
+from mspd_jax.attacks._nearest import distance, keep_nearest
+from mspd_jax.attacks._proposal import Predict, Proposal
 
 # The authors' constants: the variable's start must be finite at black and white; c
 # grows tenfold until it is large enough; tau shrinks by a tenth.
@@ -20,19 +21,19 @@ _SHRINK = 0.9
 
 
 def cw(
-    key,
-    predict,
-    image,
-    label,
+    key: jax.Array,
+    predict: Predict,
+    image: jax.Array,
+    label: jax.Array,
     *,
-    eps,
-    norm="l2",
-    steps=50,
-    learning_rate=0.01,
-    c=1.0,
-    kappa=0.0,
-    searches=1,
-    target=None,
+    eps: float | jax.Array,
+    norm: str = "l2",
+    steps: int = 50,
+    learning_rate: float | jax.Array = 0.01,
+    c: float | jax.Array = 1.0,
+    kappa: float | jax.Array = 0.0,
+    searches: int = 1,
+    target: jax.Array | int | None = None,
 ) -> Proposal:
     """Adam on distance plus c times a hinge, over a variable that cannot leave the box.
 
@@ -88,7 +89,7 @@ def cw(
             shorter = jnp.minimum(tau, _SHRINK * distance(x, image, norm="linf"))
             tau = jnp.where(success, shorter, tau)
             gradient = jnp.nan_to_num(gradient, posinf=1e18, neginf=-1e18)
-            move, moments = adam(moments, gradient, number)
+            move, moments = adam(moments, gradient)
             w = w - learning_rate * move
             return w, moments, tau, best, ever | success
 
@@ -104,12 +105,12 @@ def cw(
         between = jnp.where(jnp.isinf(high), _GROWTH * weight, 0.5 * (low + high))
         return best, between, low, high
 
-    best = nothing_yet(image)
+    best = no_candidate(image)
     weight = c * jnp.ones_like(image, shape=())
     if searches == 1:  # no loop for the compiler to look at
         best, _ = descend(weight, best)
     else:
         ends = (jnp.zeros_like(weight), jnp.full_like(weight, jnp.inf))
         best = lax.fori_loop(0, searches, search, (best, weight, *ends))[0]
-    x, loss, _ = best
-    return Proposal(_ball.project(x, image, eps=eps, norm=norm), loss)
+    x = _ball.project(best.image, image, eps=eps, norm=norm)
+    return Proposal(x, best.loss)

@@ -1,30 +1,32 @@
 """DeepFool (Moosavi-Dezfooli et al. 2016, arXiv 1511.04599)."""
 
 import chex
+import jax
 import jax.numpy as jnp
 from jax import lax
 
 from mspd_jax.attacks import _ball
+from mspd_jax.attacks._attempts import no_candidate
 from mspd_jax.attacks._boundary import nearest_plane, wrong_classes
 from mspd_jax.attacks._checks import check_count, check_norm
-from mspd_jax.attacks._nearest import keep_nearest, nothing_yet
-from mspd_jax.attacks._proposal import Proposal
+from mspd_jax.attacks._nearest import keep_nearest
+from mspd_jax.attacks._proposal import Predict, Proposal
 
 # The authors' own, so that a walk which the box slows down does not end on a tie.
 _PUSH = 1e-4
 
 
 def deepfool(
-    key,
-    predict,
-    image,
-    label,
+    key: jax.Array,
+    predict: Predict,
+    image: jax.Array,
+    label: jax.Array,
     *,
-    eps,
-    norm="linf",
-    steps=50,
-    overshoot=0.02,
-    candidates=10,
+    eps: float | jax.Array,
+    norm: str = "linf",
+    steps: int = 50,
+    overshoot: float | jax.Array = 0.02,
+    candidates: int = 10,
 ) -> Proposal:
     """Steps straight to the nearest linearized decision boundary, until it is crossed.
 
@@ -73,6 +75,7 @@ def deepfool(
         move = (_PUSH - value / jnp.maximum(length, 1.0)) * direction
         return jnp.where(success, total, total + move), best
 
-    state = (jnp.zeros_like(image), nothing_yet(image))
-    _, (x, loss, _) = lax.fori_loop(0, steps + 1, step, state)
-    return Proposal(_ball.project(x, image, eps=eps, norm=norm), loss)
+    state = (jnp.zeros_like(image), no_candidate(image))
+    _, best = lax.fori_loop(0, steps + 1, step, state)
+    x = _ball.project(best.image, image, eps=eps, norm=norm)
+    return Proposal(x, best.loss)

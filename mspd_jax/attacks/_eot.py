@@ -23,7 +23,7 @@ def is_random(predict: Callable) -> bool:
     return any(map(_is_key, jax.tree.leaves(predict)))
 
 
-def reseed(predict: Callable, data) -> Callable:
+def reseed(predict: Callable, data: int | jax.Array) -> Callable:
     """Another draw of a randomized model: `data` folded into each of its keys.
 
     data: an integer, traced, or a PRNG key, all of whose bits count.

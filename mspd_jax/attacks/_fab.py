@@ -6,13 +6,13 @@ import jax.numpy as jnp
 from jax import lax
 
 from mspd_jax.attacks import _ball
-from mspd_jax.attacks._attempts import best_attempt
+from mspd_jax.attacks._attempts import best_attempt, no_candidate
 from mspd_jax.attacks._boundary import nearest_plane, wrong_classes
 from mspd_jax.attacks._checks import check_count, check_norm
 from mspd_jax.attacks._fab_projection import step_to_plane
 from mspd_jax.attacks._losses import margin, objective
-from mspd_jax.attacks._nearest import distance, keep_nearest, nothing_yet
-from mspd_jax.attacks._proposal import Proposal
+from mspd_jax.attacks._nearest import distance, keep_nearest
+from mspd_jax.attacks._proposal import Predict, Proposal
 
 # Where no eps limits the random starts: the reference's own radii.
 _START_RADIUS = {"linf": 0.3, "l2": 1.0, "l1": 5.0}
@@ -22,20 +22,20 @@ _CLEAR = 1e-4
 
 
 def fab(
-    key,
-    predict,
-    image,
-    label,
+    key: jax.Array,
+    predict: Predict,
+    image: jax.Array,
+    label: jax.Array,
     *,
-    eps,
-    norm="linf",
-    steps=100,
-    restarts=1,
-    first=0,
-    target=None,
-    alpha_max=0.1,
-    eta=1.05,
-    beta=0.9,
+    eps: float | jax.Array,
+    norm: str = "linf",
+    steps: int = 100,
+    restarts: int = 1,
+    first: int | jax.Array = 0,
+    target: jax.Array | int | None = None,
+    alpha_max: float | jax.Array = 0.1,
+    eta: float | jax.Array = 1.05,
+    beta: float | jax.Array = 0.9,
 ) -> Proposal:
     """Walks along the nearest decision boundary towards the point nearest to `image`.
 
@@ -83,21 +83,21 @@ def fab(
 
 
 def fab_targeted(
-    key,
-    predict,
-    image,
-    label,
+    key: jax.Array,
+    predict: Predict,
+    image: jax.Array,
+    label: jax.Array,
     *,
-    eps,
-    norm="linf",
-    steps=100,
-    targets=9,
-    restarts=1,
-    attempts=None,
-    first=0,
-    alpha_max=0.1,
-    eta=1.05,
-    beta=0.9,
+    eps: float | jax.Array,
+    norm: str = "linf",
+    steps: int = 100,
+    targets: int = 9,
+    restarts: int = 1,
+    attempts: int | None = None,
+    first: int | jax.Array = 0,
+    alpha_max: float | jax.Array = 0.1,
+    eta: float | jax.Array = 1.05,
+    beta: float | jax.Array = 0.9,
 ) -> Proposal:
     """FAB that walks along one boundary at a time, one gradient a step: FAB-T.
 
@@ -137,7 +137,7 @@ def _attempt(
     key, predict, image, label, sides, at_random,
     *, eps, norm, steps, target, alpha_max, eta, beta,
 ):  # fmt: skip
-    """Attempt by number -> (x, loss, success), as `best_attempt` wants it.
+    """Attempt by number -> `Candidate`, as `best_attempt` wants it.
 
     sides: (number, clean logits, logits) -> the boundaries to look at, as
     `nearest_plane` wants them; at_random: number -> whether it starts at random.
@@ -186,11 +186,11 @@ def _attempt(
             plane, _ = nearest_plane(
                 predict, x, lambda logits: sides(number, clean, logits), norm=norm
             )
-            return walk(x, plane, best[2]), clean, best
+            return walk(x, plane, best.success), clean, best
 
         logits = jax.eval_shape(predict, image)
         clean = jnp.zeros(logits.shape, logits.dtype)
-        state = (image, clean, nothing_yet(image))
+        state = (image, clean, no_candidate(image))
         _, clean, best = lax.fori_loop(0, steps + 1, step, state)
         inner = objective(clean, label, target=target, loss=margin)
         return _final_search(
@@ -210,7 +210,7 @@ def _final_search(predict, best, image, label, inner, *, norm, target):
     the clean one are left alone: the next program may round them to the other side.
     inner: the margin at `image`.
     """
-    found, _, _ = best
+    found = best.image
     clear = _CLEAR * jnp.abs(inner)
 
     def search(_, state):

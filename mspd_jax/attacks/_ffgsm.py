@@ -6,20 +6,20 @@ import jax
 from mspd_jax.attacks import _ball
 from mspd_jax.attacks._checks import check_norm
 from mspd_jax.attacks._losses import cross_entropy, objective
-from mspd_jax.attacks._proposal import Proposal
+from mspd_jax.attacks._proposal import Loss, Predict, Proposal
 
 
 def ffgsm(
-    key,
-    predict,
-    image,
-    label,
+    key: jax.Array,
+    predict: Predict,
+    image: jax.Array,
+    label: jax.Array,
     *,
-    eps,
-    norm="linf",
-    step_size=None,
-    target=None,
-    loss=cross_entropy,
+    eps: float | jax.Array,
+    norm: str = "linf",
+    step_size: float | jax.Array | None = None,
+    target: jax.Array | int | None = None,
+    loss: Loss = cross_entropy,
 ) -> Proposal:
     """One long step from a random point of the ball, along the steepest ascent.
 

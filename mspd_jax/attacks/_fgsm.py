@@ -6,11 +6,19 @@ import jax
 from mspd_jax.attacks._ball import ascend
 from mspd_jax.attacks._checks import check_norm
 from mspd_jax.attacks._losses import cross_entropy, objective
-from mspd_jax.attacks._proposal import Proposal
+from mspd_jax.attacks._proposal import Loss, Predict, Proposal
 
 
 def fgsm(
-    key, predict, image, label, *, eps, norm="linf", target=None, loss=cross_entropy
+    key: jax.Array,
+    predict: Predict,
+    image: jax.Array,
+    label: jax.Array,
+    *,
+    eps: float | jax.Array,
+    norm: str = "linf",
+    target: jax.Array | int | None = None,
+    loss: Loss = cross_entropy,
 ) -> Proposal:
     """One step of length eps from the image, along the steepest ascent of the loss.
 

@@ -9,19 +9,24 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from mspd_jax.attacks._proposal import Loss
 
-def cross_entropy(logits, label) -> jax.Array:
+
+def cross_entropy(logits: jax.Array, label: jax.Array) -> jax.Array:
     """Cross-entropy of one prediction, in nats.
 
         CE(z, y) = log sum_i exp(z_i) - z_y
 
     A label outside 0..K-1 (such as -1, "unknown") gives NaN and a zero gradient: an
     indexed lookup would silently take another class in its place.
+
+    Deviation: that of optax looks the label up, and takes log sum exp(z) - z_y, which
+    loses the digits of a small loss.
     """
     return jnp.where(_known(logits, label), _surprise(logits, label), jnp.nan)
 
 
-def margin(logits, label) -> jax.Array:
+def margin(logits: jax.Array, label: jax.Array) -> jax.Array:
     """How far the best wrong logit is above the right one: > 0 iff misclassified.
 
         M(z, y) = max_{i != y} z_i - z_y
@@ -31,7 +36,7 @@ def margin(logits, label) -> jax.Array:
     return jnp.where(_known(logits, label), _gap(logits, label), jnp.nan)
 
 
-def dlr(logits, label) -> jax.Array:
+def dlr(logits: jax.Array, label: jax.Array) -> jax.Array:
     """Difference of logits ratio: the margin in units of the spread of the logits.
 
         DLR(z, y) = (max_{i != y} z_i - z_y) / (z_(1) - z_(3) + 1e-12),
@@ -53,7 +58,7 @@ def dlr(logits, label) -> jax.Array:
     return jnp.where(_known(logits, label), ratio, jnp.nan)
 
 
-def dlr_targeted(logits, label, target) -> jax.Array:
+def dlr_targeted(logits: jax.Array, label: jax.Array, target: jax.Array) -> jax.Array:
     """Difference of logits ratio of one wrong class: above 0 iff it beats the label.
 
         DLR(z, y, t) = (z_t - z_y) / (z_(1) - (z_(3) + z_(4)) / 2 + 1e-12)
@@ -74,14 +79,22 @@ def dlr_targeted(logits, label, target) -> jax.Array:
     return jnp.where(known, ratio, jnp.nan)
 
 
-def objective(logits, label, *, target=None, loss=cross_entropy) -> jax.Array:
+def objective(
+    logits: jax.Array,
+    label: jax.Array,
+    *,
+    target: jax.Array | int | None = None,
+    loss: Loss = cross_entropy,
+) -> jax.Array:
     """What an attack maximizes: the loss of the label, or minus that of the target."""
     if target is None:
         return loss(logits, label)
     return -loss(logits, target)
 
 
-def fooled(logits, label, *, target=None) -> jax.Array:
+def fooled(
+    logits: jax.Array, label: jax.Array, *, target: jax.Array | int | None = None
+) -> jax.Array:
     """Whether the attack succeeded, bool []: class other than label, or the target.
 
     NaN logits are no decision at all, hence never the right one (nor the target).

@@ -6,32 +6,33 @@ import jax.numpy as jnp
 from jax import lax
 
 from mspd_jax.attacks import _ball, _transforms
+from mspd_jax.attacks._ascent import add_momentum
 from mspd_jax.attacks._checks import check_count, check_norm
 from mspd_jax.attacks._losses import cross_entropy, objective
-from mspd_jax.attacks._proposal import Proposal
+from mspd_jax.attacks._proposal import Loss, Predict, Proposal
 
 
 def mim(
-    key,
-    predict,
-    image,
-    label,
+    key: jax.Array,
+    predict: Predict,
+    image: jax.Array,
+    label: jax.Array,
     *,
-    eps,
-    norm="linf",
-    step_size=None,
-    steps=10,
-    decay=1.0,
-    target=None,
-    loss=cross_entropy,
-    nesterov=False,
-    scales=1,
-    diversity=None,
-    resize=0.9,
-    kernel=1,
-    kernel_sigma=3.0,
-    neighbors=0,
-    neighborhood=1.5,
+    eps: float | jax.Array,
+    norm: str = "linf",
+    step_size: float | jax.Array | None = None,
+    steps: int = 10,
+    decay: float | jax.Array = 1.0,
+    target: jax.Array | int | None = None,
+    loss: Loss = cross_entropy,
+    nesterov: bool = False,
+    scales: int = 1,
+    diversity: float | jax.Array | None = None,
+    resize: float | jax.Array = 0.9,
+    kernel: int = 1,
+    kernel_sigma: float | jax.Array = 3.0,
+    neighbors: int = 0,
+    neighborhood: float | jax.Array = 1.5,
 ) -> Proposal:
     """Steps along a decaying sum of normalized gradients, so that peaks average out.
 
@@ -129,19 +130,10 @@ def mim(
         gradient = gradient + variance
         if kernel > 1:
             gradient = _transforms.smooth(gradient, kernel=kernel, sigmas=kernel_sigma)
-        momentum = decay * momentum + _unit_mean(gradient)
+        momentum = add_momentum(momentum, gradient, decay=decay)
         x = _ball.ascend(x, momentum, image, eps=eps, step_size=step_size, norm=norm)
         return x, momentum, difference
 
     nothing = jnp.zeros_like(image)
     x, _, _ = lax.fori_loop(0, steps, step, (image, nothing, nothing))
     return Proposal(x, value(x))
-
-
-def _unit_mean(gradient):
-    """Scaled to a mean absolute value of 1; zero stays zero."""
-    # By the largest entry first: the mean of huge entries would overflow, and that of
-    # a confident model's gradients is below what may be divided by.
-    largest = jnp.max(jnp.abs(gradient))
-    gradient = gradient / jnp.where(largest > 0.0, largest, 1.0)
-    return gradient / jnp.maximum(jnp.mean(jnp.abs(gradient)), 1e-30)

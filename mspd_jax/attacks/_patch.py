@@ -15,10 +15,16 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from mspd_jax.attacks._attempts import best_attempt
+from mspd_jax.attacks._attempts import (
+    Candidate,
+    best_attempt,
+    better_of,
+    no_candidate,
+)
+from mspd_jax.attacks._ball import ascend
 from mspd_jax.attacks._checks import check_count
 from mspd_jax.attacks._losses import cross_entropy, fooled, objective
-from mspd_jax.attacks._proposal import Proposal
+from mspd_jax.attacks._proposal import Loss, Predict, Proposal
 from mspd_jax.errors import InputError
 
 
@@ -36,12 +42,6 @@ class Ascent(NamedTuple):
     loss: jax.Array
     success: jax.Array
     last: jax.Array
-
-
-class _Point(NamedTuple):
-    content: jax.Array
-    loss: jax.Array
-    success: jax.Array
 
 
 def patch_positions(
@@ -76,20 +76,6 @@ def put_patch(image: jax.Array, corner: jax.Array, content: jax.Array) -> jax.Ar
     """The image with `content` [p, p, C] from `corner` on; all else bit by bit."""
     check_patch(content.shape[0], image.shape)
     return lax.dynamic_update_slice(image, content, (corner[0], corner[1], 0))
-
-
-def better_of(new, old):
-    """One of two NamedTuples of a `loss` and a `success`, the better of the two.
-
-    By success first, then by loss: a success is never given up for more loss. A NaN
-    loss is never better, equal is not either.
-    """
-    better = jnp.where(
-        new.success == old.success,
-        new.loss > old.loss,
-        new.success & ~jnp.isnan(new.loss),
-    )
-    return jax.tree.map(lambda a, b: jnp.where(better, a, b), new, old)
 
 
 def ascend_in_patch(
@@ -131,19 +117,21 @@ def ascend_in_patch(
         content, best = state
         rise = jax.value_and_grad(value, has_aux=True)
         (loss, success), gradient = rise(content)
-        best = better_of(_Point(content, loss, success), best)
-        content = content + step_size * jnp.sign(jnp.nan_to_num(gradient))
-        return jnp.clip(content, 0.0, 1.0), best
+        best = better_of(Candidate(content, loss, success), best)
+        # A ball of radius 1 holds the whole box: any content is reached.
+        content = ascend(
+            content, gradient, original, eps=1.0, step_size=step_size, norm="linf"
+        )
+        return content, best
 
     content = original
     if random_start:
         content = jax.random.uniform(key, shape, image.dtype)
-    nothing = jnp.full_like(image, -jnp.inf, shape=()), jnp.array(False)
-    state = content, _Point(original, *nothing)
+    state = content, no_candidate(original)
     last, best = lax.fori_loop(0, steps, step, state)
-    best = better_of(_Point(last, *value(last)), best)
+    best = better_of(Candidate(last, *value(last)), best)
     return Ascent(
-        put_patch(image, corner, best.content),
+        put_patch(image, corner, best.image),
         best.loss,
         best.success,
         put_patch(image, corner, last),
@@ -151,17 +139,17 @@ def ascend_in_patch(
 
 
 def patch_pgd(
-    key,
-    predict,
-    image,
-    label,
+    key: jax.Array,
+    predict: Predict,
+    image: jax.Array,
+    label: jax.Array,
     *,
-    patch,
-    positions,
-    steps=500,
-    step_size=0.05,
-    target=None,
-    loss=cross_entropy,
+    patch: int,
+    positions: jax.Array,
+    steps: int = 500,
+    step_size: float | jax.Array = 0.05,
+    target: jax.Array | int | None = None,
+    loss: Loss = cross_entropy,
 ) -> Proposal:
     """Ascent in the square (`ascend_in_patch`) at each position; the best is kept.
 
@@ -199,7 +187,7 @@ def patch_pgd(
             steps=steps,
             step_size=step_size,
         )
-        return found.image, found.loss, found.success
+        return Candidate(found.image, found.loss, found.success)
 
     return best_attempt(attempt, image, attempts=positions.shape[0])
 

@@ -5,30 +5,30 @@ In l1 it is SLIDE (Tramer and Boneh 2019, arXiv 1904.13000).
 
 import chex
 import jax
-from jax import lax
 
 from mspd_jax.attacks import _ball
-from mspd_jax.attacks._attempts import best_attempt
+from mspd_jax.attacks._ascent import ascent
+from mspd_jax.attacks._attempts import Candidate, best_attempt
 from mspd_jax.attacks._checks import check_count, check_norm
 from mspd_jax.attacks._losses import cross_entropy, fooled, objective
-from mspd_jax.attacks._proposal import Proposal
+from mspd_jax.attacks._proposal import Loss, Predict, Proposal
 
 
 def pgd(
-    key,
-    predict,
-    image,
-    label,
+    key: jax.Array,
+    predict: Predict,
+    image: jax.Array,
+    label: jax.Array,
     *,
-    eps,
-    norm="linf",
-    step_size=None,
-    steps=10,
-    restarts=1,
-    first=0,
-    random_start=True,
-    target=None,
-    loss=cross_entropy,
+    eps: float | jax.Array,
+    norm: str = "linf",
+    step_size: float | jax.Array | None = None,
+    steps: int = 10,
+    restarts: int = 1,
+    first: int | jax.Array = 0,
+    random_start: bool = True,
+    target: jax.Array | int | None = None,
+    loss: Loss = cross_entropy,
 ) -> Proposal:
     """Repeated ascent steps from random points of the ball; the best end is kept.
 
@@ -67,16 +67,17 @@ def pgd(
         success = fooled(logits, label, target=target)
         return objective(logits, label, target=target, loss=loss), success
 
-    def step(_, x):
-        gradient, _ = jax.grad(value, has_aux=True)(x)
-        return _ball.ascend(x, gradient, image, eps=eps, step_size=step_size, norm=norm)
+    def slope(x):
+        return jax.grad(value, has_aux=True)(x)[0]
 
     def restart(number):
         x = image
         if random_start:
             start_key = jax.random.fold_in(key, number)
             x = _ball.random_start(start_key, image, eps=eps, norm=norm)
-        x = lax.fori_loop(0, steps, step, x)
-        return x, *value(x)
+        x = ascent(
+            slope, x, image, eps=eps, step_size=step_size, steps=steps, norm=norm
+        )
+        return Candidate(x, *value(x))
 
     return best_attempt(restart, image, attempts=restarts, first=first)

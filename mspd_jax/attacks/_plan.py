@@ -1,7 +1,6 @@
 """A list of attack names as stages: what a driver runs, one after the other."""
 
 import functools
-import inspect
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -21,11 +20,12 @@ from mspd_jax.errors import InputError
 class Staged(NamedTuple):
     """One attack, cut into attempts that a driver runs in turn.
 
-    parts: callable pytrees (key, predict, image, label) -> Proposal, all of one
-    structure, so that they compile once; together they are the attack. scores_only:
-    whether it never asks what it runs against for a gradient. view: the name of what
-    it runs against, "" for the model itself. given: a source of images attacked
-    elsewhere, in whose place there are no parts.
+    Attributes:
+      parts: callable pytrees (key, predict, image, label) -> Proposal, all of one
+        structure, so that they compile once; together they are the attack.
+      scores_only: whether it never asks what it runs against for a gradient.
+      view: the name of what it runs against, "" for the model itself.
+      given: a source of images attacked elsewhere; there are no parts then.
     """
 
     parts: tuple[Partial, ...]
@@ -45,12 +45,22 @@ def plan_attacks(
 ) -> dict[str, Staged]:
     """The attacks of a comma-separated list, in order, by the name that tables show.
 
-    names: attacks of the registry, suites (`autoattack`, `autoattack-plus`,
+    Names are attacks of the registry, suites (`autoattack`, `autoattack-plus`,
     `autoattack-rand`), or `none`. With a name of `views` in front, as in `bpda:pgd-20`,
     an attack runs against that view of the model, with `transfer:` against `surrogate`;
-    the model itself judges it. Attacks that ask for scores alone are left out where a
-    view has the values of the model. eps: in pixels, a leaf of every part. Targeted
-    attacks aim at no more than num_classes - 1 classes.
+    the model itself decides on what they propose. Attacks that ask for scores alone are
+    left out where a view has the values of the model.
+
+    Args:
+      names: the list, separated by commas.
+      eps: radius of the ball in pixels, a leaf of every part.
+      norm: of the ball.
+      num_classes: K; targeted attacks aim at no more than K - 1 classes.
+      surrogate: what `transfer:` runs against, [H, W, C] -> [K].
+      views: of a defended model, by name.
+
+    Returns:
+      A `Staged` by name.
 
     Raises InputError for what is unknown, undefined in that norm or named twice.
     """
@@ -59,17 +69,17 @@ def plan_attacks(
         known[TRANSFER] = View(surrogate, False)
     plan: dict[str, Staged] = {}
     listed = [part.strip() for part in names.split(",")]
-    for given in [] if listed == ["none"] else listed:
-        view, stem = split_view(given)
-        seen = _known_view(given, view, known)
-        for shown, (name, options), draws in _members(stem, norm):
+    for name in [] if listed == ["none"] else listed:
+        view, stem = split_view(name)
+        seen = _known_view(name, view, known)
+        for shown, (member, options), draws in _members(stem, norm):
             shown = f"{view}:{shown}" if view else shown
             if shown in plan:
                 raise InputError(f"attack {shown!r} is named twice in {names!r}")
-            attack, _ = parse_attack(name)
+            attack, _ = parse_attack(member)
             if seen is not None and seen.same_values and attack.scores_only:
                 continue
-            parts = _parts(name, options, eps, norm, num_classes)
+            parts = _parts(member, options, eps, norm, num_classes)
             if draws > 1:
                 parts = [average_draws(part, draws=draws) for part in parts]
             if seen is not None:
@@ -83,16 +93,16 @@ def plan_attacks(
     return plan
 
 
-def _known_view(given, view, known):
+def _known_view(name, view, known):
     """The view of an attack; None for the model itself."""
     if not view:
         return None
     if view == TRANSFER and view not in known:
-        raise InputError(f"attack {given!r} needs a surrogate to be run against")
+        raise InputError(f"attack {name!r} needs a surrogate to be run against")
     if view not in known:
         raise InputError(
-            f"attack {given!r}: there is no view {view!r} of this model; "
-            + (f"choose from {', '.join(known)}" if known else "a defence has views")
+            f"attack {name!r}: there is no view {view!r} of this model; "
+            + (f"choose from {', '.join(known)}" if known else "a defense has views")
         )
     return known[view]
 
@@ -108,16 +118,14 @@ def _members(name, norm):
 def _parts(name, options, eps, norm, num_classes):
     """One configured attack for each attempt; the number of the attempt is a leaf."""
     attack, named = parse_attack(name)
-    parameters = inspect.signature(attack.function).parameters
-    settings = {k: p.default for k, p in parameters.items()} | named | options
+    known = {"targets": attack.targets, "restarts": 1} | named | options
     resolve = functools.partial(resolve_attack, name, eps=eps, norm=norm)
-    restarts = settings.get("restarts", 1)
-    if "targets" in parameters:
-        options = options | {"targets": min(settings["targets"], num_classes - 1)}
-        count, one = restarts * options["targets"], {"attempts": 1}
+    if attack.targets:
+        options = options | {"targets": min(known["targets"], num_classes - 1)}
+        count, one = known["restarts"] * options["targets"], {"attempts": 1}
     else:
-        count, one = restarts, {"restarts": 1}
-    if count == 1 or "first" not in parameters:
+        count, one = known["restarts"], {"restarts": 1}
+    if count == 1 or not attack.restarts:
         return [resolve(**options)]
     return [
         resolve(**options | one | {"first": np.asarray(number, np.int32)})

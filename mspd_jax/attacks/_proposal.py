@@ -1,8 +1,12 @@
-"""What every attack returns."""
+"""What every attack takes and returns."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
+
+Predict = Callable[[jax.Array], jax.Array]  # [H, W, C] -> logits [K]
+Loss = Callable[[jax.Array, jax.Array], jax.Array]  # (logits [K], label []) -> []
 
 
 class Proposal(NamedTuple):

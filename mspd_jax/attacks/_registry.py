@@ -1,12 +1,11 @@
 """Attacks by the names that `--attack` takes.
 
 `ATTACKS` says of each name which function it is, with which options and in which
-norms. A name may carry counts: `pgd-20` is 20 steps, `pgd-20x5` is 20 steps and 5
-restarts, for every attack that has the keywords `steps` and `restarts`. The first count
-is that of `queries` instead where the attack has such: `square-5000`.
+norms, and what can be asked of it. A name may carry counts: `pgd-20` is 20 steps,
+`pgd-20x5` is 20 steps and 5 restarts, for every attack that has such. The first count
+is that of queries instead where the attack counts those: `square-5000`.
 """
 
-import inspect
 import re
 from collections.abc import Callable
 from typing import NamedTuple
@@ -31,40 +30,58 @@ _ALL = ("linf", "l2", "l1")
 
 
 class Attack(NamedTuple):
-    """What a name stands for.
+    """What a name stands for, and what it can do.
 
-    function: (key, predict, image, label, *, eps, norm, ...) -> Proposal. norms: those
-    it is defined in. options: keywords that the name fixes. scores_only: whether it
-    asks for predictions alone, never for a gradient (a black-box attack).
+    Attributes:
+      function: (key, predict, image, label, *, eps, norm, ...) -> Proposal.
+      norms: those it is defined in.
+      options: keywords that the name fixes.
+      scores_only: whether it asks for predictions alone, never for a gradient (a
+        black-box attack).
+      count: the keyword that the first number of a name sets, "steps" or "queries";
+        None where nothing is counted.
+      restarts: whether it takes `restarts`, which `first` numbers (`best_attempt`).
+      targets: how many wrong classes it aims at by default, one after the other
+        (keywords `targets` and `attempts`); 0 where it aims at none.
+      targeted: whether it takes a `target`, the class to reach.
     """
 
     function: Callable
     norms: tuple[str, ...]
     options: dict = {}
     scores_only: bool = False
+    count: str | None = "steps"
+    restarts: bool = False
+    targets: int = 0
+    targeted: bool = False
 
+
+_APGD = Attack(apgd, _ALL, restarts=True, targeted=True)
+_MIM = Attack(mim, _BOX, targeted=True)
 
 ATTACKS = {
-    "apgd-ce": Attack(apgd, _ALL),
-    "apgd-dlr": Attack(apgd, _ALL, {"loss": dlr}),
-    "apgd-t": Attack(apgd_targeted, _ALL),
-    "bim": Attack(bim, _ALL),
-    "cw": Attack(cw, _BOX),
+    "apgd-ce": _APGD,
+    "apgd-dlr": _APGD._replace(options={"loss": dlr}),
+    "apgd-t": Attack(apgd_targeted, _ALL, restarts=True, targets=9),
+    "bim": Attack(bim, _ALL, targeted=True),
+    "cw": Attack(cw, _BOX, targeted=True),
     "deepfool": Attack(deepfool, _BOX),
-    "di-mim": Attack(mim, _BOX, {"diversity": 0.5}),
-    "fab": Attack(fab, _ALL),
-    "fab-t": Attack(fab_targeted, _ALL),
-    "ffgsm": Attack(ffgsm, _BOX),
-    "fgsm": Attack(fgsm, _BOX),
-    "mim": Attack(mim, _BOX),
-    "ni-mim": Attack(mim, _BOX, {"nesterov": True}),
-    "pgd": Attack(pgd, _ALL),
-    "si-mim": Attack(mim, _BOX, {"scales": 5}),
-    "si-ni-mim": Attack(mim, _BOX, {"scales": 5, "nesterov": True}),
-    "spsa": Attack(spsa, _BOX, scores_only=True),
-    "square": Attack(square, _ALL, scores_only=True),
-    "ti-mim": Attack(mim, _BOX, {"kernel": 15}),
-    "vmi-mim": Attack(mim, _BOX, {"neighbors": 5}),
+    "di-mim": _MIM._replace(options={"diversity": 0.5}),
+    "fab": Attack(fab, _ALL, restarts=True, targeted=True),
+    "fab-t": Attack(fab_targeted, _ALL, restarts=True, targets=9),
+    "ffgsm": Attack(ffgsm, _BOX, count=None, targeted=True),
+    "fgsm": Attack(fgsm, _BOX, count=None, targeted=True),
+    "mim": _MIM,
+    "ni-mim": _MIM._replace(options={"nesterov": True}),
+    "pgd": Attack(pgd, _ALL, restarts=True, targeted=True),
+    "si-mim": _MIM._replace(options={"scales": 5}),
+    "si-ni-mim": _MIM._replace(options={"scales": 5, "nesterov": True}),
+    "spsa": Attack(spsa, _BOX, scores_only=True, restarts=True, targeted=True),
+    "square": Attack(
+        square, _ALL, scores_only=True, count="queries", restarts=True, targeted=True
+    ),
+    "ti-mim": _MIM._replace(options={"kernel": 15}),
+    "vmi-mim": _MIM._replace(options={"neighbors": 5}),
 }
 
 
@@ -88,10 +105,9 @@ def parse_attack(name: str) -> tuple[Attack, dict]:
             "steps and restarts as in pgd-20 or pgd-20x5, or none"
         )
     attack = ATTACKS[stem]
-    known = inspect.signature(attack.function).parameters
-    first = "queries" if "queries" in known else "steps"
-    given = {first: steps, "restarts": restarts}
-    counts = {key: int(count) for key, count in given.items() if count is not None}
+    known = {attack.count, "restarts" if attack.restarts else None}
+    written = {attack.count or "steps": steps, "restarts": restarts}
+    counts = {key: int(count) for key, count in written.items() if count is not None}
     for key, count in counts.items():
         if key not in known:
             raise InputError(f"attack {name!r}: {stem} takes no number of {key}")

@@ -1,7 +1,7 @@
 """From the name of an attack to a configured one: a pytree that a driver can call."""
 
 import functools
-import inspect
+from typing import Any
 
 import jax
 import numpy as np
@@ -11,13 +11,27 @@ from mspd_jax.attacks._registry import parse_attack
 from mspd_jax.errors import InputError
 
 
-def resolve_attack(name, *, eps, norm, **options) -> jax.tree_util.Partial:
+def resolve_attack(
+    name: str, *, eps: float | jax.Array, norm: str, **options: Any
+) -> jax.tree_util.Partial:
     """The attack `name` with its threat model and options filled in.
+
+        attack = attacks.resolve_attack("pgd-20", eps=8 / 255, norm="linf")
+        attack(jax.random.key(0), predict, image, label)    # a Proposal
 
     The result is a pytree to be called with (key, predict, image, label). Floats and
     arrays among eps and the options are its leaves, hence traced: sweeping them does
     not recompile. All else (integers, flags, functions, None) is static, and equal
     static options give the identical function object, so nothing compiles twice.
+
+    Args:
+      name: of the registry, with counts if any: `pgd-20x5`.
+      eps: radius of the ball in pixels.
+      norm: of the ball.
+      **options: other keywords of the attack's function.
+
+    Returns:
+      A callable pytree: (key, predict, image, label) -> Proposal.
 
     Raises InputError if the name is unknown, has counts that its attack does not take,
     or is not defined in that norm, ValueError if an option or the norm is not known.
@@ -26,11 +40,12 @@ def resolve_attack(name, *, eps, norm, **options) -> jax.tree_util.Partial:
     attack, named = parse_attack(name)
     if norm not in attack.norms:
         raise InputError(
-            f"attack {name!r} is defined for --norm={' and '.join(attack.norms)}; "
+            f"attack {name!r} is defined for `norm`={' and '.join(attack.norms)}; "
             f"got {norm}"
         )
     settings = {**named, "norm": norm, **options}
-    known = inspect.signature(attack.function).parameters
+    # Keywords that a function does not have, here and not where it is called first.
+    known = attack.function.__kwdefaults__ or {}
     for option in settings:
         if option not in known:
             raise ValueError(f"{name} has no option {option!r}: {', '.join(known)}")
@@ -41,8 +56,10 @@ def resolve_attack(name, *, eps, norm, **options) -> jax.tree_util.Partial:
     return jax.tree_util.Partial(configured, **leaves)
 
 
-def resolve_attacks(names, *, eps, norm, **options) -> dict:
-    """The attacks of a comma-separated list, by name as given, in the order given."""
+def resolve_attacks(
+    names: str, *, eps: float | jax.Array, norm: str, **options: Any
+) -> dict[str, jax.tree_util.Partial]:
+    """The attacks of a comma-separated list, by the names in it, in its order."""
     parts = [part.strip() for part in names.split(",")]
     if parts == ["none"]:
         return {}

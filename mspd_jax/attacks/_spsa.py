@@ -6,29 +6,29 @@ import jax.numpy as jnp
 from jax import lax
 
 from mspd_jax.attacks._adam import adam, no_moments
-from mspd_jax.attacks._attempts import best_attempt
+from mspd_jax.attacks._attempts import Candidate, best_attempt
 from mspd_jax.attacks._ball import project
 from mspd_jax.attacks._checks import check_count, check_norm
 from mspd_jax.attacks._losses import fooled, margin, objective
-from mspd_jax.attacks._proposal import Proposal
+from mspd_jax.attacks._proposal import Predict, Proposal
 
 
 def spsa(
-    key,
-    predict,
-    image,
-    label,
+    key: jax.Array,
+    predict: Predict,
+    image: jax.Array,
+    label: jax.Array,
     *,
-    eps,
-    norm="linf",
-    steps=100,
-    samples=128,
-    delta=0.01,
-    learning_rate=0.01,
-    restarts=1,
-    first=0,
-    target=None,
-    chunk=32,
+    eps: float | jax.Array,
+    norm: str = "linf",
+    steps: int = 100,
+    samples: int = 128,
+    delta: float | jax.Array = 0.01,
+    learning_rate: float | jax.Array = 0.01,
+    restarts: int = 1,
+    first: int | jax.Array = 0,
+    target: jax.Array | int | None = None,
+    chunk: int = 32,
 ) -> Proposal:
     """Adam on the margin, whose gradient is estimated from pairs of predictions.
 
@@ -72,12 +72,12 @@ def spsa(
                 samples=samples,
                 chunk=chunk,
             )
-            update, moments = adam(moments, gradient, t)
+            update, moments = adam(moments, gradient)
             x = project(x + learning_rate * update, image, eps=eps, norm=norm)
             return x, moments
 
         x, _ = lax.fori_loop(0, steps, step, (image, no_moments(image)))
-        return x, *value(x)
+        return Candidate(x, *value(x))
 
     return best_attempt(restart, image, attempts=restarts, first=first)
 

@@ -6,27 +6,32 @@ import jax.numpy as jnp
 from jax import lax
 
 from mspd_jax.attacks import _square_patterns as patterns
-from mspd_jax.attacks._attempts import best_attempt
+from mspd_jax.attacks._attempts import (
+    Candidate,
+    best_attempt,
+    better_of,
+    no_candidate,
+)
 from mspd_jax.attacks._ball import project
 from mspd_jax.attacks._checks import check_count, check_norm
 from mspd_jax.attacks._losses import cross_entropy, fooled, margin, objective
-from mspd_jax.attacks._proposal import Proposal
+from mspd_jax.attacks._proposal import Predict, Proposal
 
 
 def square(
-    key,
-    predict,
-    image,
-    label,
+    key: jax.Array,
+    predict: Predict,
+    image: jax.Array,
+    label: jax.Array,
     *,
-    eps,
-    norm="linf",
-    queries=5000,
-    restarts=1,
-    first=0,
-    target=None,
-    p_init=0.8,
-    rescale=False,
+    eps: float | jax.Array,
+    norm: str = "linf",
+    queries: int = 5000,
+    restarts: int = 1,
+    first: int | jax.Array = 0,
+    target: jax.Array | int | None = None,
+    p_init: float | jax.Array = 0.8,
+    rescale: bool = False,
 ) -> Proposal:
     """Random search over square windows at the border of the ball; no gradients.
 
@@ -68,7 +73,6 @@ def square(
         start_key, search_key = jax.random.split(jax.random.fold_in(key, number))
 
         def query(number, best):
-            x, best_loss, best_success = best
             # Query 0 asks about the start itself: its window is empty. So the model
             # stands in the program once.
             trial = jnp.maximum(number - 1, 0)
@@ -79,20 +83,18 @@ def square(
             # Few numbers: random bits cost more than all else in this loop.
             draw_key = jax.random.fold_in(search_key, number)
             draws = jax.random.uniform(draw_key, (5 + image.shape[-1],))
-            x = change(draws, x, image, size, eps=eps, norm=norm)
+            x = change(draws, best.image, image, size, eps=eps, norm=norm)
             logits = predict(x)
             value = objective(logits, label, target=target, loss=loss)
             success = fooled(logits, label, target=target)
-            better = (value > best_loss) | (success & ~jnp.isnan(value))
-            better &= ~best_success
+            found = better_of(Candidate(x, value, success), best)
+            # The first success ends the search.
             return jax.tree.map(
-                lambda new, old: jnp.where(better, new, old), (x, value, success), best
+                lambda new, old: jnp.where(best.success, old, new), found, best
             )
 
         start = _start(start_key, image, eps=eps, norm=norm)
-        nothing = (jnp.full_like(image, -jnp.inf, shape=()), jnp.array(False))
-        x, value, success = lax.fori_loop(0, queries, query, (start, *nothing))
-        return x, value, success
+        return lax.fori_loop(0, queries, query, no_candidate(start))
 
     best = best_attempt(restart, image, attempts=restarts, first=first)
     return best._replace(image=project(best.image, image, eps=eps, norm=norm))

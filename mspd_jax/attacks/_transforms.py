@@ -4,7 +4,13 @@ import jax
 import jax.numpy as jnp
 
 
-def diversify(key, image, *, probability, resize) -> jax.Array:
+def diversify(
+    key: jax.Array,
+    image: jax.Array,
+    *,
+    probability: float | jax.Array,
+    resize: float | jax.Array,
+) -> jax.Array:
     """Shrinks the image at random and puts it on black (Xie et al., 1803.06978).
 
     With `probability` the sides become whole numbers drawn uniformly from
@@ -46,7 +52,7 @@ def resampling(side: int, size, place, *, resize) -> jax.Array:
     return jnp.where(((inside >= 0) & (inside < length))[:, None], weight, 0.0)
 
 
-def smooth(gradient, *, kernel: int, sigmas) -> jax.Array:
+def smooth(gradient: jax.Array, *, kernel: int, sigmas: float | jax.Array) -> jax.Array:
     """The gradient convolved with a Gaussian, zero outside (Dong et al., 1904.02884).
 
         sum over shifts s of k(s) * (gradient shifted by s),  k proportional to

@@ -1,8 +1,7 @@
-"""Preemptive defences: what is done to an image before it is released."""
+"""Preemptive defenses: what is done to an image before it is released."""
 
 from mspd_jax.preempt._bilevel import bilevel, bilevel_reconstruct
 from mspd_jax.preempt._mcgs import Cascade, mcgs, mcgs_from_noise
-from mspd_jax.preempt._noise import smoothing_noise
 from mspd_jax.preempt._protect import (
     Protected,
     Reverted,
@@ -10,7 +9,6 @@ from mspd_jax.preempt._protect import (
     protect,
     revert,
 )
-from mspd_jax.preempt._smooth import chunked_smoothed_step, smoothed_step
 
 __all__ = [
     "Cascade",
@@ -19,11 +17,8 @@ __all__ = [
     "assumed_label",
     "bilevel",
     "bilevel_reconstruct",
-    "chunked_smoothed_step",
     "mcgs",
     "mcgs_from_noise",
     "protect",
     "revert",
-    "smoothed_step",
-    "smoothing_noise",
 ]

@@ -6,7 +6,7 @@ eps does least harm. The outer variable t is unbounded; tanh squeezes it into th
     x(t) = lower + (tanh(t) + 1) / 2 * (upper - lower),
     lower = max(image - delta, 0),  upper = min(image + delta, 1),
 
-and RMSprop lowers CE(f(A(x(t))), label), A an inner PGD. Every outer step costs
+and RMSprop makes CE(f(A(x(t))), label) small, A an inner PGD. Every outer step costs
 inner_steps + 1 gradients: with the paper's values 2,100 in all, 52 times MSPD's 40.
 """
 
@@ -16,12 +16,13 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
-from mspd_jax.attacks import ascent_direction, cross_entropy, project, random_start
+from mspd_jax.attacks import ascent, cross_entropy, random_start
+from mspd_jax.preempt._smooth import Predict
 
 
 def bilevel(
     key: jax.Array,
-    predict,
+    predict: Predict,
     image: jax.Array,
     label: jax.Array,
     *,
@@ -34,26 +35,44 @@ def bilevel(
 ) -> jax.Array:
     """The image near `image` where the attacked loss is low.
 
-    Starts at a random point of the ball and descends. key: the start draws from the
-    first half of `split(key)`, the attack of outer step i from `fold_in` of the second
-    half and i. image: [H, W, C] in [0, 1]; label: int [], for the paper the model's own
-    prediction. eps: radius of the inner attack; delta: radius of the change, eps by
-    default; inner_step_size: eps / 4 by default (the paper's .00784 at .03137). All of
-    these and learning_rate are traced, the numbers of steps static.
+    Starts at a random point of the ball and descends.
 
-    Returns [H, W, C] within delta of `image` (l_inf) and in [0, 1]. Not meant to be
-    differentiated through.
+    Args:
+      key: the start draws from the first half of `split(key)`, the attack of outer step
+        i from `fold_in` of the second half and i.
+      predict: [H, W, C] -> [K], a callable pytree.
+      image: [H, W, C] in [0, 1].
+      label: int [], for the paper the model's own prediction.
+      eps: radius of the inner attack, traced.
+      delta: radius of the change, traced; eps by default.
+      outer_steps: of RMSprop, static.
+      inner_steps: of the attack, static.
+      learning_rate: of RMSprop, traced.
+      inner_step_size: traced; eps / 4 by default (the paper's .00784 at .03137).
+
+    Returns:
+      [H, W, C] within delta of `image` (l_inf) and in [0, 1]. Not meant to be
+      differentiated through.
     """
     return _optimize(
-        key, predict, image, label, eps=eps, delta=delta, outer_steps=outer_steps,
-        inner_steps=inner_steps, learning_rate=learning_rate,
-        inner_step_size=inner_step_size, direction=1.0, random=True,
-    )  # fmt: skip
+        key,
+        predict,
+        image,
+        label,
+        eps=eps,
+        delta=delta,
+        outer_steps=outer_steps,
+        inner_steps=inner_steps,
+        learning_rate=learning_rate,
+        inner_step_size=inner_step_size,
+        direction=1.0,
+        random=True,
+    )
 
 
 def bilevel_reconstruct(
     key: jax.Array,
-    predict,
+    predict: Predict,
     image: jax.Array,
     label: jax.Array,
     *,
@@ -66,22 +85,50 @@ def bilevel_reconstruct(
 ) -> jax.Array:
     """The paper's reconstruction attack: `bilevel` uphill, from the protected image.
 
-    image: the protected image itself, where the loop starts; label: what the attacker
-    takes for its class, for the paper the model's prediction of it. The first half of
-    `split(key)` stays unused. Everything else as in `bilevel`; the result lies within
-    delta of the protected image, hence within 2 * delta of the original.
+    Args:
+      key: as in `bilevel`; the first half of `split(key)` stays unused.
+      predict: [H, W, C] -> [K], a callable pytree.
+      image: the protected image itself, where the loop starts.
+      label: what the attacker takes for its class, for the paper the model's
+        prediction of it.
+      eps, delta, outer_steps, inner_steps, learning_rate, inner_step_size: as in
+        `bilevel`.
+
+    Returns:
+      [H, W, C] within delta of the protected image, hence within 2 * delta of the
+      original.
     """
     return _optimize(
-        key, predict, image, label, eps=eps, delta=delta, outer_steps=outer_steps,
-        inner_steps=inner_steps, learning_rate=learning_rate,
-        inner_step_size=inner_step_size, direction=-1.0, random=False,
-    )  # fmt: skip
+        key,
+        predict,
+        image,
+        label,
+        eps=eps,
+        delta=delta,
+        outer_steps=outer_steps,
+        inner_steps=inner_steps,
+        learning_rate=learning_rate,
+        inner_step_size=inner_step_size,
+        direction=-1.0,
+        random=False,
+    )
 
 
 def _optimize(
-    key, predict, image, label, *, eps, delta, outer_steps, inner_steps, learning_rate,
-    inner_step_size, direction, random,
-):  # fmt: skip
+    key,
+    predict,
+    image,
+    label,
+    *,
+    eps,
+    delta,
+    outer_steps,
+    inner_steps,
+    learning_rate,
+    inner_step_size,
+    direction,
+    random,
+):
     chex.assert_rank([image, label], [3, 0])
     for name, value in {"outer_steps": outer_steps, "inner_steps": inner_steps}.items():
         if value < 0:
@@ -124,12 +171,13 @@ def _attack(key, loss, x, *, eps, steps, step_size):
     exactly what automatic differentiation of the reference code comes to.
     """
 
-    def step(_, z):
-        gradient = jax.grad(loss)(lax.stop_gradient(z))
-        move = step_size * ascent_direction(gradient, norm="linf")
-        return project(z + move, x, eps=eps, norm="linf")
+    def slope(z):
+        return jax.grad(loss)(lax.stop_gradient(z))
 
-    return lax.fori_loop(0, steps, step, random_start(key, x, eps=eps, norm="linf"))
+    start = random_start(key, x, eps=eps, norm="linf")
+    return ascent(
+        slope, start, x, eps=eps, step_size=step_size, steps=steps, norm="linf"
+    )
 
 
 def _to_image(t, lower, upper):

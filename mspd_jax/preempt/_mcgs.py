@@ -2,10 +2,10 @@
 
 Two kinds of epochs, each one smoothed step S (see `_smooth.py`), learning rate r:
 
-    forward :  x <- P(x + r * (S_-(x) - x))     lower the loss of the label
+    forward :  x <- P(x + r * (S_-(x) - x))     make the loss of the label small
     backward:  x <- P(x - r * (S_+(x) - x))     step away from the attack found at x
 
-The ball of S is centred at the current x; P projects onto the ball around the
+The ball of S is centered at the current x; P projects onto the ball around the
 *original* image and onto [0, 1]. The paper runs one epoch of each.
 """
 
@@ -50,21 +50,51 @@ def mcgs(
 ) -> Cascade:
     """MCGS of one image; the result is a pure function of the key and the image.
 
-    image: [H, W, C] in [0, 1]; label: int []. `num_samples` is the paper's N, `steps`
-    its K; `chunk` bounds memory. Cost: (forward_epochs + backward_epochs) *
-    num_samples * steps forward and backward passes. Both results lie in the eps ball
-    around `image` and in [0, 1]. Not meant to be differentiated through (signs).
+    Both results lie in the eps ball around `image` and in [0, 1]. Costs
+    (forward_epochs + backward_epochs) * num_samples * steps forward and backward
+    passes. Not meant to be differentiated through (signs).
+
+    Args:
+      key: of the noise; epoch number e draws from fold_in(key, e).
+      predict: [H, W, C] -> [K], the surrogate, a callable pytree.
+      image: [H, W, C] in [0, 1].
+      label: int [], the class that the image is protected for.
+      eps: radius of the ball in pixels, traced.
+      num_samples: the paper's N, static.
+      steps: the paper's K, static.
+      step_size: in pixels, traced; eps by default.
+      learning_rate: r, traced.
+      forward_epochs, backward_epochs: how many of each, static.
+      norm: "linf" or "l2".
+      antithetic: whether draws come in pairs u and -u.
+      chunk: how many noisy copies are worked on at once; bounds memory.
+
+    Returns:
+      A Cascade.
     """
 
     def smooth(epoch, x, direction):
         draw = functools.partial(
-            smoothing_noise, jax.random.fold_in(key, epoch), shape=image.shape, eps=eps,
-            norm=norm, antithetic=antithetic,
-        )  # fmt: skip
+            smoothing_noise,
+            jax.random.fold_in(key, epoch),
+            shape=image.shape,
+            eps=eps,
+            norm=norm,
+            antithetic=antithetic,
+        )
         return chunked_smoothed_step(
-            predict, x, label, draw, num_samples=num_samples, chunk=chunk, eps=eps,
-            direction=direction, steps=steps, step_size=step_size, norm=norm,
-        )  # fmt: skip
+            predict,
+            x,
+            label,
+            draw,
+            num_samples=num_samples,
+            chunk=chunk,
+            eps=eps,
+            direction=direction,
+            steps=steps,
+            step_size=step_size,
+            norm=norm,
+        )
 
     return _cascade(
         smooth, image, forward_epochs, backward_epochs, learning_rate, eps, norm
@@ -86,15 +116,28 @@ def mcgs_from_noise(
 ) -> Cascade:
     """MCGS with the noise as an argument, for exact comparison with other code.
 
-    noise: [epochs, N, H, W, C]; the first `forward_epochs` rows serve the forward
-    epochs, the others the backward epochs.
+    Args:
+      noise: [epochs, N, H, W, C]; the first `forward_epochs` rows serve the forward
+        epochs, the others the backward epochs.
+      predict, image, label, eps, forward_epochs, steps, step_size, learning_rate, norm:
+        as in `mcgs`.
+
+    Returns:
+      A Cascade.
     """
 
     def smooth(epoch, x, direction):
         return smoothed_step(
-            predict, x, label, noise[epoch], eps=eps, direction=direction, steps=steps,
-            step_size=step_size, norm=norm,
-        )  # fmt: skip
+            predict,
+            x,
+            label,
+            noise[epoch],
+            eps=eps,
+            direction=direction,
+            steps=steps,
+            step_size=step_size,
+            norm=norm,
+        )
 
     backward_epochs = noise.shape[0] - forward_epochs
     return _cascade(

@@ -22,7 +22,18 @@ def smoothing_noise(
 
     With `antithetic`, draws 2j and 2j + 1 are u and -u: their mean has no linear
     error, so that four draws smooth about as well as twenty independent ones.
-    draws: int [n]. Returns [n, *shape]. No gradient flows into the noise.
+    No gradient flows into the noise.
+
+    Args:
+      key: draw number i uses fold_in(key, i).
+      draws: int [n], their numbers.
+      shape: of an image, static.
+      eps: radius of the ball in pixels, traced.
+      norm: of the ball.
+      antithetic: whether draws come in pairs, static.
+
+    Returns:
+      [n, *shape].
     """
 
     def draw(number):

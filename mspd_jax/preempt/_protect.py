@@ -13,7 +13,7 @@ class Protected(NamedTuple):
     """A protected image and the label that it was protected for.
 
     image: [H, W, C] in [0, 1], within eps of the original.
-    label: int [], the class whose loss was lowered.
+    label: int [], the class whose loss was made small.
     """
 
     image: jax.Array
@@ -38,9 +38,16 @@ def assumed_label(
 ) -> jax.Array:
     """The label to work for, int [].
 
-    labeler: another classifier (the paper's *decoupled* labels), "coupled" (the
-    surrogate's own prediction) or "truth" (`label` as given: an oracle, to be marked
-    as such wherever its figures are shown).
+    Args:
+      predict: [H, W, C] -> [K], the surrogate.
+      image: [H, W, C] in [0, 1].
+      label: int [], the true class.
+      labeler: another classifier (the paper's *decoupled* labels), "coupled" (the
+        surrogate's own prediction) or "truth" (`label` itself: an oracle, to be marked
+        as such wherever its figures are shown).
+
+    Returns:
+      int [].
     """
     if isinstance(labeler, str):
         if labeler not in ("coupled", "truth"):
@@ -65,9 +72,24 @@ def protect(
 ) -> Protected:
     """MSPD of one image with the surrogate `predict` (arXiv 2407.15524).
 
-    image: [H, W, C] in [0, 1]; label: int [], used only when labeler is "truth";
-    options: those of `mcgs`. The surrogate must itself be adversarially trained: with
-    an ordinary one nothing transfers.
+    The surrogate must itself be adversarially trained: with an ordinary one nothing
+    transfers.
+
+        key = jax.random.key(0)
+        protected = preempt.protect(key, surrogate, image, label, eps=8 / 255)
+        data.write_image("protected.png", protected.image)
+
+    Args:
+      key: of the noise, one for each image.
+      predict: [H, W, C] -> [K], the surrogate, a callable pytree.
+      image: [H, W, C] in [0, 1].
+      label: int [], used only where `labeler` is "truth".
+      eps: radius of the change in pixels, traced.
+      labeler: as in `assumed_label`.
+      **options: those of `mcgs`.
+
+    Returns:
+      A Protected.
     """
     label = assumed_label(predict, image, label, labeler)
     return Protected(mcgs(key, predict, image, label, eps=eps, **options).image, label)
@@ -85,9 +107,21 @@ def revert(
 ) -> Reverted:
     """Preemptive Reversion, the white-box diagnostic: clip01(2 * p - MCGS(p)).
 
-    image: the protected image p. The attacker is given the method, its options and
-    the surrogate; not the key.
+    The attacker knows the method, its options and the surrogate; not the key.
+
     Deviation: the reference code does not clip, so that its result leaves [0, 1].
+
+    Args:
+      key: of the attacker's own noise.
+      predict: [H, W, C] -> [K], the surrogate, a callable pytree.
+      image: [H, W, C] in [0, 1], the protected image p.
+      label: int [], used only where `labeler` is "truth".
+      eps: radius that the attacker assumes, in pixels, traced.
+      labeler: as in `assumed_label`.
+      **options: those of `mcgs`.
+
+    Returns:
+      A Reverted.
     """
     label = assumed_label(predict, image, label, labeler)
     q = mcgs(key, predict, image, label, eps=eps, **options).image

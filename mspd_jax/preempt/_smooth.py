@@ -1,6 +1,6 @@
 """The smoothed step: sign steps from many noisy copies of an image, averaged.
 
-For noise u_1 ... u_N and a direction s (-1 lowers the loss, +1 raises it):
+For noise u_1 ... u_N and a direction s (-1 makes the loss smaller, +1 larger):
 
     z_i = clip01(x + u_i)
     z_i <- P_B(x, eps)(z_i + s * step_size * sign(grad CE(f(z_i), label)))  K times
@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from mspd_jax.attacks import ascend, check_norm, cross_entropy
+from mspd_jax.attacks import ascent, check_norm, cross_entropy
 
 Predict = Callable[[jax.Array], jax.Array]
 
@@ -35,14 +35,31 @@ def smoothed_step(
 ) -> jax.Array:
     """S_s(x) for noise that the caller draws; deterministic.
 
-    x: [H, W, C] in [0, 1]; label: int []; noise: [N, H, W, C] in the eps ball;
-    direction: -1 lowers the loss of `label`, +1 raises it; step_size: eps by default
-    (the paper's choice). Returns [H, W, C], within eps of `x`.
+    Args:
+      predict: [H, W, C] -> [K], a callable pytree.
+      x: [H, W, C] in [0, 1].
+      label: int [].
+      noise: [N, H, W, C] in the eps ball.
+      eps: radius of the ball around `x`, traced.
+      direction: -1 makes the loss of `label` smaller, +1 larger; static.
+      steps: the paper's K, static.
+      step_size: traced; eps by default (the paper's choice).
+      norm: "linf" or "l2".
+
+    Returns:
+      [H, W, C], within eps of `x`.
     """
     total = _sum_of_steps(
-        predict, x, label, noise, eps=eps, direction=direction, steps=steps,
-        step_size=step_size, norm=norm,
-    )  # fmt: skip
+        predict,
+        x,
+        label,
+        noise,
+        eps=eps,
+        direction=direction,
+        steps=steps,
+        step_size=step_size,
+        norm=norm,
+    )
     return total / noise.shape[0]
 
 
@@ -58,8 +75,17 @@ def chunked_smoothed_step(
 ) -> jax.Array:
     """S_s(x) in memory that grows with `chunk`, not with `num_samples`.
 
-    draw_noise: draw numbers [n] -> noise [n, H, W, C]; each number is drawn once.
     The sum is taken chunk by chunk: another chunk size changes its rounding alone.
+
+    Args:
+      predict, x, label: as in `smoothed_step`.
+      draw_noise: draw numbers [n] -> noise [n, H, W, C]; each number is drawn once.
+      num_samples: the paper's N, static.
+      chunk: how many copies are worked on at once, static.
+      **options: the other keywords of `smoothed_step`.
+
+    Returns:
+      [H, W, C], within eps of `x`.
     """
     if num_samples < 1 or chunk < 1:
         raise ValueError(
@@ -93,16 +119,14 @@ def _sum_of_steps(
     check_norm(norm, ("linf", "l2"))  # no file is written in an l1 ball
     step_size = jnp.asarray(eps if step_size is None else step_size, jnp.float32)
 
-    def step(z):
+    def slope(z):
         gradient = jax.grad(lambda image: cross_entropy(predict(image), label))(z)
-        return ascend(
-            z, direction * gradient, x, eps=eps, step_size=step_size, norm=norm
-        )
+        return direction * gradient
 
     def walk(u):
-        z = jnp.clip(x + u, 0.0, 1.0)
-        return (
-            step(z) if steps == 1 else lax.fori_loop(0, steps, lambda _, z: step(z), z)
+        start = jnp.clip(x + u, 0.0, 1.0)
+        return ascent(
+            slope, start, x, eps=eps, step_size=step_size, steps=steps, norm=norm
         )
 
     return jax.vmap(walk)(noise).sum(axis=0)

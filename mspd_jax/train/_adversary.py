@@ -1,4 +1,4 @@
-"""The inner maximisation of adversarial training, on one image.
+"""The inner maximization of adversarial training, on one image.
 
 These are the attacks of `mspd_jax.attacks` stripped to what training needs: no loss of
 the final point, no best iterate, no restart, because every gradient pass is paid for at
@@ -12,12 +12,23 @@ shift each other's normalization; here the network is in evaluation mode, becaus
 from collections.abc import Callable
 
 import jax
-import jax.numpy as jnp
+import optax
 
-from mspd_jax.attacks import ascend, cross_entropy, project, random_start
+from mspd_jax.attacks import ascent, cross_entropy, project, random_start
+
+Predict = Callable[[jax.Array], jax.Array]
 
 
-def fast_adversary(key, predict, image, label, *, eps, step_size, norm) -> jax.Array:
+def fast_adversary(
+    key: jax.Array,
+    predict: Predict,
+    image: jax.Array,
+    label: jax.Array,
+    *,
+    eps: float | jax.Array,
+    step_size: float | jax.Array,
+    norm: str,
+) -> jax.Array:
     """One signed step from a random point of the ball (Wong et al. 2020, fast FGSM).
 
     The paper's step is 1.25 eps. image: [H, W, C] in [0, 1]; label: int [];
@@ -28,7 +39,16 @@ def fast_adversary(key, predict, image, label, *, eps, step_size, norm) -> jax.A
     )
 
 
-def fgsm_adversary(key, predict, image, label, *, eps, step_size, norm) -> jax.Array:
+def fgsm_adversary(
+    key: jax.Array,
+    predict: Predict,
+    image: jax.Array,
+    label: jax.Array,
+    *,
+    eps: float | jax.Array,
+    step_size: float | jax.Array,
+    norm: str,
+) -> jax.Array:
     """One step from the image itself (Goodfellow et al. 2015).
 
         linf, a step of eps:  x' = clip01(image + eps sign(grad CE(predict(image), y)))
@@ -37,8 +57,8 @@ def fgsm_adversary(key, predict, image, label, *, eps, step_size, norm) -> jax.A
     `fast_adversary`.
     """
     del key
-    return _ascend(
-        lambda x: cross_entropy(predict(x), label),
+    return ascent(
+        jax.grad(lambda x: cross_entropy(predict(x), label)),
         image,
         image,
         eps=eps,
@@ -49,14 +69,22 @@ def fgsm_adversary(key, predict, image, label, *, eps, step_size, norm) -> jax.A
 
 
 def pgd_adversary(
-    key, predict, image, label, *, eps, step_size, steps: int, norm: str
+    key: jax.Array,
+    predict: Predict,
+    image: jax.Array,
+    label: jax.Array,
+    *,
+    eps: float | jax.Array,
+    step_size: float | jax.Array,
+    steps: int,
+    norm: str,
 ) -> jax.Array:
     """Projected gradient ascent on the cross-entropy (Madry et al. 2018).
 
     Starts at a random point of the ball and takes `steps` steps; returns the last.
     """
-    return _ascend(
-        lambda x: cross_entropy(predict(x), label),
+    return ascent(
+        jax.grad(lambda x: cross_entropy(predict(x), label)),
         random_start(key, image, eps=eps, norm=norm),
         image,
         eps=eps,
@@ -67,7 +95,15 @@ def pgd_adversary(
 
 
 def kl_adversary(
-    key, predict, image, label, *, eps, step_size, steps: int, norm: str
+    key: jax.Array,
+    predict: Predict,
+    image: jax.Array,
+    label: jax.Array,
+    *,
+    eps: float | jax.Array,
+    step_size: float | jax.Array,
+    steps: int,
+    norm: str,
 ) -> jax.Array:
     """Projected gradient ascent on KL(predict(image) || predict(x)), without the label.
 
@@ -76,8 +112,8 @@ def kl_adversary(
     del label
     clean = jax.lax.stop_gradient(predict(image))
     start = image + 0.001 * jax.random.normal(key, image.shape, image.dtype)
-    return _ascend(
-        lambda x: kl_divergence(clean, predict(x)),
+    return ascent(
+        jax.grad(lambda x: kl_divergence(clean, predict(x))),
         project(start, image, eps=eps, norm=norm),
         image,
         eps=eps,
@@ -90,17 +126,4 @@ def kl_adversary(
 def kl_divergence(logits: jax.Array, other: jax.Array) -> jax.Array:
     """KL(softmax(logits) || softmax(other)) over the last axis, in nats."""
     log_p, log_q = jax.nn.log_softmax(logits), jax.nn.log_softmax(other)
-    return jnp.sum(jnp.exp(log_p) * (log_p - log_q), axis=-1)
-
-
-def _ascend(
-    loss: Callable, start, image, *, eps, step_size, steps: int, norm: str
-) -> jax.Array:
-    def step(x):
-        return ascend(
-            x, jax.grad(loss)(x), image, eps=eps, step_size=step_size, norm=norm
-        )
-
-    if steps == 1:  # a loop would only cost compile time
-        return step(start)
-    return jax.lax.fori_loop(0, steps, lambda _, x: step(x), start)
+    return optax.losses.kl_divergence_with_log_targets(log_q, log_p)

@@ -11,14 +11,14 @@ drawn anew for each image in each epoch, and one loop serves the whole batch.
 """
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax.tree_util import Partial
 
-from mspd_jax.attacks import cross_entropy, project
+from mspd_jax.attacks import add_momentum, ascend, cross_entropy
 
 MIXED = ("clean", "fgsm", "ffgsm", "bim", "pgd", "mim")
 
@@ -44,8 +44,14 @@ class Mix(NamedTuple):
 def make_mix(shares: Mapping[str, float], *, eps: Sequence[float], steps: int) -> Mix:
     """A mix from shares by name (of MIXED), which sum to 1.
 
-    steps: of bim, pgd and mim, which step 2.5, 2.5 and 1 eps / steps at a time; fgsm
-    steps eps, ffgsm 1.25 eps from a random start, and clean is the image as it is.
+    Args:
+      shares: how often each attack is drawn.
+      eps: radii in pixels, drawn uniformly.
+      steps: of bim, pgd and mim, which step 2.5, 2.5 and 1 eps / steps at a time; fgsm
+        steps eps, ffgsm 1.25 eps from a random start, and clean is the image as it is.
+
+    Returns:
+      A Mix.
     """
     if unknown := sorted(set(shares) - set(MIXED)):
         raise ValueError(f"mix: {unknown[0]!r} is none of {', '.join(MIXED)}")
@@ -78,7 +84,7 @@ def make_mix(shares: Mapping[str, float], *, eps: Sequence[float], steps: int) -
     )
 
 
-def mixed_adversary(mix: Mix, classifier) -> Partial:
+def mixed_adversary(mix: Mix, classifier: Callable) -> Partial:
     """The adversary of an `Objective` that attacks a fixed classifier with a mix.
 
     (key, predict, image, label) -> image; `predict`, the network in training, is not
@@ -103,12 +109,8 @@ def _attacked(key, predict, image, label, *, mix: Mix, classifier, steps: int):
 
     def turn(number, state):
         x, momentum = state
-        gradient = slope(x)
-        size = jnp.mean(jnp.abs(gradient))
-        momentum = decay * momentum + gradient / jnp.where(size > 0.0, size, 1.0)
-        moved = project(
-            x + step * eps * jnp.sign(momentum), image, eps=eps, norm="linf"
-        )
+        momentum = add_momentum(momentum, slope(x), decay=decay)
+        moved = ascend(x, momentum, image, eps=eps, step_size=step * eps, norm="linf")
         return jnp.where(number < mix.steps[kind], moved, x), momentum
 
     x = jnp.clip(image + start * eps * noise, 0.0, 1.0)

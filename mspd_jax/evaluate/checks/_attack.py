@@ -1,7 +1,6 @@
 """Whether attacks on a model behave as attacks do: a short one, varied."""
 
 import functools
-import inspect
 from collections.abc import Callable
 
 import jax
@@ -11,7 +10,7 @@ from jax import lax
 
 from mspd_jax.attacks import (
     ATTACKS,
-    ascent_direction,
+    ascend,
     check_norm,
     cross_entropy,
     fooled,
@@ -149,9 +148,8 @@ def _black_box(key, predict, images, labels, white, eps, norm, queries):
     if _BLACK_BOX not in ATTACKS or norm not in ATTACKS[_BLACK_BOX].norms:
         reason = f"nothing: no attack {_BLACK_BOX} in {norm}"
         return Check("black box", None, reason, threshold, advice)
-    known = inspect.signature(ATTACKS[_BLACK_BOX].function).parameters
-    counted = "queries" if "queries" in known else "steps"
-    attack = resolve_attack(_BLACK_BOX, eps=float(eps), norm=norm, **{counted: queries})
+    counted = {ATTACKS[_BLACK_BOX].count: queries}
+    attack = resolve_attack(_BLACK_BOX, eps=float(eps), norm=norm, **counted)
     found = _searched(key, attack, predict, images, labels, np.float32(eps), norm)
     found = np.asarray(jax.device_get(found))
     only = int(np.count_nonzero(found & ~white))
@@ -186,7 +184,7 @@ def _probe(key, predict, image, label, *, eps, steps, start, norm):
     it starts with, in eps; "surprise": 1 for the cross-entropy, 0 for the margin}. In
     l1 the steps are Euclidean and the projection makes them sparse.
     """
-    direction_norm = "l2" if norm == "l1" else norm
+    along = "l2" if norm == "l1" else norm
     step_size = 2.5 * eps / jnp.maximum(steps, 1).astype(jnp.float32)
 
     def value(x):
@@ -198,8 +196,9 @@ def _probe(key, predict, image, label, *, eps, steps, start, norm):
     def step(_, state):
         x, found = state
         gradient, fell = jax.grad(value, has_aux=True)(x)
-        direction = ascent_direction(gradient, norm=direction_norm)
-        x = project(x + step_size * direction, image, eps=eps, norm=norm)
+        x = ascend(
+            x, gradient, image, eps=eps, step_size=step_size, norm=norm, along=along
+        )
         return x, found | fell
 
     x = random_start(key, image, eps=start["radius"] * eps, norm=norm)
