@@ -5,6 +5,16 @@ from mspd_jax.drive._devices import run_on_devices
 from mspd_jax.drive._drive import Outcome, drive
 from mspd_jax.drive._here import Here, barrier, here
 from mspd_jax.drive._progress import progress_bar, with_progress
+from mspd_jax.drive._replicate import (
+    any_scalar,
+    chosen_devices,
+    host_copy,
+    local_devices,
+    place_copies,
+    place_shares,
+    process_share,
+    replicate,
+)
 from mspd_jax.drive._run import Ran, run
 from mspd_jax.drive._size import images_per_block, images_per_pass
 
@@ -13,13 +23,21 @@ __all__ = [
     "Here",
     "Outcome",
     "Ran",
+    "any_scalar",
     "barrier",
+    "chosen_devices",
     "drive",
     "here",
+    "host_copy",
     "images_per_block",
     "images_per_pass",
+    "local_devices",
     "pack",
+    "place_copies",
+    "place_shares",
+    "process_share",
     "progress_bar",
+    "replicate",
     "row_of",
     "run",
     "run_on_devices",

@@ -2,7 +2,7 @@
 
 What a program computes for an image is its own to the last bit: XLA rounds by the shape
 of a batch, by the place in it, and otherwise where several devices are compiled for at
-once (`pmap`). So there is one program, for a block of one size on a single device, and
+once. So there is one program, for a block of one size on a single device, and
 any number of devices runs it, block by block. Devices of a CPU are the same cores: one
 copy of the program serves as many blocks at once as there are devices.
 
@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 import jax
 import numpy as np
 
+from mspd_jax.drive._replicate import replicate
 from mspd_jax.models import as_pytree
 
 
@@ -34,7 +35,7 @@ def run_on_devices(
     """
     if axis_name is not None:
         run = _on_all_devices(tuple(devices), axis_name)
-        places = np.arange(len(devices))  # pmap asks for something to split
+        places = np.arange(len(devices))  # there must be something to split
         args = as_pytree(predict), as_pytree(method), index, image, label
         return jax.device_get(run(places, key, *args))
     block = len(index) // len(devices) if block is None else block
@@ -97,7 +98,10 @@ def _examples(key, predict, method, index, image, label):
 
 @functools.cache
 def _on_all_devices(devices, axis_name):
-    return jax.pmap(
-        lambda place, *rest: _examples(*rest), axis_name=axis_name,
-        in_axes=(0, *[None] * 6), out_axes=None, devices=list(devices),
-    )  # fmt: skip
+    return replicate(
+        lambda place, *rest: _examples(*rest),
+        devices=devices,
+        axis_name=axis_name,
+        in_axes=(0, *[None] * 6),
+        out_axes=None,
+    )

@@ -11,6 +11,7 @@ import numpy as np
 from mspd_jax.data import Record, Source
 from mspd_jax.drive._blocks import Block, pack
 from mspd_jax.drive._devices import block_runner, run_on_devices, workers
+from mspd_jax.drive._replicate import local_devices
 from mspd_jax.errors import InputError
 
 _READERS = 4  # threads: decoding images is the work of C libraries that let go
@@ -66,7 +67,7 @@ def drive(
     axis_name: the devices of this process share the work of each image, by a method
     that knows this axis of theirs; `block` images are then worked on at once.
     """
-    devices = jax.local_devices() if devices is None else devices
+    devices = local_devices() if devices is None else devices
     at_once = 1 if axis_name else len(devices)
     todo = ~np.isin(source.indices, np.fromiter(skip, np.int64, len(skip)))
     work = pack(

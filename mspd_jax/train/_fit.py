@@ -7,17 +7,12 @@ import jax
 import numpy as np
 import optax
 
+from mspd_jax import drive
 from mspd_jax.models import Model, ModelSpec, create_model
 from mspd_jax.streams import stream
 from mspd_jax.train._objective import Objective
 from mspd_jax.train._order import batch_positions, epoch_order
-from mspd_jax.train._replicas import (
-    compiled_step,
-    host_state,
-    local_devices,
-    place_batch,
-    place_state,
-)
+from mspd_jax.train._replicas import compiled_step
 from mspd_jax.train._step import (
     Batch,
     Signal,
@@ -71,7 +66,7 @@ def fit(
     `augmentation`. ema: return the exponential average of the weights (0.99, say).
     devices: default all devices of all processes; each process gives the same arrays.
     """
-    devices = jax.devices() if devices is None else list(devices)
+    devices = drive.chosen_devices(devices)
     progress = None
     for progress in train_steps(  # noqa: B007
         key,
@@ -128,7 +123,7 @@ def train_steps(
     follow are those of an uninterrupted run. While the devices work on a step, the host
     gathers the next batch.
     """
-    devices = jax.devices() if devices is None else list(devices)
+    devices = drive.chosen_devices(devices)
     if epochs < 1:
         raise ValueError(f"epochs: expected at least 1, got {epochs}")
     per_epoch = steps_per_epoch(
@@ -139,7 +134,7 @@ def train_steps(
         state = first_state(key, start, optimizer, ema=ema)
     done = int(state.step)
     run = compiled_step(spec, optimizer, ema=ema, devices=devices)
-    state = place_state(state, devices)
+    state = drive.place_copies(state, devices)
     batches = _batches(
         (stream(key, "order"), stream(key, "examples")),
         (images, labels, indices),
@@ -158,8 +153,8 @@ def train_steps(
             done,
             epochs * per_epoch,
             per_epoch,
-            _scalars(signal),
-            lambda state=state: host_state(state, devices),
+            drive.any_scalar(signal),
+            lambda state=state: drive.host_copy(state, devices),
         )
         signal = latest
 
@@ -168,8 +163,7 @@ def _batches(keys, examples, steps, *, batch_size, devices) -> Iterator[Batch]:
     """This process's share of the batches of the steps."""
     order_key, example_key = keys
     images, labels, indices = examples
-    shares = len(devices) // len(local_devices(devices))
-    share = jax.process_index() if shares > 1 else 0
+    share, shares = drive.process_share(devices)
     per_epoch, order = len(labels) // batch_size, None
     for step in steps:
         epoch, within = divmod(step, per_epoch)
@@ -184,12 +178,7 @@ def _batches(keys, examples, steps, *, batch_size, devices) -> Iterator[Batch]:
             np.asarray(images[rows]),
             np.asarray(labels[rows], np.int32),
         )
-        yield place_batch(batch, devices)
-
-
-def _scalars(signal: Signal) -> Signal:
-    """The signal of one device: all hold the same."""
-    return jax.tree.map(lambda x: x.addressable_data(0).reshape(()), signal)
+        yield drive.place_shares(batch, devices)
 
 
 def steps_per_epoch(count: int, *, batch_size: int, devices: int) -> int:
