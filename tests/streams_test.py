@@ -28,7 +28,7 @@ FIXED = {
     "mspd_jax/patch/_neurons.py": "a table of fixed numbers to compare sets by",
 }
 # Of the upper floors, what folds the key of an example or of its job by an index.
-PER_EXAMPLE = ("launch/_asking.py", "launch/_patch_attacks.py")
+PER_EXAMPLE = ("mspd_jax/jobs/_certify_attacks.py",)
 # Where the name of a stream is an argument.
 BY_ARGUMENT = ("launch/_job.py", "mspd_jax/jobs/_frame.py")
 

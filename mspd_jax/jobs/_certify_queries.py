@@ -6,7 +6,6 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from mspd_jax import data, drive, models, query, runs, smoothing
@@ -22,9 +21,8 @@ from mspd_jax.jobs._certify_noise import (
     summarized,
 )
 from mspd_jax.jobs._frame import open_folder, record_outcomes
-from mspd_jax.jobs._identity import job_name
 from mspd_jax.jobs._result import Result
-from mspd_jax.streams import stream
+from mspd_jax.streams import of_image, stream
 
 _QUERIES = "queries"
 
@@ -86,7 +84,7 @@ def _asked(
         functools.partial(runs.append_log, own),
         lambda: (e for f in folders for e in runs.read_log(f, _QUERIES)),
     )
-    key, behind = stream(job.seed, job_name(type(job))), {}
+    key, behind = stream(job.seed, "certify"), {}
     if settings.denoiser is not None:
         model = settings.denoiser.model
         digest = models.function_hash(model) if model else settings.denoiser.digest
@@ -100,7 +98,7 @@ def _asked(
             yield [drive.Outcome(position, None, None, str(error))]
             continue
         votes = smoothing.query_votes(
-            jax.random.fold_in(key, record.index),
+            of_image(key, record.index),
             access,
             record.image,
             jnp.asarray(record.label),
