@@ -3,6 +3,7 @@
 import os
 import pathlib
 import re
+from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -80,8 +81,8 @@ def convert_torch(
         options |= _dncnn_options(path, tensors)
     if family in ("imagenet_resnet", "bagnet"):
         options |= _imagenet_options(options, tensors)
-    height, width, channels = image_shape or default_image_shape(architecture)
-    normalization = default_normalization(architecture, channels)
+    shape = image_shape or default_image_shape(architecture)
+    normalization = default_normalization(architecture, shape[-1])
     buffers = _buffers(tensors)
     spec = ModelSpec(
         architecture=architecture,
@@ -89,7 +90,7 @@ def convert_torch(
         mean=tuple(mean or buffers.get("mean") or normalization[0]),
         std=tuple(std or buffers.get("std") or normalization[1]),
         num_classes=_num_classes(path, family, tensors, num_classes),
-        image_shape=(height, width, channels),
+        image_shape=cast(tuple[int, int, int], tuple(shape)),  # checked below
         origin=_origin(path) | ({} if sigma is None else {"sigma": sigma}),
     )
     _check(spec)

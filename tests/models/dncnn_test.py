@@ -8,10 +8,11 @@ from absl.testing import parameterized
 
 from mspd_jax import models
 from mspd_jax.errors import InputError
-from tests.models.denoisers import Contract, random_model, size, spec
+from tests.models import denoisers
+from tests.models.denoisers import random_model, size, spec
 
 
-class DnCNNTest(Contract):
+class DnCNNTest(denoisers.Contract):
     name = "dncnn"
 
     def test_dncnn_begins_as_the_identity_with_orthogonal_kernels(self):

@@ -4,10 +4,11 @@ import jax
 from absl.testing import parameterized
 
 from mspd_jax import models
-from tests.models.denoisers import Contract, size, spec
+from tests.models import denoisers
+from tests.models.denoisers import size, spec
 
 
-class MemNetTest(Contract):
+class MemNetTest(denoisers.Contract):
     name = "memnet"
 
     def test_size(self):
