@@ -4,7 +4,6 @@ import pathlib
 import urllib.parse
 from collections.abc import Sequence
 
-from launch import _patches
 from mspd_jax import attacks, evaluate
 from mspd_jax.runs import Run
 
@@ -29,7 +28,7 @@ _NOISE = ("method", "denoiser", "sigma", "samples", "alpha")
 _CLAIMS = ("certified_accuracy", "abstained", "mean_radius", "samples_drawn")
 CERTIFIED = "certified:"
 # What a certification against patches adds, of its flags and of its summary.
-PATCHED = _patches.METHODS
+PATCHED = ("scalecert", "minority", "patchcleanser")
 _WINDOWS = ("method", "confidence")
 _NEURONS = ("cut", "keep")
 UNDETECTED = "undetected:"

@@ -4,6 +4,7 @@ from mspd_jax.drive._blocks import Block, pack, row_of
 from mspd_jax.drive._devices import run_on_devices
 from mspd_jax.drive._drive import Outcome, drive
 from mspd_jax.drive._here import Here, barrier, here
+from mspd_jax.drive._in_turn import in_turn
 from mspd_jax.drive._progress import progress_bar, with_progress
 from mspd_jax.drive._replicate import (
     any_scalar,
@@ -31,6 +32,7 @@ __all__ = [
     "host_copy",
     "images_per_block",
     "images_per_pass",
+    "in_turn",
     "local_devices",
     "pack",
     "place_copies",

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
@@ -22,7 +22,7 @@ from mspd_jax.jobs._certify_noise import (
 )
 from mspd_jax.jobs._frame import open_folder, record_outcomes
 from mspd_jax.jobs._result import Result
-from mspd_jax.streams import of_image, stream
+from mspd_jax.streams import stream
 
 _QUERIES = "queries"
 
@@ -49,10 +49,16 @@ def certify_queries(
         source=source._replace(num_classes=classes),
     )
     try:
+        outcomes = drive.in_turn(
+            stream(job.seed, "certify"),
+            _method(settings, access, folder, folders),
+            source,
+            skip=folder.done,
+        )
         return record_outcomes(
             job,
             folder,
-            _asked(job, settings, access, source, folder, folders),
+            outcomes,
             source=source,
             describe=functools.partial(described, settings),
             summarize=functools.partial(summarized, settings),
@@ -67,15 +73,13 @@ def certify_queries(
         classifier.close()
 
 
-def _asked(
-    job: Any,
+def _method(
     settings: Settings,
     access: query.Access,
-    source: data.Source,
     folder: runs.OpenRun,
     folders: list[pathlib.Path],
-) -> Iterator[list[drive.Outcome]]:
-    """An outcome per image, in turn; what is answered goes to the log at once.
+) -> Callable[[jax.Array, data.Record], smoothing.Votes]:
+    """Asks for the votes of an image; what is answered goes to the log at once.
 
     folders: where answers are looked for.
     """
@@ -84,21 +88,15 @@ def _asked(
         functools.partial(runs.append_log, own),
         lambda: (e for f in folders for e in runs.read_log(f, _QUERIES)),
     )
-    key, behind = stream(job.seed, "certify"), {}
+    behind = {}
     if settings.denoiser is not None:
         model = settings.denoiser.model
         digest = models.function_hash(model) if model else settings.denoiser.digest
         behind = {"denoiser": settings.denoiser.predict, "denoiser_hash": digest}
-    for position, index in enumerate(source.indices):
-        if int(index) in folder.done:
-            continue
-        try:
-            record = source.read(position)
-        except InputError as error:
-            yield [drive.Outcome(position, None, None, str(error))]
-            continue
-        votes = smoothing.query_votes(
-            of_image(key, record.index),
+
+    def ask(key, record):
+        return smoothing.query_votes(
+            key,
             access,
             record.image,
             jnp.asarray(record.label),
@@ -108,7 +106,8 @@ def _asked(
             log=log,
             **behind,
         )
-        yield [drive.Outcome(position, record, votes, None)]
+
+    return ask
 
 
 def _opened(

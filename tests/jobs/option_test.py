@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from mspd_jax.jobs import choices_of, option, options_of
+from mspd_jax.jobs import choices_of, groups_of, option, options_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +50,26 @@ def test_every_field_has_its_type_default_and_bounds():
 def test_nested_choices_are_found_by_their_dataclasses():
     assert choices_of(Draw) == {"pen": (Thin, Thick)}
     assert choices_of(Thin) == {}
+
+
+def test_a_single_dataclass_that_may_be_none_is_a_group():
+    @dataclasses.dataclass(frozen=True)
+    class Grouped:
+        pen: Thin | Thick | None = option(None, help="one of several is a choice")
+        line: Thin | None = option(None, help="a group")
+        always: Thin | None = option(Thin(), help="is there anyway")
+
+    assert groups_of(Grouped) == {"line": Thin}
+    assert groups_of(Draw) == {}
+
+
+def test_an_example_is_for_messages():
+    @dataclasses.dataclass(frozen=True)
+    class Wide:
+        width: int = option(help="of the line", example="3")
+
+    assert [o.example for o in options_of(Wide)] == ["3"]
+    assert [o.example for o in options_of(Thin)] == [None]
 
 
 def test_a_field_that_no_flag_could_hold_is_refused():
