@@ -60,8 +60,3 @@ def stream(key: jax.Array | int, name: str) -> jax.Array:
 def run_key(key: jax.Array | int) -> jax.Array:
     """The key of a run: made from a seed, or the key itself."""
     return jax.random.key(key) if isinstance(key, int | np.integer) else key
-
-
-def of_image(key: jax.Array, index: int) -> jax.Array:
-    """The key of an image in a stream, by its index in the data set."""
-    return jax.random.fold_in(key, index)
