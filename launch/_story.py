@@ -15,7 +15,8 @@ from launch import _job, _protected, _survey
 from launch._passes import images_per_block
 from mspd_jax import data, models, streams, train
 from mspd_jax.errors import InputError
-from mspd_jax.evaluate import accuracies, percent
+from mspd_jax.evaluate import accuracies
+from mspd_jax.report import percent
 
 
 class Recipe(NamedTuple):

@@ -9,15 +9,14 @@ OUT/picture.png show the same; OUT/mspd/images holds the protected images. Two m
 on two CPU cores, no download. Interrupted, the same command goes on.
 """
 
-from launch import _flags, _main, _report_picture, _story  # isort: skip
+from launch import _flags, _main, _story  # isort: skip
 
 import pathlib
 import time
 
 from absl import flags
 
-from mspd_jax import preempt, runs
-from mspd_jax.evaluate import csv_table, markdown_table
+from mspd_jax import preempt, report, runs
 
 FLAGS = flags.FLAGS
 _flags.define("eps", "seed", "block", "batch_size", "out", eps="0.15", batch_size=150,
@@ -55,19 +54,19 @@ def main(_) -> None:
     }  # fmt: skip
     rows = _story.table(sets, results)
     columns = list(rows[0])
-    table = markdown_table(rows, columns)
+    table = report.markdown_table(rows, columns)
     unseen = [out / "mspd", out / "attacked" / "unprotected_on_target_A"]
     unseen.append(out / "attacked" / "mspd_on_target_A")
     shown = runs.read_runs([str(folder) for folder in unseen])
-    png, line = _report_picture.picture(shown, count=8)
+    section = report.protection_section(shown, images=8)
     note = (
         f"\nAccuracies in percent: clean / under {ATTACK} with full knowledge of the "
         f"attacked model, l_inf {eps:g}. The surrogate protects and labels; the "
         "targets never met it.\n"
     )
-    runs.write_file(out / "report.csv", csv_table(rows, columns).encode())
-    runs.write_file(out / "picture.png", png)
-    text = f"# Quickstart\n\n{table}{note}\n![rows](picture.png)\n\n{line}\n"
+    runs.write_file(out / "report.csv", report.csv_table(rows, columns).encode())
+    runs.write_file(out / "picture.png", section.pictures["picture.png"])
+    text = f"# Quickstart\n\n{table}{note}{section.text}"
     runs.write_file(out / "report.md", text.encode())
     print(f"\n{table}{note}")
     print(f"{time.perf_counter() - start:.0f} s; see {out}/report.md and picture.png")

@@ -1,4 +1,4 @@
-"""From certificates to certified accuracies, and their plot over the radius.
+"""From certificates to certified accuracies.
 
 Records are those of a certification: {"prediction": int, -1 where abstained, "radius":
 float, l2, 0 where abstained, "correct": bool, "drawn": int}, and more.
@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mspd_jax.evaluate._curve import COLORS, Curve, draw
 from mspd_jax.evaluate._interval import wilson_interval
 from mspd_jax.smoothing import ABSTAIN, any_wrong, wrong_certificates
 
@@ -17,8 +16,6 @@ RADII = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
 
 # How surely no more certificates are wrong than `wrong_certificates` says.
 CONFIDENCE = 0.999
-# Patterns of lines, for readers who do not see colors; 30 pairs before one comes again.
-_PATTERNS = ("-", (0, (6, 2)), (0, (1.5, 1.5)), (0, (7, 2, 1.5, 2)), (0, (3, 1)))
 
 
 def certified_accuracy(records: Sequence[dict], radius: float) -> float:
@@ -75,46 +72,6 @@ def certified_totals(
         },
         "samples_drawn": mean(r["drawn"] for r in records),
     }
-
-
-def certified_curve(name: str, records: Sequence[dict]) -> Curve:
-    """Certified accuracy at every radius, as the steps that `certified_plot` draws.
-
-    A point (x, share, low, high) tells what is certified at each radius above the x of
-    the point before it and up to x, x included; the first is at 0, the last at
-    infinity, where nothing is certified. low, high: 95 %, over the choice of images.
-    """
-    right = _right_radii(records)
-    ends = np.array([0.0, *np.unique(right[right > 0]), math.inf])
-    counts = [_count(right, end) for end in ends]
-    low, high = wilson_interval(counts, len(records))
-    shares = np.divide(counts, max(len(records), 1))
-    points = [tuple(map(float, p)) for p in zip(ends, shares, low, high, strict=True)]
-    return Curve(name, points)
-
-
-def certified_plot(curves: Sequence[Curve], *, label: str, dpi: int = 120) -> bytes:
-    """PNG bytes: certified accuracy in percent over `label`, the l2 radius.
-
-    curves: of `certified_curve`, with steps where the radii of images are: nothing is
-    interpolated. Shaded: the interval of each. A line ends at 0, soon after its largest
-    radius, lest lines hide each other there.
-    """
-    largest = [max(x for x, *_ in curve.points if math.isfinite(x)) for curve in curves]
-    end = 1.04 * max(largest, default=0.0) or 1.0
-    lines = []
-    for place, curve in enumerate(curves):
-        style = {
-            "label": curve.name,
-            "color": COLORS[place % len(COLORS)],
-            "linestyle": _PATTERNS[place % len(_PATTERNS)],
-        }
-        stop = largest[place] + 0.02 * end if largest[place] else end
-        points = [(min(x, stop), *rest) for x, *rest in curve.points]
-        lines.append((points, style))
-    return draw(
-        lines, labels=(label, "certified accuracy, %"), step="pre", end=end, dpi=dpi
-    )
 
 
 def _right_radii(records):

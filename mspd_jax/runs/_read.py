@@ -12,15 +12,15 @@ from mspd_jax.runs._folder import read_records
 class Run(NamedTuple):
     """A run folder as read.
 
-    path: the folder. name: what tables call it. info: run.json. flags: those that the
-    run was started with. summary: summary.json, None while the run is unfinished.
-    records: one dict per image.
+    path: the folder. name: what tables call it. info: run.json. fields: those of
+    the job, in older folders its flags. summary: summary.json, None while the run is
+    unfinished. records: one dict per image.
     """
 
     path: pathlib.Path
     name: str
     info: dict
-    flags: dict
+    fields: dict
     summary: dict | None
     records: list[dict]
 
@@ -91,7 +91,7 @@ def _read_run(path: pathlib.Path, name: str) -> Run:
         path=path,
         name=name,
         info=info,
-        flags=info.get("flags") or {},
+        fields=info.get("fields") or info.get("flags") or {},
         summary=read_json(summary) if summary.exists() else None,
         records=read_records(path),
     )

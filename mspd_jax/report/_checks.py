@@ -1,29 +1,31 @@
 """The section of a report that says how far its numbers can be trusted."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from mspd_jax.evaluate import markdown_table
+from mspd_jax.report._section import Section
+from mspd_jax.report._tables import markdown_table
 from mspd_jax.runs import Run
 
 _OUTCOME = {True: "passed", False: "FAILED", None: "not measured"}
 _COLUMNS = ("check", "outcome", "measured", "threshold", "what to do")
 
 
-def checks_section(runs: Sequence[Run]) -> str:
-    """Markdown: for each evaluation what every check measured, failures first."""
+def checks_section(runs: Sequence[Run]) -> Section:
+    """For each evaluation what every reliability check measured, failures first."""
     text = ""
     for run in runs:
         summary = run.summary or {}
         if run.info.get("job") != "evaluate" or "reliable" not in summary:
             continue
-        text += f"\n### {run.name}\n\n{_verdict(summary)}\n"
+        text += f"\n### {run.name}\n\n{_outcome(summary)}\n"
         rows = [_row(check) for check in summary["reliability"]]
         rows.sort(key=lambda row: row["outcome"] != _OUTCOME[False])
         text += f"\n{markdown_table(rows, _COLUMNS)}" if rows else ""
-    return f"\n## Can the numbers be trusted?\n{text}" if text else ""
+    return Section(f"\n## Can the numbers be trusted?\n{text}" if text else "")
 
 
-def _verdict(summary: dict) -> str:
+def _outcome(summary: Mapping[str, Any]) -> str:
     checks = summary["reliability"]
     if not checks:
         return "No check was made (`--check_images=0`)."
@@ -33,7 +35,7 @@ def _verdict(summary: dict) -> str:
     return "No check failed. That is no proof: a stronger attack may still exist."
 
 
-def _row(check: dict) -> dict:
+def _row(check: Mapping[str, Any]) -> dict[str, Any]:
     passed = check["passed"]
     return {
         "check": check["name"],

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from launch._report_rows import CERTIFIED
+from mspd_jax.report._rows import CERTIFIED, Row
 from mspd_jax.runs import Run
 
 # Roles whose checkpoint may belong to one sigma, as in nets/mse_0.25.
@@ -15,21 +15,25 @@ _ROLES = ("target", "denoiser")
 
 
 class Best(NamedTuple):
-    """row: a raw row with the largest share at each radius. members: the raw rows of
-    the runs that it is chosen from."""
+    """The best over sigma of a group of runs.
 
-    row: dict
-    members: list[dict]
-
-
-def best_over_sigma(found: Sequence[tuple[Run, dict]]) -> list[Best]:
-    """A `Best` for each group of runs, (run, raw row), that differ in sigma alone.
-
-    Checkpoints may differ as well where the sigma of the run stands in their path: a
-    denoiser belongs to one sigma.
+    Attributes:
+      row: a summary row with the largest share at each radius.
+      members: the summary rows that it is chosen from.
     """
-    groups: list[list[tuple[Run, dict]]] = []
-    for run, row in found:
+
+    row: Row
+    members: list[Row]
+
+
+def best_over_sigma(measured: Sequence[tuple[Run, Row]]) -> list[Best]:
+    """A `Best` for each group of runs that differ in sigma alone.
+
+    Checkpoints may differ as well where the sigma of the run is in their path: a
+    denoiser belongs to one sigma. measured: runs with their summary rows.
+    """
+    groups: list[list[tuple[Run, Row]]] = []
+    for run, row in measured:
         group = next((g for g in groups if _alike(g[0], (run, row))), None)
         if group is None:
             groups.append([(run, row)])
@@ -39,25 +43,25 @@ def best_over_sigma(found: Sequence[tuple[Run, dict]]) -> list[Best]:
     return [Best(_best(m), m) for m in members if len({row["sigma"] for row in m}) > 1]
 
 
-def _alike(one: tuple[Run, dict], other: tuple[Run, dict]) -> bool:
+def _alike(one: tuple[Run, Row], other: tuple[Run, Row]) -> bool:
     """Whether two runs differ in nothing but sigma and checkpoints named after it."""
     (run, row), (run2, row2) = one, other
     if row["images"] != row2["images"]:
         return False
     apart = {"sigma", *_ROLES}
-    names = (run.flags.keys() | run2.flags.keys()) - apart
-    if any(run.flags.get(name) != run2.flags.get(name) for name in names):
+    names = (run.fields.keys() | run2.fields.keys()) - apart
+    if any(run.fields.get(name) != run2.fields.get(name) for name in names):
         return False
     return all(_same_model(role, run, run2) for role in _ROLES)
 
 
 def _same_model(role: str, run: Run, other: Run) -> bool:
-    paths = [r.flags.get(role) for r in (run, other)]
+    paths = [r.fields.get(role) for r in (run, other)]
     if paths[0] == paths[1]:
         hashes = [(r.info.get("models") or {}).get(role) for r in (run, other)]
         return hashes[0] == hashes[1]
     one, two = (
-        _without_sigma(str(path), r.flags["sigma"])
+        _without_sigma(str(path), r.fields["sigma"])
         for path, r in zip(paths, (run, other), strict=True)
     )
     return not one.isdisjoint(two)
@@ -68,15 +72,15 @@ def _without_sigma(path: str, sigma: float) -> set[str]:
     short, hundredths = f"{sigma:g}", f"{100 * sigma:g}"
     spellings = {short, str(float(sigma)), f"{sigma:.2f}", short.removeprefix("0")}
     spellings |= {hundredths, hundredths.zfill(3)}
-    # Not within a longer number: 0.25 does not stand in 0.255 or 10.25.
+    # Not within a longer number: 0.255 and 10.25 do not contain 0.25.
     changed = {
         re.sub(rf"(?<![\d.]){re.escape(s)}(?!\.?\d)", "SIGMA", path) for s in spellings
     }
     return changed - {path}
 
 
-def _best(rows: Sequence[dict]) -> dict:
-    """A raw row of maxima, with what the members share."""
+def _best(rows: Sequence[Row]) -> Row:
+    """A summary row of maxima, with what the members share."""
     first = rows[0]
     shares = [k for k in first if k == "certified_accuracy" or k.startswith(CERTIFIED)]
     row = {

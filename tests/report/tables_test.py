@@ -6,7 +6,7 @@ import io
 
 from absl.testing import absltest, parameterized
 
-from mspd_jax.evaluate import csv_table, interval, markdown_table, percent
+from mspd_jax.report import csv_table, markdown_table, percent
 
 ROWS = [
     {"run": "a|b", "robust %": "57.8", "n": 512, "note": "two\nlines"},
@@ -18,12 +18,12 @@ class TablesTest(parameterized.TestCase):
     def test_percent_is_the_exact_fraction_cut(self):
         for count in (1, 3, 7, 100, 450, 512, 1017):
             for successes in range(count + 1):
-                told = percent(successes / count, count)
+                text = percent(successes / count, count)
                 exact = fractions.Fraction(successes * 100, count)
-                self.assertEqual(told, percent(successes / count))
-                self.assertLessEqual(fractions.Fraction(told), exact)
+                self.assertEqual(text, percent(successes / count))
+                self.assertLessEqual(fractions.Fraction(text), exact)
                 self.assertLess(
-                    exact - fractions.Fraction(told), fractions.Fraction(1, 10)
+                    exact - fractions.Fraction(text), fractions.Fraction(1, 10)
                 )
 
     @parameterized.parameters(
@@ -37,15 +37,17 @@ class TablesTest(parameterized.TestCase):
         (float("nan"), None, "nan"),
         (0.5, 0, "50.0"),
     )
-    def test_percent_in_print(self, share, count, told):
-        self.assertEqual(percent(share, count), told)
+    def test_percent_in_print(self, share, count, text):
+        self.assertEqual(percent(share, count), text)
 
     def test_interval_is_rounded_outwards(self):
-        told = interval(0.5781, (0.53499, 0.62001))
-        self.assertEqual(told, "57.8 (53.4 to 62.1)")
-        self.assertEqual(interval(1.0, (0.99, 1.0), 10), "100.0 (99.0 to 100.0)")
-        self.assertEqual(interval(0.5, None, 2), "50.0")
-        self.assertEqual(interval(None, None), "–")
+        text = percent(0.5781, interval=(0.53499, 0.62001))
+        self.assertEqual(text, "57.8 (53.4 to 62.1)")
+        self.assertEqual(
+            percent(1.0, 10, interval=(0.99, 1.0)), "100.0 (99.0 to 100.0)"
+        )
+        self.assertEqual(percent(0.5, 2, interval=None), "50.0")
+        self.assertEqual(percent(None, interval=None), "–")
 
     def test_markdown(self):
         columns = ["run", "robust %", "n", "note", "loss"]
@@ -56,6 +58,9 @@ class TablesTest(parameterized.TestCase):
             "| a\\|b | 57.8 | 512 | two lines | – |\n"
             "| c | – | 7 | – | 0.1235 |\n",
         )
+        # Without columns those in which a row has a value, in the order of the keys.
+        used = markdown_table([{"x": None, "y": None}, {"x": None, "y": 1}])
+        self.assertEqual(used, "| y |\n| --: |\n| – |\n| 1 |\n")
         self.assertEqual(markdown_table([], ["a"]), "| a |\n| :-- |\n")
 
     def test_csv_gives_back_every_value_in_full(self):

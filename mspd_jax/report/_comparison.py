@@ -1,9 +1,10 @@
-"""A picture of what a protection and an attack do: images in rows, verdicts below."""
+"""Images side by side, each with a caption: what a protection and an attack do."""
 
 import io
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 _RIGHT, _WRONG, _NEUTRAL, _FRAME = "#1a7f37", "#c62828", "#444444", "#d0d0d0"
@@ -18,7 +19,7 @@ class Tile(NamedTuple):
       image: float [H, W, 1 or 3] in [0, 1].
       caption: text below it, for example the class that a model sees.
       right: True paints frame and caption green with a check mark, False red with a
-        cross, None leaves them grey.
+        cross, None leaves them gray.
     """
 
     image: np.ndarray
@@ -26,8 +27,13 @@ class Tile(NamedTuple):
     right: bool | None = None
 
 
-def amplified(image, original, *, factor=10.0) -> np.ndarray:
-    """The change from `original` to `image`, enlarged around middle grey, in [0, 1]."""
+def amplified(
+    image: jax.Array | np.ndarray,
+    original: jax.Array | np.ndarray,
+    *,
+    factor: float = 10.0,
+) -> np.ndarray:
+    """The change from `original` to `image`, enlarged around middle gray, in [0, 1]."""
     change = np.asarray(image, np.float64) - np.asarray(original, np.float64)
     return np.clip(0.5 + factor * change, 0.0, 1.0)
 
@@ -36,6 +42,9 @@ def comparison_picture(
     rows: Sequence[Sequence[Tile | None]], titles: Sequence[str], *, dpi: int = 120
 ) -> bytes:
     """PNG bytes of a grid of images with a title above each column.
+
+        row = [Tile(original), Tile(protected, "7", right=True)]
+        png = comparison_picture([row], ["original", "protected"])
 
     rows: tiles from left to right, one per title; None leaves a place empty. Images may
     differ in size and channels. Small ones are enlarged without smoothing, so that an
@@ -58,9 +67,16 @@ def comparison_picture(
         left = _GAP + column * (_TILE + _GAP)
         middle = (left + _TILE / 2) / width
         figure.text(
-            middle, 1 - _HEAD / 2 / height, title, ha="center", va="center",
-            fontsize=8.5, fontweight="bold", linespacing=1.1, parse_math=False,
-        )  # fmt: skip
+            middle,
+            1 - _HEAD / 2 / height,
+            title,
+            ha="center",
+            va="center",
+            fontsize=8.5,
+            fontweight="bold",
+            linespacing=1.1,
+            parse_math=False,
+        )
         for number, row in enumerate(rows):
             if row[column] is None:
                 continue
@@ -73,7 +89,7 @@ def comparison_picture(
     return buffer.getvalue()
 
 
-def _draw(axes, tile: Tile) -> None:
+def _draw(axes: Any, tile: Tile) -> None:
     image = np.clip(np.asarray(tile.image, np.float64), 0.0, 1.0)
     if image.ndim != 3 or image.shape[-1] not in (1, 3):
         raise ValueError(f"image must be [H, W, 1] or [H, W, 3], got {image.shape}")
@@ -84,11 +100,11 @@ def _draw(axes, tile: Tile) -> None:
     )
     axes.set_xticks([])
     axes.set_yticks([])
-    judged = tile.right is not None
+    is_marked = tile.right is not None
     color = {True: _RIGHT, False: _WRONG, None: _NEUTRAL}[tile.right]
     for side in axes.spines.values():
-        side.set_color(color if judged else _FRAME)
-        side.set_linewidth(2.0 if judged else 0.8)
+        side.set_color(color if is_marked else _FRAME)
+        side.set_linewidth(2.0 if is_marked else 0.8)
     mark = {True: "\u2713 ", False: "\u2717 ", None: ""}[tile.right]
     caption = tile.caption if len(tile.caption) <= 22 else tile.caption[:21] + "\u2026"
     # The axes may be smaller than the tile for images that are not square.

@@ -6,7 +6,7 @@ import numpy as np
 from absl.testing import absltest
 from PIL import Image
 
-from mspd_jax.evaluate import Curve, accuracy_plot
+from mspd_jax.report import Curve, accuracy_plot
 
 FALL = [(0.0, 0.9, 0.85, 0.95), (8.0, 0.3, 0.2, 0.4), (4.0, 0.6, 0.5, 0.7)]
 # The first two colors of lines, as they are drawn.
@@ -31,15 +31,15 @@ class AccuracyPlotTest(absltest.TestCase):
         heights = [left[left[:, 1] == c, 0].min() for c in columns[::20]]
         self.assertTrue(np.all(np.diff(heights) > 0), heights)
 
-    def test_a_line_for_each_curve_dashed_where_doubted(self):
+    def test_a_line_for_each_curve_dashed_where_unreliable(self):
         solid = [
             Curve("one", FALL),
             Curve("two", [(x, s / 2, 0, 1) for x, s, *_ in FALL]),
         ]
         image = pixels(solid)
-        doubted = pixels([solid[0], solid[1]._replace(doubted=True)])
+        dashed = pixels([solid[0], solid[1]._replace(unreliable=True)])
         self.assertGreater(len(drawn(image, RED)), 100)
-        self.assertLess(len(drawn(doubted, RED)), 0.8 * len(drawn(image, RED)))
+        self.assertLess(len(drawn(dashed, RED)), 0.8 * len(drawn(image, RED)))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,198 @@
+"""The picture of a report: images of a protect run, and what became of them."""
+
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mspd_jax import data
+from mspd_jax.errors import InputError
+from mspd_jax.report._comparison import Tile, amplified, comparison_picture
+from mspd_jax.report._section import Section, section
+from mspd_jax.runs import Run
+
+TITLES = (
+    "original",
+    "protected",
+    "perturbation\n×10",
+    "original,\nattacked",
+    "protected,\nattacked",
+)
+_ALT = "original, protected, perturbation, attacked"
+
+
+class _Shown(NamedTuple):
+    """What the picture shows: a protect run, its source, and evaluations of both.
+
+    Attributes:
+      source: of the originals, None if it cannot be read.
+      before, after: evaluations of the originals and of the protected images.
+      attack: whose images were saved, None if none's were.
+    """
+
+    protect: Run
+    source: data.Source | None
+    before: Run | None
+    after: Run | None
+    attack: str | None
+
+
+def protection_section(runs: Sequence[Run], *, images: int = 8) -> Section:
+    """The first `images` of the first protect run among `runs`, side by side.
+
+    Columns: original, protected, perturbation, and, where evaluations of these images
+    are among the runs, what their target sees in each, with attacked images if they
+    were saved. Without a protect run there is no picture and the text says why.
+    """
+    if not images:
+        return Section("\nNo picture was asked for.\n")
+    protect = next((r for r in runs if _is(r, "protect")), None)
+    if protect is None:
+        return Section("\nNo picture: no protect run with images is among the runs.\n")
+    source, missing = _opened(protect)
+    after, before = _evaluations(runs, protect)
+    shown = _Shown(protect, source, before, after, _strongest_attack(after, before))
+    records = [r for r in protect.records if r.get("file")][:images]
+    rows = [_row(record, shown) for record in records]
+    used = [c for c in range(len(TITLES)) if any(row[c] is not None for row in rows)]
+    if not used:
+        text = f"\nNo picture: the images of {protect.name} cannot be read.\n"
+        return Section(text)
+    grid = [[row[c] for c in used] for row in rows]
+    png = comparison_picture(grid, [TITLES[c] for c in used])
+    text = f"First {len(rows)} images of `{protect.name}`.{_remarks(shown)}{missing}\n"
+    return section(text, name="picture.png", png=png, alt=_ALT)
+
+
+def _remarks(shown: _Shown) -> str:
+    text = ""
+    evaluation = shown.after or shown.before
+    if evaluation is not None:
+        attack = f", attack {shown.attack}" if shown.attack else ""
+        text += f" Verdicts by the target of `{evaluation.name}`{attack}."
+    if shown.attack is None:
+        text += " For attacked images run evaluate with --save_images."
+    return text
+
+
+def _row(record: dict, shown: _Shown) -> list[Tile | None]:
+    index, label = record["index"], record["label"]
+    before, after = (_record(run, index) for run in (shown.before, shown.after))
+    protected = _file(shown.protect, record)
+    original = _original(shown.source, index)
+
+    def tile(image: np.ndarray | None, found: Mapping[str, Any] | None) -> Tile | None:
+        """The image, with the class that a model finds in it."""
+        if image is None:
+            return None
+        if found is None or "prediction" not in found:
+            return Tile(image)
+        prediction = found["prediction"]
+        name = _class_name(shown.source, prediction)
+        return Tile(image, name, prediction == label if label >= 0 else None)
+
+    def attacked(run: Run | None, found: Mapping[str, Any] | None) -> Tile | None:
+        if run is None or found is None or shown.attack is None:
+            return None
+        outcome = found["attacks"].get(shown.attack) or {}
+        return tile(_file(run, outcome), outcome)
+
+    change = None
+    if original is not None and protected is not None:
+        change = Tile(amplified(protected, original))
+    return [
+        tile(original, before),
+        tile(protected, after),
+        change,
+        attacked(shown.before, before),
+        attacked(shown.after, after),
+    ]
+
+
+def _is(run: Run, job: str) -> bool:
+    """Whether a run is of this job and has records."""
+    return run.info.get("job") == job and bool(run.records)
+
+
+def _source_of(run: Run) -> tuple[Any, Any]:
+    return run.fields.get("source"), run.fields.get("data_dir")
+
+
+def _reads(run: Run, protect: Run) -> bool:
+    scheme, _, rest = str(run.fields.get("source")).partition(":")
+    return scheme == "folder" and pathlib.Path(rest).resolve() in (
+        protect.path.resolve(),
+        (protect.path / "images").resolve(),
+    )
+
+
+def _evaluations(runs: Sequence[Run], protect: Run) -> tuple[Run | None, Run | None]:
+    """Evaluations of protected and original images, by one target if there are."""
+    evaluations = [run for run in runs if _is(run, "evaluate")]
+    after = [run for run in evaluations if _reads(run, protect)]
+    before = [run for run in evaluations if _source_of(run) == _source_of(protect)]
+    for one in after:
+        for other in before:
+            if one.info.get("models") == other.info.get("models"):
+                return one, other
+    if after:
+        return after[0], None
+    return None, before[0] if before else None
+
+
+def _strongest_attack(*evaluations: Run | None) -> str | None:
+    """The strongest attack whose images were saved, by all runs if possible."""
+    accuracy: dict[str, float] = {}
+    saved = []
+    for run in evaluations:
+        if run is not None:
+            outcomes = [record.get("attacks") or {} for record in run.records]
+            saved.append({n for found in outcomes for n in found if "file" in found[n]})
+            accuracy = ((run.summary or {}).get("attacks") or {}) | accuracy
+    if not saved:
+        return None
+    names = set.intersection(*saved) or set.union(*saved)
+    return min(names, key=lambda name: (accuracy.get(name, 1.0), name), default=None)
+
+
+def _opened(protect: Run) -> tuple[data.Source | None, str]:
+    """The source that was protected, or None and why."""
+    spec, data_dir = _source_of(protect)
+    try:
+        return data.open_source(str(spec), data_dir=data_dir), ""
+    except InputError as error:
+        return None, f" The originals are missing ({error})."
+
+
+def _original(source: data.Source | None, index: int) -> np.ndarray | None:
+    if source is None:
+        return None
+    positions = np.flatnonzero(source.indices == index)
+    try:
+        return source.read(int(positions[0])).image if len(positions) else None
+    except InputError:
+        return None
+
+
+def _class_name(source: data.Source | None, label: int) -> str:
+    names = () if source is None else source.class_names or ()
+    return names[label] if label < len(names) else str(label)
+
+
+def _record(run: Run | None, index: int) -> dict | None:
+    records = [] if run is None else run.records
+    return next((r for r in records if r["index"] == index), None)
+
+
+def _file(run: Run, record: Mapping[str, Any]) -> np.ndarray | None:
+    """The image that a run wrote for a record, None if it cannot be read."""
+    if "file" not in record:
+        return None
+    path = run.path / record["file"]
+    if not path.resolve().is_relative_to(run.path.resolve()):
+        return None  # a folder from elsewhere may not show what lies outside it
+    try:
+        return data.read_image(path)
+    except InputError:
+        return None

@@ -1,0 +1,78 @@
+"""Robust accuracy against eps: the plot of evaluations at several radii."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from mspd_jax.report._groups import distinguishing_parts, grouped
+from mspd_jax.report._names import defense_name, model_name
+from mspd_jax.report._plot import Curve, accuracy_plot
+from mspd_jax.report._section import Section, section
+from mspd_jax.runs import Run
+
+_ALT = "robust accuracy against eps"
+
+
+def radii_section(runs: Sequence[Run]) -> Section:
+    """The plot of evaluations at several eps, and a line on what it shows.
+
+    Without two radii of one kind there is no plot and the line says why.
+    """
+    curves = radius_curves(runs)
+    if not curves:
+        return Section("\nNo curve: no two evaluations differ in eps alone.\n")
+    norms = sorted({run.fields.get("norm") for run in runs if _usable(run)})
+    unit = "pixel values from 0 to 1"
+    if norms == ["linf"]:  # radii of this norm are read in levels of 255
+        unit = "levels of 255"
+        curves = [_in_levels(curve) for curve in curves]
+    png = accuracy_plot(curves, label=f"eps, {' and '.join(norms)} ({unit})")
+    text = "Robust accuracy against eps; shaded: 95 % interval.\n"
+    return section(text, name="curve.png", png=png, alt=_ALT)
+
+
+def radius_curves(runs: Sequence[Run]) -> list[Curve]:
+    """Robust accuracy against eps, a curve for each kind of evaluation.
+
+    A curve joins runs that differ in eps alone, of which there are at least two; it
+    starts at the clean accuracy.
+    """
+    groups = grouped(filter(_usable, runs), _kind)
+    parts = distinguishing_parts(list(groups))
+    return [
+        _curve(found, ", ".join(apart) or str(kind[0]))
+        for (kind, found), apart in zip(groups.items(), parts, strict=True)
+    ]
+
+
+def _usable(run: Run) -> bool:
+    attacked = bool((run.summary or {}).get("attacks"))
+    is_evaluation = run.info.get("job") == "evaluate"
+    return is_evaluation and attacked and bool(run.fields.get("eps"))
+
+
+def _kind(run: Run) -> tuple[str, ...]:
+    """What two runs share that differ in eps alone."""
+    fields = run.fields
+    model, defense = model_name(fields), defense_name(fields) or "no defence"
+    chosen = (fields.get(name) for name in ("source", "attack", "norm"))
+    return tuple(map(str, (model, defense, *chosen)))
+
+
+def _curve(found: Sequence[Run], name: str) -> Curve:
+    points = [(0.0, *_point(found[0].summary or {}, "clean"))]
+    points += [(_radius(run), *_point(run.summary or {}, "robust")) for run in found]
+    unreliable = any((run.summary or {}).get("reliable") is False for run in found)
+    return Curve(name, points, unreliable)
+
+
+def _in_levels(curve: Curve) -> Curve:
+    return curve._replace(points=[(255 * x, *rest) for x, *rest in curve.points])
+
+
+def _point(summary: dict, kind: str) -> tuple[float, float, float]:
+    share = summary[f"{kind}_accuracy"]
+    return share, *summary.get(f"{kind}_interval", (share, share))
+
+
+def _radius(run: Run) -> float:
+    return float(Fraction(str(run.fields["eps"])))

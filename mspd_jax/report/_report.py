@@ -1,0 +1,79 @@
+"""A report on runs: one page, a CSV, and pictures."""
+
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from mspd_jax.errors import InputError
+from mspd_jax.report._certificates import certified_section
+from mspd_jax.report._checks import checks_section
+from mspd_jax.report._patches import patches_section
+from mspd_jax.report._protection import protection_section
+from mspd_jax.report._radii import radii_section
+from mspd_jax.report._rows import summary_columns, summary_rows
+from mspd_jax.report._summary import table_rows
+from mspd_jax.report._tables import csv_table, markdown_table
+from mspd_jax.runs import read_runs, write_file
+
+_PICTURES = ("curve.png", "picture.png", "certified.png", "patches.png")
+_NOTES = """
+Accuracies are cut to one decimal, never rounded up; in brackets the 95 % interval
+(Wilson) over the choice of images. Robust accuracy counts the images that survive every
+attack of the run: these attacks and no others. "claimed" counts, for a model behind a
+defence, those that survive the attacks of its authors' setting alone: no measure of
+robustness. "attack" is an attack alone, "after" is what it and those before it leave
+standing. Distances are those of the 8-bit files.
+"""
+
+
+class Report(NamedTuple):
+    """What `write_report` made.
+
+    Attributes:
+      table: Markdown of the first table, a row per run.
+      files: what was written, report.md first.
+    """
+
+    table: str
+    files: tuple[pathlib.Path, ...]
+
+
+def write_report(
+    runs: Sequence[str | os.PathLike], out: str | os.PathLike, *, images: int = 8
+) -> Report:
+    """Writes report.md, report.csv and pictures on what runs have found.
+
+        print(report.write_report(["OUT/protect", "OUT/after"], "REPORT").table)
+
+    Args:
+      runs: run folders, or folders that hold several of them, of any mix of jobs.
+      out: folder of the report; an older report in it is replaced.
+      images: rows of the picture of protected images, 0 for none.
+    """
+    found = read_runs([os.fspath(path) for path in runs])
+    folder = pathlib.Path(out).expanduser()
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"`out`={folder} is a file; a folder is needed")
+    if (folder / "run.json").exists():
+        raise InputError(f"`out`={folder} holds a run; name another one for the report")
+    rows = summary_rows(found)
+    table = markdown_table(table_rows(rows))
+    sections = (
+        radii_section(found),
+        protection_section(found, images=images),
+        certified_section(found),
+        patches_section(found),
+        checks_section(found),
+    )
+    text = f"# Report\n\n{table}{_NOTES}" + "".join(part.text for part in sections)
+    files = {"report.csv": csv_table(rows, summary_columns(rows)).encode()}
+    for part in sections:
+        files |= part.pictures
+    files["report.md"] = text.encode()
+    for name in _PICTURES:
+        if name not in files:
+            (folder / name).unlink(missing_ok=True)
+    for name, content in files.items():
+        write_file(folder / name, content)
+    return Report(table, tuple(folder / name for name in reversed(files)))

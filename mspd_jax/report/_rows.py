@@ -1,0 +1,211 @@
+"""The numbers of runs as flat rows, for the CSV and for all tables."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from mspd_jax import attacks, evaluate
+from mspd_jax.report._names import defense_name, model_name, path_name
+from mspd_jax.runs import Run
+
+Row = dict[str, Any]
+
+# Order of the CSV columns; attacks, one column each, follow `reliable`.
+_HEAD = (
+    "run",
+    "job",
+    "finished",
+    "model",
+    "defense",
+    "source",
+    "images",
+    "eps",
+    "norm",
+)
+_KINDS = ("clean", "robust", "claimed")
+_ENDS = ("accuracy", "low", "high")
+_ACCURACY = (*(f"{kind}_{end}" for kind in _KINDS for end in _ENDS), "reliable")
+# Columns that a table has if one of its runs is a certification.
+_NOISE = ("method", "denoiser", "sigma", "samples", "alpha")
+_WINDOWS = ("method", "confidence")
+_NEURONS = ("cut", "keep")
+_CLAIMS = ("certified_accuracy", "abstained", "mean_radius", "samples_drawn")
+_VERDICTS = (
+    "patch",
+    "windows",
+    "certified_accuracy",
+    "unguarded_accuracy",
+    "alert_rate",
+    "mean_predictions",
+)
+_CERTIFICATE = tuple(
+    dict.fromkeys((*_NOISE, *_WINDOWS, *_NEURONS, *_CLAIMS, *_VERDICTS))
+)
+_TAIL = (
+    "labeler",
+    "labeler_accuracy",
+    "linf_mean",
+    "linf_max",
+    "l2_mean",
+    "l2_max",
+    "linf_to_original_max",
+    "seconds_per_image",
+    "warnings",
+)
+# Columns of one attack: of an attack on every image, and on those that survived the
+# attacks before it.
+ATTACK, AFTER = "attack:", "after:"
+# Columns of one radius, and of one attack with patches.
+CERTIFIED, UNDETECTED = "certified:", "undetected:"
+
+
+def summary_rows(runs: Sequence[Run]) -> list[Row]:
+    """One flat dict of plain values per run.
+
+    Accuracies are shares with the `_low` and `_high` end of their interval; attacks
+    have keys like `attack:pgd-20`, certified radii like `certified:0.5`.
+    """
+    return [_row(run) for run in runs]
+
+
+def summary_columns(rows: Sequence[Row]) -> list[str]:
+    """The columns of a CSV of rows, those of attacks and certificates in use."""
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    found = [key for key in keys if key.startswith((ATTACK, AFTER))]
+    certificate = [key for key in _CERTIFICATE if key in keys]
+    shares = [CERTIFIED + radius for radius in certified_radii(rows)]
+    shares += [key for key in keys if key.startswith(UNDETECTED)]
+    return [*_HEAD, *_ACCURACY, *found, *certificate, *shares, *_TAIL]
+
+
+def certified_radii(rows: Sequence[Row]) -> list[str]:
+    """The radii at which the rows hold certified accuracies, the smallest first."""
+    keys = {key for row in rows for key in row if key.startswith(CERTIFIED)}
+    return sorted((key.removeprefix(CERTIFIED) for key in keys), key=float)
+
+
+def certifies_noise(run: Run) -> bool:
+    """Whether a run is a certification under noise, against small changes."""
+    return run.info.get("job") == "certify" and not certifies_patches(run)
+
+
+def certifies_patches(run: Run) -> bool:
+    """Whether a run is a certification against patches."""
+    return run.info.get("job") == "certify" and run.fields.get("patch") is not None
+
+
+def _row(run: Run) -> Row:
+    row = _common(run)
+    if certifies_patches(run):
+        return row | _against_patches(run)
+    if certifies_noise(run):
+        return row | _under_noise(run)
+    return row | _under_attack(run)
+
+
+def _common(run: Run) -> Row:
+    fields, summary = run.fields, run.summary or {}
+    eval_source = fields.get("eval_source") if summary.get("eval_images") else None
+    return {
+        **dict.fromkeys(_ACCURACY),
+        **{key: summary.get(key) for key in _TAIL},
+        **_accuracy(summary, "clean"),
+        "run": run.name,
+        "job": run.info.get("job"),
+        "finished": run.summary is not None,
+        "model": model_name(fields),
+        "defense": defense_name(fields),
+        "source": eval_source or fields.get("source"),
+        # Training counts its steps' images; accuracies are over the records.
+        "images": len(run.records) or summary.get("images"),
+        "eps": fields.get("eps"),
+        "norm": fields.get("norm"),
+        "seconds_per_image": _seconds_per_image(run),
+        "warnings": "; ".join(_warnings(summary)) or None,
+    }
+
+
+def _under_attack(run: Run) -> Row:
+    summary = run.summary or {}
+    prefix = ATTACK if summary.get("attacks_each_alone", True) else AFTER
+    robust_doubted, claimed_doubted = _doubts(summary)
+    return {
+        **_accuracy(summary, "robust"),
+        **_accuracy(summary, "claimed"),
+        **{prefix + name: share for name, share in _attacks(summary).items()},
+        "reliable": summary.get("reliable"),
+        "robust_doubted": robust_doubted,
+        "claimed_doubted": claimed_doubted,
+    }
+
+
+def _under_noise(run: Run) -> Row:
+    fields, summary = run.fields, run.summary or {}
+    certified = summary.get("certified") or {}
+    return {
+        **{key: fields.get(key) for key in _NOISE},
+        "denoiser": path_name(fields.get("denoiser")),
+        **{key: summary.get(key) for key in _CLAIMS},
+        **{CERTIFIED + radius: share for radius, share in certified.items()},
+    }
+
+
+def _against_patches(run: Run) -> Row:
+    # Under attack an alert counts as right: no robust accuracy like that of others.
+    fields, summary = run.fields, run.summary or {}
+    neurons = fields if fields.get("method") == "scalecert" else {}
+    undetected = summary.get("undetected") or {}
+    return {
+        **{key: fields.get(key) for key in _WINDOWS},
+        **{key: neurons.get(key) for key in _NEURONS},
+        **{key: summary.get(key) for key in _VERDICTS},
+        **_accuracy(summary, "certified"),
+        **{UNDETECTED + name: share for name, share in undetected.items()},
+    }
+
+
+def _accuracy(summary: dict, kind: str) -> Row:
+    low, high = summary.get(f"{kind}_interval") or (None, None)
+    values = (summary.get(f"{kind}_accuracy"), low, high)
+    return {f"{kind}_{end}": v for end, v in zip(_ENDS, values, strict=True)}
+
+
+def _attacks(summary: dict) -> dict[str, float]:
+    return summary.get("attacks") or {}
+
+
+def _seconds_per_image(run: Run) -> float | None:
+    """Time of an image, without compilation where the run measured that apart."""
+    summary = run.summary or {}
+    if str(run.info.get("job")).startswith("train"):
+        return None  # its rate counts training steps, another thing
+    if summary.get("images_per_second"):
+        return 1 / summary["images_per_second"]
+    computed = summary.get("images_computed")
+    return summary["seconds"] / computed if computed and "seconds" in summary else None
+
+
+def _failed_checks(summary: dict) -> list[str]:
+    checks = summary.get("reliability") or []
+    return [check["name"] for check in checks if check["passed"] is False]
+
+
+def _warnings(summary: dict) -> list[str]:
+    """The warnings of a run; of reliability checks, which have a section of their own,
+    only that they failed."""
+    failed = _failed_checks(summary)
+    others = summary.get("warnings") or []
+    others = [text for text in others if not text.startswith("unreliable")]
+    return others + ([f"unreliable: {', '.join(failed)}"] if failed else [])
+
+
+def _doubts(summary: dict) -> tuple[bool, bool]:
+    """Whether the robust and the claimed accuracy are marked as unreliable.
+
+    A masked gradient spoils the accuracy under attacks that follow it. The worst case
+    over all attacks holds where some of them put another gradient in its place.
+    """
+    failed = set(_failed_checks(summary))
+    views = {attacks.split_view(name)[0] for name in _attacks(summary)}
+    if views & {"bpda", "eot", "unmasked"}:
+        return bool(failed - set(evaluate.GRADIENT_CHECKS)), bool(failed)
+    return bool(failed), bool(failed)
