@@ -90,6 +90,10 @@ def record_outcomes(
     here = drive.here()
 
     missing = _check_done(folder, source)
+    earlier = _earlier_timing(folder.path)
+    if len(folder.done) < len(source.indices):
+        # Until the rest is done the folder is no finished run, nor a source of images.
+        (folder.path / "summary.json").unlink(missing_ok=True)
 
     def described(record, result):
         place = int(np.searchsorted(source.indices, record.index))
@@ -108,7 +112,7 @@ def record_outcomes(
     records = merged(folder)
     if records is None:
         return Result(folder.path, None, (), tuple(ran.unreadable))
-    timing = ran.timing or _earlier_timing(folder.path)
+    timing = ran.timing or earlier
     summary = {**timing, **(summarize(records) if records else {})}
     if missing:
         summary["warnings"] = [
