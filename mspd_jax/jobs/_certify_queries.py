@@ -67,8 +67,7 @@ def certify_queries(
         )
     except InputError:
         if not runs.log_files(folder.path, _QUERIES) and not folder.done:
-            (folder.path / "run.json").unlink()  # nothing was answered: no run yet
-            folder.path.rmdir()
+            runs.remove_run(folder)  # nothing was answered: no run yet
         raise
     finally:
         classifier.close()

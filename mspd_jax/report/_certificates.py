@@ -70,7 +70,7 @@ def _check(run: Run, row: Row) -> None:
         value = row[name]
         if not isinstance(value, int | float) or not 0.0 < value < most:
             raise InputError(
-                f"{run.path / 'run.json'} holds no {name} of a certification (got "
+                f"{run.path}: its run.json holds no {name} of a certification (got "
                 f"{value!r}); run the job again"
             )
     for record in run.records:

@@ -14,7 +14,7 @@ from mspd_jax.report._radii import radii_section
 from mspd_jax.report._rows import summary_columns, summary_rows
 from mspd_jax.report._summary import table_rows
 from mspd_jax.report._tables import csv_table, markdown_table
-from mspd_jax.runs import read_runs, write_file
+from mspd_jax.runs import is_run_folder, read_runs, write_file
 
 _PICTURES = ("curve.png", "picture.png", "certified.png", "patches.png")
 _NOTES = """
@@ -55,7 +55,7 @@ def write_report(
     folder = pathlib.Path(out).expanduser()
     if folder.exists() and not folder.is_dir():
         raise InputError(f"`out`={folder} is a file; a folder is needed")
-    if (folder / "run.json").exists():
+    if is_run_folder(folder):
         raise InputError(f"`out`={folder} holds a run; name another one for the report")
     rows = summary_rows(found)
     table = markdown_table(table_rows(rows))

@@ -12,6 +12,7 @@ from mspd_jax.runs._folder import (
     open_run,
     read_records,
     record_lines,
+    remove_run,
 )
 from mspd_jax.runs._journal import (
     Journal,
@@ -72,6 +73,7 @@ __all__ = [
     "read_runs",
     "record_lines",
     "remove_journal",
+    "remove_run",
     "rewind_metrics",
     "share",
     "standing",

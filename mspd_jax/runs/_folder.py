@@ -73,6 +73,12 @@ def read_records(path: str | os.PathLike) -> list[dict]:
     return [records[index] for index in sorted(records)]
 
 
+def remove_run(run: OpenRun) -> None:
+    """Takes a folder away in which nothing has been recorded."""
+    (run.path / "run.json").unlink()
+    run.path.rmdir()
+
+
 def is_run_folder(path: pathlib.Path) -> bool:
     """Whether a job wrote this folder, finished or not."""
     return (path / "run.json").is_file() or (path / "records.jsonl").is_file()
