@@ -34,7 +34,7 @@ class DnCNNTest(denoisers.Contract):
         kernel = np.asarray(wide.variables["params"]["first"]["kernel"]).reshape(9, 16)
         np.testing.assert_allclose(kernel @ kernel.T, np.eye(9), atol=1e-5)
 
-    @parameterized.parameters({"depth": 1}, {"width": 0})
+    @parameterized.parameters(({"depth": 1},), ({"width": 0},))
     def test_bad_sizes_are_refused(self, options):
         with self.assertRaises(ValueError):
             models.create_model(jax.random.key(0), spec("dncnn", **options))

@@ -22,7 +22,7 @@ class MemNetTest(denoisers.Contract):
         )
         self.assertEqual(size("memnet"), wanted)
 
-    @parameterized.parameters({"blocks": 0}, {"depth": 3})
+    @parameterized.parameters(({"blocks": 0},), ({"depth": 3},))
     def test_bad_sizes_are_refused(self, options):
         with self.assertRaises(ValueError):
             models.create_model(jax.random.key(0), spec("memnet", **options))
