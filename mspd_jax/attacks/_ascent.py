@@ -52,11 +52,11 @@ def add_momentum(
     m' = decay * m + g / mean |g|
 
     A zero gradient adds nothing. The result is the same for g and c * g at any scale
-    that float32 can hold.
+    between 1e-30 and 1e30.
     """
+    decayed = decay * momentum
     # By the largest entry first: the mean of huge entries would overflow, and that of
     # a confident model's gradients is below what may be divided by.
     largest = jnp.max(jnp.abs(gradient))
     gradient = gradient / jnp.where(largest > 0.0, largest, 1.0)
-    unit_mean = gradient / jnp.maximum(jnp.mean(jnp.abs(gradient)), 1e-30)
-    return decay * momentum + unit_mean
+    return decayed + gradient / jnp.maximum(jnp.mean(jnp.abs(gradient)), 1e-30)

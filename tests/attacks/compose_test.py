@@ -6,7 +6,8 @@ import numpy as np
 from absl.testing import parameterized
 from jax.tree_util import Partial
 
-from mspd_jax.attacks import Proposal, average_draws, reseed, worst_case
+from mspd_jax.attacks import Proposal, reseed, worst_case
+from mspd_jax.attacks._compose import average_draws
 
 IMAGE = np.full((2, 1, 1), 0.5, np.float32)
 KEY = jax.random.key(0)

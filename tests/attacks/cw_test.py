@@ -6,8 +6,7 @@ import numpy as np
 from absl.testing import parameterized
 from jax.tree_util import Partial
 
-from mspd_jax.attacks import margin
-from mspd_jax.attacks._cw import cw
+from mspd_jax.attacks import cw, margin
 
 KEY = jax.random.key(0)
 SHAPE = (2, 3, 2)
@@ -87,9 +86,16 @@ class LinearModelTest(parameterized.TestCase):
         weights = jnp.array(WEIGHTS[:2])
         bias = -weights @ IMAGE.ravel() - jnp.array([0.0, 5.0])
         got = run(
-            KEY, Partial(linear, (weights, bias)), IMAGE, jnp.array(0), eps=jnp.inf,
-            norm=norm, steps=steps, learning_rate=0.05, c=0.2,
-        )  # fmt: skip
+            KEY,
+            Partial(linear, (weights, bias)),
+            IMAGE,
+            jnp.array(0),
+            eps=jnp.inf,
+            norm=norm,
+            steps=steps,
+            learning_rate=0.05,
+            c=0.2,
+        )
         w = np.arctanh(2 * IMAGE.astype(np.float64) - 1)
         mean, square = np.zeros(SHAPE), np.zeros(SHAPE)
         for count in range(1, steps + 1):

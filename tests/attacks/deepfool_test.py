@@ -6,7 +6,7 @@ import numpy as np
 from absl.testing import parameterized
 from jax.tree_util import Partial
 
-from mspd_jax.attacks._deepfool import deepfool
+from mspd_jax.attacks import deepfool
 
 KEY = jax.random.key(0)
 SHAPE = (2, 3, 2)

@@ -6,14 +6,8 @@ import numpy as np
 from absl.testing import parameterized
 from scipy import special
 
-from mspd_jax.attacks import (
-    cross_entropy,
-    dlr,
-    dlr_targeted,
-    fooled,
-    margin,
-    objective,
-)
+from mspd_jax.attacks import cross_entropy, dlr, fooled, margin
+from mspd_jax.attacks._losses import dlr_targeted, objective
 
 LOGITS = np.random.default_rng(0).normal(size=(6, 5)).astype(np.float32) * 10
 LABELS = np.arange(6, dtype=np.int32) % 5

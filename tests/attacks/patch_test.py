@@ -10,9 +10,7 @@ from absl.testing import parameterized
 from jax.tree_util import Partial
 
 from mspd_jax.attacks import (
-    Ascent,
     ascend_in_patch,
-    better_of,
     margin,
     patch_pgd,
     patch_positions,
@@ -245,22 +243,6 @@ class KeptTest(parameterized.TestCase):
         # First, middle and last points, so that each counts.
         self.assertContainsSubset({0, 6}, chosen)
         self.assertGreater(len(chosen), 2)
-
-    @parameterized.parameters(
-        (1.0, False, 2.0, False, 1),
-        (2.0, False, 1.0, True, 1),
-        (1.0, True, 2.0, False, 0),
-        (1.0, True, np.nan, True, 0),
-        (-np.inf, False, np.nan, True, 0),
-        (1.0, True, 1.0, True, 0),
-    )
-    def test_success_goes_before_loss(self, loss, success, new, found, want):
-        def at(number, loss, success):
-            image = jnp.full((1,), float(number))
-            return Ascent(image, jnp.array(loss), jnp.array(success), image)
-
-        kept = better_of(at(1, new, found), at(0, loss, success))
-        self.assertEqual(kept.image[0], want)
 
     def test_nan_everywhere_returns_the_original_and_says_so(self):
         options = {"patch": PATCH, "positions": EVERY, "steps": 2}

@@ -58,8 +58,14 @@ class SuitesTest(parameterized.TestCase):
 
     def test_plus_and_rand(self):
         got = {n: len(a.parts) for n, a in plan("autoattack-plus").items()}
-        want = {"apgd-ce": 5, "apgd-dlr": 5, "fab": 5, "square": 1, "apgd-t": 9,
-                "fab-t": 9}  # fmt: skip
+        want = {
+            "apgd-ce": 5,
+            "apgd-dlr": 5,
+            "fab": 5,
+            "square": 1,
+            "apgd-t": 9,
+            "fab-t": 9,
+        }
         self.assertEqual(got, want)
         rand = plan("autoattack-rand")
         self.assertEqual(list(rand), ["apgd-ce", "apgd-dlr"])
@@ -143,7 +149,7 @@ class RefusalTest(parameterized.TestCase):
     @parameterized.parameters(
         ("autoattack,square", "'square' is named twice"),
         ("transfer:pgd", "needs a surrogate"),
-        ("bpda:pgd", "no view 'bpda' of this model; a defence has views"),
+        ("bpda:pgd", "no view 'bpda' of this model; a defense has views"),
         ("autoatack", "unknown attack 'autoatack': choose from .*autoattack"),
         ("pgd,", "unknown attack ''"),
         ("autoattack-5", "unknown attack 'autoattack-5'"),
@@ -165,7 +171,7 @@ class RefusalTest(parameterized.TestCase):
             plan(names, views=views)
 
     def test_norm(self):
-        with self.assertRaisesRegex(InputError, "fgsm.* is defined for --norm=linf"):
+        with self.assertRaisesRegex(InputError, "fgsm.* is defined for `norm`=linf"):
             plan("fgsm", norm="l1")
 
     def test_none_is_empty(self):

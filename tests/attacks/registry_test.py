@@ -1,78 +1,69 @@
-"""Attack names as the launch mains take them."""
+"""The registry: what it says of an attack is what the attack takes."""
 
-import jax
-import numpy as np
+import inspect
+
 from absl.testing import parameterized
 
-from mspd_jax.attacks import ATTACKS, pgd, resolve_attack, resolve_attacks
+from mspd_jax.attacks import (
+    ATTACKS,
+    NORMS,
+    SUITES,
+    dlr,
+    known_attacks,
+    parse_attack,
+    square,
+)
 from mspd_jax.errors import InputError
 
 
-class ResolveTest(parameterized.TestCase):
+class FieldsTest(parameterized.TestCase):
+    @parameterized.parameters(*ATTACKS)
+    def test_fields_are_what_the_function_takes(self, name):
+        attack = ATTACKS[name]
+        known = inspect.signature(attack.function).parameters
+        self.assertEqual(attack.restarts, "restarts" in known)
+        self.assertEqual(attack.restarts, "first" in known)
+        self.assertEqual(bool(attack.targets), "targets" in known)
+        self.assertEqual(bool(attack.targets), "attempts" in known)
+        self.assertEqual(attack.targeted, "target" in known)
+        if attack.targets:
+            self.assertEqual(attack.targets, known["targets"].default)
+        if attack.restarts:
+            self.assertEqual(known["restarts"].default, 1)
+        counts = [count for count in ("queries", "steps") if count in known]
+        self.assertEqual([attack.count] if attack.count else [], counts)
+        self.assertContainsSubset(attack.options, known)
+        self.assertContainsSubset(attack.norms, NORMS)
+
+    def test_scores_only(self):
+        found = {name for name, attack in ATTACKS.items() if attack.scores_only}
+        self.assertEqual(found, {"spsa", "square"})
+
+    def test_all_names_are_listed(self):
+        for name in (*SUITES, *ATTACKS):
+            self.assertIn(name, known_attacks().split(", "))
+
+
+class ParseTest(parameterized.TestCase):
     @parameterized.parameters(
-        ("pgd", {}),
-        ("pgd-20", {"steps": 20}),
-        ("pgd-20x5", {"steps": 20, "restarts": 5}),
-        (" pgd-3 ", {"steps": 3}),
+        ("square", {}),
+        ("square-7", {"queries": 7}),
+        (" square-7x2", {"queries": 7, "restarts": 2}),
     )
-    def test_counts_in_the_name(self, name, counts):
-        got = resolve_attack(name, eps=0.1, norm="l2")
-        want = resolve_attack("pgd", eps=0.1, norm="l2", **counts)
-        self.assertEqual(*(jax.tree.structure(a) for a in (got, want)))
+    def test_counts(self, name, options):
+        attack, found = parse_attack(name)
+        self.assertIs(attack.function, square)
+        self.assertEqual(found, options)
 
-    def test_result_is_the_attack_with_its_settings(self):
-        attack = resolve_attack("pgd-3x2", eps=0.1, norm="l2", step_size=0.05)
-        image = np.random.default_rng(0).uniform(size=(2, 2, 1)).astype(np.float32)
-        args = (jax.random.key(0), lambda x: x.reshape(-1) ** 2, image, 1)
-        settings = {"norm": "l2", "step_size": 0.05, "steps": 3, "restarts": 2}
-        want = pgd(*args, eps=0.1, **settings)
-        np.testing.assert_allclose(attack(*args).image, want.image, atol=1e-7)
-
-    @parameterized.parameters("", "PGD", "pgd-", "pgd-x5", "pgd20", "pgd-20x", "gpd")
-    def test_unknown_name_lists_the_known(self, name):
-        with self.assertRaisesRegex(InputError, ", ".join(sorted(ATTACKS))) as caught:
-            resolve_attack(name, eps=0.1, norm="linf")
-        self.assertIn(repr(name), str(caught.exception))
-        self.assertNotIn("\n", str(caught.exception))
+    def test_options_of_the_name_stay(self):
+        self.assertEqual(parse_attack("apgd-dlr-9")[1], {"loss": dlr, "steps": 9})
 
     @parameterized.parameters(
         ("fgsm-20", "fgsm takes no number of steps"),
-        ("bim-20x5", "bim takes no number of restarts"),
-        ("pgd-0", "steps must be at least 1"),
-        ("pgd-10x0", "restarts must be at least 1"),
+        ("mim-20x5", "mim takes no number of restarts"),
+        ("square-0", "queries must be at least 1"),
+        ("suqare", "unknown attack 'suqare': choose from .*square"),
     )
-    def test_counts_that_cannot_be(self, name, message):
+    def test_what_cannot_be(self, name, message):
         with self.assertRaisesRegex(InputError, message):
-            resolve_attack(name, eps=0.1, norm="linf")
-
-    def test_equal_settings_are_one_function(self):
-        one = resolve_attack("pgd-20", eps=0.1, norm="linf")
-        same = resolve_attack("pgd-20", eps=0.2, norm="linf")
-        other = resolve_attack("pgd-21", eps=0.1, norm="linf")
-        self.assertEqual(*(jax.tree.structure(a) for a in (one, same)))
-        self.assertNotEqual(*(jax.tree.structure(a) for a in (one, other)))
-
-    def test_floats_are_leaves_and_counts_are_not(self):
-        attack = resolve_attack("pgd-20", eps=0.1, norm="linf", step_size=0.01)
-        leaves = jax.tree.leaves(attack)
-        self.assertEqual(leaves, [np.float32(0.1), np.float32(0.01)])
-
-    def test_bad_settings(self):
-        with self.assertRaisesRegex(ValueError, "no option 'step'"):
-            resolve_attack("pgd", eps=0.1, norm="linf", step=3)
-        with self.assertRaisesRegex(ValueError, "norm must be one of"):
-            resolve_attack("pgd", eps=0.1, norm="l0")
-        with self.assertRaisesRegex(InputError, "defined for --norm=linf and l2"):
-            resolve_attack("fgsm", eps=0.1, norm="l1")
-
-    @parameterized.parameters("bim", "pgd-20x5", "apgd-ce", "square")
-    def test_some_are_defined_in_l1(self, name):
-        attack = resolve_attack(name, eps=0.1, norm="l1")
-        self.assertEqual(attack.func.keywords["norm"], "l1")
-
-    def test_lists(self):
-        attacks = resolve_attacks("pgd-20, fgsm,bim", eps=0.1, norm="linf")
-        self.assertEqual(list(attacks), ["pgd-20", "fgsm", "bim"])
-        self.assertEqual(resolve_attacks("none", eps=0.1, norm="linf"), {})
-        with self.assertRaises(InputError):
-            resolve_attacks("pgd,none", eps=0.1, norm="linf")
+            parse_attack(name)

@@ -51,9 +51,13 @@ class EstimateTest(parameterized.TestCase):
         # Of x^3 a two-sided difference is 3 x^2 v + delta^2 v^3, v^3 = v.
         x = jnp.full((1, 1, 1), 0.5)
         got = _spsa.estimate_gradient(
-            jax.random.key(seed), lambda x: jnp.sum(x**3), x,
-            delta=delta, samples=3, chunk=3,
-        )  # fmt: skip
+            jax.random.key(seed),
+            lambda x: jnp.sum(x**3),
+            x,
+            delta=delta,
+            samples=3,
+            chunk=3,
+        )
         np.testing.assert_allclose(got, 0.75 + delta**2, rtol=1e-3)
 
     def test_bad_pairs_count_as_zero(self):

@@ -1,4 +1,4 @@
-"""Square against the written-out schedule, patterns and moves, and its own trace."""
+"""Square against written-out moves, and its own trace."""
 
 import functools
 
@@ -9,23 +9,13 @@ from absl.testing import parameterized
 from jax.tree_util import Partial
 
 from mspd_jax.attacks import NORMS, _square, resolve_attack, square
-from mspd_jax.attacks import _square_patterns as patterns
+from tests.attacks.square_by_hand import ORDER, hills, sides_of
 
 SHAPE = (7, 6, 2)
 IMAGE = np.random.default_rng(0).uniform(0.3, 0.7, SHAPE).astype(np.float32)
 WEIGHTS = np.random.default_rng(1).normal(size=(3, 84)).astype(np.float32)
 KEY = jax.random.key(0)
-ORDER = {"linf": np.inf, "l2": 2, "l1": 1}
 EPS = {"linf": 0.05, "l2": 0.3, "l1": 1.0}
-# Sides of the window on 32 x 32 pixels, by hand: sqrt(.8 * 1024) = 28.6, and divided by
-# sqrt(2) after each of these trials.
-LAST = (10, 50, 200, 500, 1000, 2000, 4000, 4999)
-SIDES = {
-    "linf": (29, 20, 14, 10, 7, 5, 4, 3),
-    "l2": (29, 21, 15, 11, 7, 5, 5, 3),
-    "l1": (29, 21, 15, 11, 7, 5, 5, 3),
-}
-
 run = jax.jit(
     square, static_argnames=("predict", "norm", "queries", "restarts", "rescale")
 )
@@ -44,90 +34,6 @@ def toward(label, distance):
 def norms(images, norm, image=IMAGE):
     change = np.asarray(images, np.float64) - np.asarray(image, np.float64)
     return np.linalg.norm(change.reshape(len(images), -1), ORDER[norm], axis=1)
-
-
-def sides_of(queries, shape, norm, rescale=False):
-    halved = patterns.halvings(queries, rescale=rescale)
-    size = functools.partial(patterns.window_size, shape=shape, p_init=0.8, norm=norm)
-    return np.asarray(jax.vmap(size)(jnp.asarray(halved)))
-
-
-class ScheduleTest(parameterized.TestCase):
-    @parameterized.parameters(*NORMS)
-    def test_sides_of_5000_trials_by_hand(self, norm):
-        lengths = np.diff([-1, *LAST])
-        want = np.repeat(SIDES[norm], lengths)
-        np.testing.assert_array_equal(sides_of(5000, (32, 32, 3), norm), want)
-
-    def test_rescaled_trials_by_hand(self):
-        # Trial i of 1000 stands for 10 i: 10 is trial 1, 50 is trial 5, and so on.
-        want = [29] * 2 + [20] * 4 + [14] * 15 + [10] * 30 + [7] * 50 + [5] * 100
-        want += [4] * 200 + [3] * 200 + [2] * 200 + [1] * 199
-        got = sides_of(1000, (32, 32, 3), "linf", rescale=True)
-        np.testing.assert_array_equal(got, want)
-
-    @parameterized.parameters(
-        ("linf", (4, 4), 4), ("linf", (2, 30), 2), ("linf", (1, 1), 1),
-        ("l2", (4, 4), 3), ("l2", (2, 2), 2), ("l1", (1, 1), 1), ("l2", (9, 5), 5),
-    )  # fmt: skip
-    def test_windows_fit_small_images(self, norm, shape, side):
-        self.assertEqual(sides_of(1, (*shape, 3), norm)[0], side)
-
-
-def hills(size, norm):
-    """The bump from its description: nested squares, one after the other."""
-
-    def hill(tall):
-        value = np.zeros((tall, size))
-        for k in range(1, max(tall // 2, size // 2) + 2):
-            for i in range(tall):
-                for j in range(size):
-                    if max(abs(i - tall // 2), abs(j - size // 2)) <= k - 1:
-                        value[i, j] += k ** {"l2": -2.0, "l1": -4.0}[norm]
-        return value / max(np.linalg.norm(value.ravel(), ORDER[norm]), 1e-30)
-
-    both = np.concatenate([hill(size // 2), -hill(size - size // 2)])
-    return both / np.linalg.norm(both.ravel(), ORDER[norm])
-
-
-class PatternsTest(parameterized.TestCase):
-    @parameterized.product(norm=("l2", "l1"), size=(1, 2, 3, 5, 9))
-    def test_bump_is_nested_squares(self, norm, size):
-        got = np.asarray(patterns.make_bump(jnp.int32(size), (9, 11), norm=norm))
-        want = np.zeros((9, 11))
-        want[:size, :size] = hills(size, norm)
-        np.testing.assert_allclose(got, want, atol=2e-6)
-
-    @parameterized.product(flip=(False, True), corner=((0.0, 0.0), (0.6, 0.999999)))
-    def test_placed_in_any_window(self, flip, corner):
-        got = patterns.place_bump(
-            patterns.make_bump(jnp.int32(3), (7, 6), norm="l2"),
-            jnp.array(corner), jnp.array(flip), jnp.int32(3),
-        )  # fmt: skip
-        row, column = int(corner[0] * 5), int(corner[1] * 4)  # 5 and 4 places
-        want = np.zeros((7, 6))
-        bump = hills(3, "l2")
-        want[row : row + 3, column : column + 3] = bump.T if flip else bump
-        np.testing.assert_allclose(got[..., 0], want, atol=1e-6)
-        inside = patterns.window(jnp.array(corner), jnp.int32(3), SHAPE)[..., 0]
-        np.testing.assert_array_equal(inside, want != 0)
-
-    @parameterized.parameters(((12, 10, 3), 2), ((4, 4, 1), 1), ((33, 32, 2), 6))
-    def test_grid_is_tiled_with_signed_bumps(self, shape, side):
-        grid = np.asarray(patterns.bump_grid(KEY, shape, norm="l2"))
-        rows, columns = shape[0] // side, shape[1] // side
-        top, left = (shape[0] - rows * side) // 2, (shape[1] - columns * side) // 2
-        bump, seen = hills(side, "l2"), set()
-        for r, c, channel in np.ndindex(rows, columns, shape[2]):
-            tile = grid[top + r * side :, left + c * side :, channel][:side, :side]
-            kinds = {
-                (s, t): s * (bump.T if t else bump) for s in (1, -1) for t in (0, 1)
-            }
-            match = [k for k, v in kinds.items() if np.allclose(tile, v, atol=1e-6)]
-            self.assertNotEmpty(match)
-            seen.add(match[0])
-        self.assertLen(seen, 4 if side > 1 else 2)
-        self.assertAlmostEqual(np.sum(grid**2), rows * columns * shape[2], places=3)
 
 
 def moved(change, draws, eps, norm, size=3):
@@ -178,9 +84,13 @@ class MoveTest(parameterized.TestCase):
             want = np.sign(want) * np.maximum(np.abs(want) - high, 0)
         image = np.full(SHAPE, 0.5, np.float32)  # the box does not bind
         got = _square._move_mass(
-            jnp.array(draws), image + jnp.array(change, jnp.float32), image,
-            jnp.int32(3), eps=jnp.float32(EPS[norm]), norm=norm,
-        )  # fmt: skip
+            jnp.array(draws),
+            image + jnp.array(change, jnp.float32),
+            image,
+            jnp.int32(3),
+            eps=jnp.float32(EPS[norm]),
+            norm=norm,
+        )
         np.testing.assert_allclose(got - image, want, atol=1e-5)
 
 
@@ -336,8 +246,14 @@ class SquareTest(parameterized.TestCase):
         np.testing.assert_array_equal(whole.image, parts[np.argmax(losses)].image)
 
     def test_nan_is_not_kept(self):
-        broken = run(KEY, Partial(lambda x: x.reshape(-1)[:3] * jnp.nan), IMAGE, 0,
-                     eps=0.1, queries=9)  # fmt: skip
+        broken = run(
+            KEY,
+            Partial(lambda x: x.reshape(-1)[:3] * jnp.nan),
+            IMAGE,
+            0,
+            eps=0.1,
+            queries=9,
+        )
         np.testing.assert_array_equal(broken.image, IMAGE)
         self.assertEqual(broken.loss, -np.inf)
 

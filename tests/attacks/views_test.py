@@ -16,8 +16,15 @@ def adapted(names, *, views=VIEWS, claim="static", norm="linf", **options):
 class AdaptiveTest(parameterized.TestCase):
     def test_claimed_through_the_defence(self):
         got = adapted("pgd-20,fgsm", claim="")
-        want = ["pgd-20", "fgsm", "bpda:pgd-20", "bpda:fgsm", "static:pgd-20",
-                "static:fgsm", "square-1000"]  # fmt: skip
+        want = [
+            "pgd-20",
+            "fgsm",
+            "bpda:pgd-20",
+            "bpda:fgsm",
+            "static:pgd-20",
+            "static:fgsm",
+            "square-1000",
+        ]
         self.assertEqual(got, want)
 
     def test_claimed_without_the_defence(self):
@@ -26,8 +33,14 @@ class AdaptiveTest(parameterized.TestCase):
 
     def test_scores_come_last_and_once(self):
         got = adapted("square-300,pgd", transfers=True)
-        want = ["static:square-300", "static:pgd", "pgd", "bpda:pgd", "square-300",
-                "transfer:pgd"]  # fmt: skip
+        want = [
+            "static:square-300",
+            "static:pgd",
+            "pgd",
+            "bpda:pgd",
+            "square-300",
+            "transfer:pgd",
+        ]
         self.assertEqual(got, want)
         got = adapted("square-300,pgd", claim="", transfers=True)
         want = ["pgd", "bpda:pgd", "static:pgd", "square-300", "transfer:pgd"]
@@ -57,8 +70,14 @@ class AdaptiveTest(parameterized.TestCase):
 
     def test_what_names_a_view_stays_as_it_is(self):
         got = adapted("bpda:pgd-5,pgd,static:fgsm")
-        want = ["static:pgd", "static:fgsm", "bpda:pgd-5", "pgd", "bpda:pgd",
-                "square-1000"]  # fmt: skip
+        want = [
+            "static:pgd",
+            "static:fgsm",
+            "bpda:pgd-5",
+            "pgd",
+            "bpda:pgd",
+            "square-1000",
+        ]
         self.assertEqual(got, want)
         self.assertEqual(adapted("pgd,bpda:pgd").count("bpda:pgd"), 1)
         self.assertEqual(adapted("pgd, pgd"), adapted("pgd"))

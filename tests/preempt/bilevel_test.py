@@ -93,9 +93,17 @@ class BilevelTest(parameterized.TestCase):
     def test_result_is_in_ball_and_box(self, function, delta):
         # A rate at which tanh saturates: the ends of the ball are reached.
         x = run(
-            function, KEY, PREDICT, IMAGE, 0,
-            eps=EPS, delta=delta, learning_rate=5.0, outer_steps=6, inner_steps=4,
-        )  # fmt: skip
+            function,
+            KEY,
+            PREDICT,
+            IMAGE,
+            0,
+            eps=EPS,
+            delta=delta,
+            learning_rate=5.0,
+            outer_steps=6,
+            inner_steps=4,
+        )
         change = np.abs(np.asarray(x, np.float64) - IMAGE)
         self.assertLessEqual(change.max(), delta + 1e-6)
         self.assertGreaterEqual(change.max(), 0.9 * delta)

@@ -35,7 +35,9 @@ def search(key, predict, image, label, *, eps, norm, queries):
     return Proposal(*lax.fori_loop(0, queries, query, start))
 
 
-SEARCH = {"square": Attack(search, ("linf", "l2", "l1"), {}, True)}
+SEARCH = {
+    "square": Attack(search, ("linf", "l2", "l1"), scores_only=True, count="queries")
+}
 
 
 def checked(predict, norm="linf", seed=0, data=None, **options):
