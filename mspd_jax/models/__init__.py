@@ -28,7 +28,7 @@ from mspd_jax.models._checkpoint import (
     save_model,
 )
 from mspd_jax.models._convert import convert_torch
-from mspd_jax.models._reach import PIXEL, Reach
+from mspd_jax.models._reach import PIXEL, Reach, reach_of
 from mspd_jax.models._spec import Model, ModelSpec
 from mspd_jax.models._split import Split, split
 
@@ -58,6 +58,7 @@ __all__ = [
     "model_kind",
     "parse_architecture",
     "predictor",
+    "reach_of",
     "restorer",
     "save_model",
     "split",
