@@ -12,32 +12,17 @@ images. Any mix of jobs is fine; a folder that holds run folders counts as all o
 Takes seconds.
 """
 
-from absl import flags
-
 from launch import _main
-from mspd_jax import report
+from mspd_jax import jobs, report
 
-FLAGS = flags.FLAGS
-flags.DEFINE_list(
-    "runs",
-    None,
-    "folders to report on, separated by commas: what other mains wrote "
-    "with --out, or a folder that holds several of them",
-    required=True,
-)
-flags.DEFINE_string(
-    "out",
-    None,
-    "folder for report.md, report.csv and pictures; an older report in it is replaced",
-    required=True,
-)
-flags.DEFINE_integer("images", 8, "rows of the picture, 0 for none", lower_bound=0)
+_OUT = "folder for report.md, report.csv and pictures; an older report is replaced"
 
 
-def main(_: list[str]) -> None:
-    made = report.write_report(FLAGS.runs, FLAGS.out, images=FLAGS.images)
-    print(f"{made.table}\nwrote {made.files[0]}")
+def show(page: report.Page) -> int:
+    """Prints the table."""
+    print(f"{page.table}\nwrote {page.files[0]}")
+    return 0
 
 
 if __name__ == "__main__":
-    _main.run(main)
+    _main.run_job(jobs.Report, show=show, out=_OUT)

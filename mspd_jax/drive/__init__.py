@@ -5,7 +5,7 @@ from mspd_jax.drive._devices import run_on_devices
 from mspd_jax.drive._drive import Outcome, drive
 from mspd_jax.drive._here import Here, barrier, here
 from mspd_jax.drive._in_turn import in_turn
-from mspd_jax.drive._progress import progress_bar, with_progress
+from mspd_jax.drive._progress import progress_bar, shared_line, with_progress
 from mspd_jax.drive._replicate import (
     any_scalar,
     chosen_devices,
@@ -43,5 +43,6 @@ __all__ = [
     "row_of",
     "run",
     "run_on_devices",
+    "shared_line",
     "with_progress",
 ]

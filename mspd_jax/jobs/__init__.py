@@ -25,15 +25,18 @@ from mspd_jax.jobs._certify_methods import (
     ScaleCert,
     Smoothing,
 )
+from mspd_jax.jobs._convert import Convert, Converted
 from mspd_jax.jobs._evaluate import Evaluate
 from mspd_jax.jobs._evaluate_grid import Cell, EvaluateGrid
 from mspd_jax.jobs._evaluation import EvaluateRecord, EvaluateSummary
 from mspd_jax.jobs._grid import grid
 from mspd_jax.jobs._identity import choice_name, fields_of, identity, job_name
-from mspd_jax.jobs._machine import ChunkedMachine, Machine
+from mspd_jax.jobs._machine import ChunkedMachine, FilesMachine, Machine
 from mspd_jax.jobs._option import Option, choices_of, groups_of, option, options_of
 from mspd_jax.jobs._preemptive import ProtectRecord, ProtectSummary
 from mspd_jax.jobs._protect import Protect
+from mspd_jax.jobs._quickstart import Quickstart, Story
+from mspd_jax.jobs._report import Report
 from mspd_jax.jobs._result import Result
 from mspd_jax.jobs._revert import Revert
 
@@ -43,11 +46,14 @@ __all__ = [
     "Certify",
     "CertifyMachine",
     "ChunkedMachine",
+    "Convert",
+    "Converted",
     "Denoised",
     "Evaluate",
     "EvaluateGrid",
     "EvaluateRecord",
     "EvaluateSummary",
+    "FilesMachine",
     "Machine",
     "Minority",
     "NoiseRecord",
@@ -60,10 +66,13 @@ __all__ = [
     "Protect",
     "ProtectRecord",
     "ProtectSummary",
+    "Quickstart",
+    "Report",
     "Result",
     "Revert",
     "ScaleCert",
     "Smoothing",
+    "Story",
     "choice_name",
     "choices_of",
     "fields_of",

@@ -38,3 +38,8 @@ class ChunkedMachine(Machine):
         "it to save memory (default: what suits the batch, the images and the device)",
         lower=1,
     )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FilesMachine:
+    """A machine for jobs that only read and write files: nothing to choose."""

@@ -8,7 +8,7 @@ from mspd_jax.report._patches import patches_section
 from mspd_jax.report._plot import Curve, accuracy_plot
 from mspd_jax.report._protection import protection_section
 from mspd_jax.report._radii import radii_section, radius_curves
-from mspd_jax.report._report import Report, write_report
+from mspd_jax.report._report import Page, write_report
 from mspd_jax.report._rows import summary_columns, summary_rows
 from mspd_jax.report._section import Section
 from mspd_jax.report._summary import table_rows
@@ -16,7 +16,7 @@ from mspd_jax.report._tables import csv_table, markdown_table, percent
 
 __all__ = [
     "Curve",
-    "Report",
+    "Page",
     "Section",
     "Tile",
     "accuracy_plot",

@@ -29,7 +29,10 @@ def certified_curve(name: str, records: Sequence[dict]) -> Curve:
     counts = [int(np.sum(radii >= end)) for end in ends]
     shares = np.divide(counts, max(len(records), 1))
     low, high = wilson_interval(counts, len(records))
-    points = [tuple(map(float, p)) for p in zip(ends, shares, low, high, strict=True)]
+    points = [
+        (float(x), float(s), float(a), float(b))
+        for x, s, a, b in zip(ends, shares, low, high, strict=True)
+    ]
     return Curve(name, points)
 
 
@@ -50,7 +53,7 @@ def certified_plot(curves: Sequence[Curve], *, label: str, dpi: int = 120) -> by
             "linestyle": _PATTERNS[place % len(_PATTERNS)],
         }
         stop = largest[place] + 0.02 * end if largest[place] else end
-        points = [(min(x, stop), *rest) for x, *rest in curve.points]
+        points = [(min(x, stop), s, a, b) for x, s, a, b in curve.points]
         lines.append((points, style))
     return draw(
         lines, labels=(label, "certified accuracy, %"), step="pre", end=end, dpi=dpi

@@ -78,12 +78,13 @@ def comparison_picture(
             parse_math=False,
         )
         for number, row in enumerate(rows):
-            if row[column] is None:
+            tile = row[column]
+            if tile is None:
                 continue
             top = _HEAD + number * (_TILE + _CAPTION + _GAP)
             bottom = height - top - _TILE
             place = (left / width, bottom / height, _TILE / width, _TILE / height)
-            _draw(figure.add_axes(place), row[column])
+            _draw(figure.add_axes(place), tile)
     buffer = io.BytesIO()
     canvas.print_png(buffer)
     return buffer.getvalue()

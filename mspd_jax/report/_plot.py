@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 # Colors that differ in lightness too, for readers who do not see all hues.
 COLORS = ("#1b6ca8", "#c8553d", "#3b7d4f", "#7b4f9d", "#b8860b", "#444444")
@@ -61,7 +61,7 @@ def draw(
     lines: Sequence[tuple[Sequence[Point], dict[str, Any]]],
     *,
     labels: tuple[str, str],
-    step: str | None = None,
+    step: Literal["pre"] | None = None,
     end: float | None = None,
     scale: str = "linear",
     dpi: int,

@@ -20,7 +20,7 @@ def radii_section(runs: Sequence[Run]) -> Section:
     curves = radius_curves(runs)
     if not curves:
         return Section("\nNo curve: no two evaluations differ in eps alone.\n")
-    norms = sorted({run.fields.get("norm") for run in runs if _usable(run)})
+    norms = sorted({str(run.fields.get("norm")) for run in filter(_usable, runs)})
     unit = "pixel values from 0 to 1"
     if norms == ["linf"]:  # radii of this norm are read in levels of 255
         unit = "levels of 255"
@@ -66,7 +66,8 @@ def _curve(found: Sequence[Run], name: str) -> Curve:
 
 
 def _in_levels(curve: Curve) -> Curve:
-    return curve._replace(points=[(255 * x, *rest) for x, *rest in curve.points])
+    points = [(255 * x, share, low, high) for x, share, low, high in curve.points]
+    return curve._replace(points=points)
 
 
 def _point(summary: dict, kind: str) -> tuple[float, float, float]:

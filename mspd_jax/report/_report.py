@@ -27,7 +27,7 @@ standing. Distances are those of the 8-bit files.
 """
 
 
-class Report(NamedTuple):
+class Page(NamedTuple):
     """What `write_report` made.
 
     Attributes:
@@ -41,7 +41,7 @@ class Report(NamedTuple):
 
 def write_report(
     runs: Sequence[str | os.PathLike], out: str | os.PathLike, *, images: int = 8
-) -> Report:
+) -> Page:
     """Writes report.md, report.csv and pictures on what runs have found.
 
         print(report.write_report(["OUT/protect", "OUT/after"], "REPORT").table)
@@ -76,4 +76,4 @@ def write_report(
             (folder / name).unlink(missing_ok=True)
     for name, content in files.items():
         write_file(folder / name, content)
-    return Report(table, tuple(folder / name for name in reversed(files)))
+    return Page(table, tuple(folder / name for name in reversed(files)))

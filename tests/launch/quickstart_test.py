@@ -17,7 +17,7 @@ def story(tmp_path_factory):
     out = tmp_path_factory.mktemp("story") / "out"
     code, text, err = mains.run("quickstart", f"--out={out}", *_SHORT)
     assert code == 0, err
-    return out, text
+    return out, text, err
 
 
 def _row(out, title, n):
@@ -29,7 +29,7 @@ def _row(out, title, n):
 
 @pytest.mark.slow
 def test_protection_raises_robust_accuracy_on_unseen_models(story):
-    out, text = story
+    out, text, _ = story
     before, after = _row(out, "unprotected", 450), _row(out, "MSPD", 450)
     for target in ("target A", "target B"):
         assert after[target][1] > before[target][1] + 5, text
@@ -40,7 +40,7 @@ def test_protection_raises_robust_accuracy_on_unseen_models(story):
 
 @pytest.mark.slow
 def test_protected_files_lie_in_the_ball(story):
-    out, _ = story
+    out, *_ = story
     original = data.open_source("digits:test")
     protected = data.open_source(f"folder:{out}/mspd")
     assert len(protected.indices) == 450
@@ -51,17 +51,29 @@ def test_protected_files_lie_in_the_ball(story):
 
 @pytest.mark.slow
 def test_the_same_command_again_changes_nothing(story):
-    out, text = story
+    out, _, err = story
     report = (out / "report.csv").read_bytes()
-    code, again, err = mains.run("quickstart", f"--out={out}", *_SHORT)
-    assert code == 0, err
+    code, _, again = mains.run("quickstart", f"--out={out}", *_SHORT)
+    assert code == 0, again
     assert (out / "report.csv").read_bytes() == report
-    assert "training" in text and "training" not in again
+    assert "training" in err and "training" not in again
 
 
 @pytest.mark.slow
 def test_other_settings_are_refused(story):
-    out, _ = story
+    out, *_ = story
     code, _, err = mains.run("quickstart", f"--out={out}", "--eps=0.1")
     assert code == 2
     assert "was trained otherwise" in err
+
+
+@pytest.mark.slow
+def test_one_line_shows_the_progress_of_all_steps(story):
+    _, _, err = story
+    assert err.count("\n") == 1 and err.endswith("\n"), err
+    states = [state.strip() for state in err.split("\r") if state.strip()]
+    for words in ("training surrogate", "writing MSPD", "attacking target B on MSPD"):
+        assert any(state.startswith(f"{words}: ") for state in states), states
+    shares = [int(state.split("%")[0].rsplit(" ", 1)[1]) for state in states]
+    assert shares == sorted(shares) and shares[-1] == 100
+    assert "image/s" not in err  # of no bar of its own

@@ -1,0 +1,114 @@
+"""Converting the weights of PyTorch models into checkpoints."""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import ClassVar, NamedTuple, TypeVar
+
+import jax
+
+from mspd_jax import models
+from mspd_jax.errors import InputError
+from mspd_jax.jobs._machine import FilesMachine
+from mspd_jax.jobs._option import option
+
+_Number = TypeVar("_Number", int, float)
+
+
+class Converted(NamedTuple):
+    """A checkpoint that was written.
+
+    Attributes:
+      folder: of the checkpoint.
+      spec: what was built, see `models.ModelSpec`.
+      parameters: how many numbers the network has learned.
+      digest: a hash of all that it computes.
+    """
+
+    folder: pathlib.Path
+    spec: models.ModelSpec
+    parameters: int
+    digest: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Convert:
+    """Turns a file of PyTorch weights into a checkpoint.
+
+    Example:
+      jobs.Convert(torch="resnet18.pth", arch="resnet18").run("CKPT")
+    """
+
+    MACHINE: ClassVar[FilesMachine] = FilesMachine()
+
+    torch: str = option(help="the file to convert: .pt, .pth, .th or .safetensors")
+    arch: str = option(
+        help=f"architecture of the file: {models.ARCHITECTURES}; denoisers: "
+        f"{models.DENOISERS}"
+    )
+    overwrite: bool = option(False, help="replace the checkpoint that is at `out`")
+    mean: str | Sequence[float] | None = option(
+        None,
+        help="mean per channel that the model subtracts from pixels in [0, 1], as in "
+        "0.485,0.456,0.406; default: the file's `mean`, else the usual one of `arch` "
+        "(ImageNet's for resnet* and bagnet*, CIFAR-10's for preact_* and wide_*, 0 "
+        "for small_cnn)",
+    )
+    std: str | Sequence[float] | None = option(
+        None, help="what the model then divides by, per channel; default: see `mean`"
+    )
+    num_classes: int | None = option(
+        None, help="number of classes; default: as in the file", lower=1
+    )
+    image_shape: str | Sequence[int] | None = option(
+        None,
+        help="height,width,channels of its images; default: 224,224,3 for networks of "
+        "ImageNet (resnet18, 34, 50, 101, 152, bagnet*), 32,32,3 for all others",
+    )
+    activation: str | None = option(
+        None,
+        help="activation of the network, where `arch` leaves a choice; default: silu "
+        "for preact_* and wide_*, relu for small_cnn",
+        choices=("relu", "silu"),
+    )
+    sigma: float | None = option(
+        None,
+        help="noise level that a denoiser was trained on: certify checks it",
+        lower=0.0,
+    )
+
+    def run(
+        self, out: str | pathlib.Path, machine: FilesMachine | None = None
+    ) -> Converted:
+        """Writes the checkpoint folder; nothing of a file that does not fit."""
+        del machine
+        model = models.convert_torch(
+            self.torch,
+            architecture=self.arch,
+            activation=self.activation,
+            num_classes=self.num_classes,
+            mean=_numbers("mean", self.mean, float),
+            std=_numbers("std", self.std, float),
+            image_shape=_numbers("image_shape", self.image_shape, int),  # type: ignore
+            sigma=self.sigma,
+        )
+        models.save_model(out, model, overwrite=self.overwrite)
+        weights = jax.tree.leaves(model.variables["params"])
+        size = sum(leaf.size for leaf in weights)
+        return Converted(pathlib.Path(out), model.spec, size, models.model_hash(model))
+
+
+def _numbers(
+    name: str, value: str | Sequence | None, kind: Callable[[str], _Number]
+) -> tuple[_Number, ...] | None:
+    """The numbers of a field, also where they are a text like 0.5,0.5,0.5."""
+    if value is None:
+        return None
+    parts = value.split(",") if isinstance(value, str) else value
+    try:
+        return tuple(kind(part) for part in parts)
+    except ValueError as error:
+        shown = "32,32,3" if kind is int else "0.5,0.5,0.5"
+        raise InputError(
+            f"`{name}`={value}: expected numbers with commas between, like {shown}"
+        ) from error

@@ -1,0 +1,253 @@
+"""The whole story on embedded data: train, protect, revert, attack, compare."""
+
+import dataclasses
+import os
+import pathlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
+
+from mspd_jax import data, drive, evaluate, report, runs
+from mspd_jax.errors import InputError
+from mspd_jax.jobs._evaluate import Evaluate
+from mspd_jax.jobs._machine import ChunkedMachine
+from mspd_jax.jobs._option import option
+from mspd_jax.jobs._protect import Protect
+from mspd_jax.jobs._quickstart_models import (
+    Recipe,
+    is_trained,
+    origin_of,
+    train_recipe,
+)
+from mspd_jax.jobs._revert import Revert
+from mspd_jax.jobs._values import Radius, radius_of
+
+ATTACK = "pgd-20"
+RECIPES = {
+    "surrogate": Recipe(0, (16, 32, 64), "pgd"),
+    "target A": Recipe(1, (32, 64), "pgd"),
+    "target B": Recipe(2, (24, 48, 96), "fgsm"),
+}
+_SOURCE = "digits:test"
+
+
+class Story(NamedTuple):
+    """What quickstart has found.
+
+    Attributes:
+      folder: with report.md, report.csv, picture.png, and a run folder for each step.
+      table: Markdown, a row for each set of images.
+      note: what its numbers are.
+      seconds: that it took.
+    """
+
+    folder: pathlib.Path
+    table: str
+    note: str
+    seconds: float
+
+
+class _Images(NamedTuple):
+    """A set of images: the folder of what is about it, and its source."""
+
+    folder: str
+    source: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Quickstart:
+    """Trains small models on 8x8 digits, protects, reverts, and attacks.
+
+    Example:
+      print(jobs.Quickstart().run("OUT").table)
+    """
+
+    MACHINE: ClassVar[ChunkedMachine] = ChunkedMachine(batch_size=150)
+
+    eps: Radius = option(
+        "0.15",
+        help="radius of the perturbation ball for pixels in [0, 1]: 8/255 or 0.031",
+    )
+    seed: int = option(0, help="seed of all randomness")
+    epochs: int = option(10, help="passes over the training images", lower=1)
+    bilevel_images: int = option(
+        50, help="how many images the slow baseline protects", lower=1
+    )
+
+    def run(
+        self, out: str | os.PathLike, machine: ChunkedMachine | None = None
+    ) -> Story:
+        """Runs the jobs of the story, each in a folder below `out`, or goes on.
+
+        Nobody but the surrogate, which protects and labels, meets an image before it is
+        attacked.
+        """
+        start = time.perf_counter()
+        out, machine = pathlib.Path(out), machine or self.MACHINE
+        _check_folder(out)
+        sets = _image_sets(out)
+        hidden = drive.here().process > 0
+        with drive.shared_line(self._weights(len(sets)), hidden=hidden) as begin:
+            self._train(out, begin)
+            seconds = self._write(out, sets, machine, begin)
+            records = self._attack(out, sets, machine, begin)
+        rows = _rows(records, seconds)
+        table, note = report.markdown_table(rows, list(rows[0])), self._note()
+        shown = runs.read_runs(
+            [
+                str(out / "mspd"),
+                str(out / _attacked("unprotected", "target A")),
+                str(out / _attacked("mspd", "target A")),
+            ]
+        )
+        section = report.protection_section(shown, images=8)
+        for name, png in section.pictures.items():
+            runs.write_file(out / name, png)
+        csv = report.csv_table(rows, list(rows[0]))
+        runs.write_file(out / "report.csv", csv.encode())
+        text = f"# Quickstart\n\n{table}{note}{section.text}"
+        runs.write_file(out / "report.md", text.encode())
+        return Story(out, table, note, time.perf_counter() - start)
+
+    def _weights(self, sets: int) -> list[float]:
+        """Seconds that the steps of the story take, as measured on two cores."""
+        training = [0.3 * self.epochs] * len(RECIPES)
+        written = [2.0, 1.0, 0.1 * self.bilevel_images]
+        return training + written + [1.0] * (sets * len(RECIPES))
+
+    def _train(self, out: pathlib.Path, begin: Callable[[str], None]) -> None:
+        eps = radius_of(self.eps, "linf")
+        for name, recipe in RECIPES.items():
+            folder = out / _folder(name)
+            origin = origin_of(recipe, eps=eps, epochs=self.epochs)
+            if is_trained(folder, origin):
+                begin(f"reading {name}")
+            else:
+                begin(f"training {name}")
+                train_recipe(folder, recipe, origin)
+
+    def _write(
+        self,
+        out: pathlib.Path,
+        sets: Mapping[str, _Images],
+        machine: ChunkedMachine,
+        begin: Callable[[str], None],
+    ) -> dict[str, float | None]:
+        """Protects and reverts; seconds per image by the title of a set."""
+        fields: dict[str, Any] = {
+            "surrogate": str(out / "surrogate"),
+            "eps": self.eps,
+            "seed": self.seed,
+        }
+        few = self.bilevel_images
+        jobs: dict[str, Protect | Revert] = {
+            "MSPD": Protect(source=_SOURCE, **fields),
+            "MSPD, reverted": Revert(source=sets["MSPD"].source, **fields),
+            "bi-level": Protect(source=_SOURCE, method="bilevel", limit=few, **fields),
+        }
+        count = len(data.open_source(_SOURCE).indices)
+        seconds: dict[str, float | None] = {}
+        for title, job in jobs.items():
+            begin(f"writing {title}")
+            # Two batches at least: the first one compiles and is not timed.
+            most = -(-min(job.limit or count, count) // (2 * drive.here().devices))
+            # Few images: a block of one leaves no device without work.
+            own = dataclasses.replace(
+                machine,
+                batch_size=min(machine.batch_size, most),
+                block=machine.block or 1,
+            )
+            result = job.run(out / sets[title].folder, own)
+            rate = result.summary and result.summary.images_per_second
+            seconds[title] = 1 / rate if rate else None
+        return seconds
+
+    def _attack(
+        self,
+        out: pathlib.Path,
+        sets: Mapping[str, _Images],
+        machine: ChunkedMachine,
+        begin: Callable[[str], None],
+    ) -> dict[tuple[str, str], list[dict]]:
+        """Attacks every model on every set: records by (title, name of the model)."""
+        found = {}
+        for title, images in sets.items():
+            for name in RECIPES:
+                begin(f"attacking {name} on {title}")
+                job = Evaluate(
+                    source=images.source,
+                    target=str(out / _folder(name)),
+                    attack=ATTACK,
+                    eps=self.eps,
+                    seed=self.seed,
+                    check_images=0,
+                    clean_gate=0.0,
+                    save_images=True,
+                )
+                result = job.run(out / _attacked(images.folder, name), machine)
+                found[title, name] = [record._asdict() for record in result.records]
+        return found
+
+    def _note(self) -> str:
+        return (
+            f"\nAccuracies in percent: clean / under {ATTACK} with full knowledge of "
+            f"the attacked model, l_inf {radius_of(self.eps, 'linf'):g}. The surrogate "
+            "protects and labels; the targets never met it.\n"
+        )
+
+
+def _folder(name: str) -> str:
+    return name.replace(" ", "_")
+
+
+def _attacked(images: str, name: str) -> str:
+    return f"attacked/{_folder(f'{images} on {name}')}"
+
+
+def _image_sets(out: pathlib.Path) -> dict[str, _Images]:
+    """The images that are attacked, by title."""
+    folders = {"MSPD": "mspd", "MSPD, reverted": "mspd_reverted", "bi-level": "bilevel"}
+    written = {
+        title: _Images(folder, f"folder:{out / folder}")
+        for title, folder in folders.items()
+    }
+    return {"unprotected": _Images("unprotected", _SOURCE), **written}
+
+
+def _rows(
+    records: Mapping[tuple[str, str], list[dict]], seconds: Mapping[str, float | None]
+) -> list[dict[str, Any]]:
+    """A row per image set; above the baseline's row, the others on the same images.
+
+    records: by (title, name of the model). seconds: per image, by title.
+    """
+    titles = list(dict.fromkeys(title for title, _ in records))
+    few = set.intersection(*({r["index"] for r in rs} for rs in records.values()))
+
+    def row(title: str, only: set[int] | None) -> dict[str, Any]:
+        found: dict[str, Any] = {"images": title, "n": 0}
+        for (other, name), all_of in records.items():
+            if other == title:
+                kept = [r for r in all_of if only is None or r["index"] in only]
+                found |= {"n": len(kept), name: _clean_and_robust(kept)}
+        each = seconds.get(title)
+        return found | {"s/image": each and f"{each:.4f}"}
+
+    *rows, last = [row(title, None) for title in titles]
+    return [*rows, *(row(title, few) for title in ("unprotected", "MSPD")), last]
+
+
+def _clean_and_robust(records: Sequence[dict]) -> str:
+    found = evaluate.accuracies(records)
+    shares = (found["clean_accuracy"], found["robust_accuracy"])
+    return " / ".join(report.percent(share, len(records)) for share in shares)
+
+
+def _check_folder(out: pathlib.Path) -> None:
+    """Refuses a folder that holds something else than this story."""
+    known = {*map(_folder, RECIPES), "mspd", "report.md"}
+    if out.exists() and any(out.iterdir()):
+        if not known & {path.name for path in out.iterdir()}:
+            raise InputError(
+                f"`out`={out} is not empty and holds no quickstart; name another folder"
+            )

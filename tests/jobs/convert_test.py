@@ -1,0 +1,43 @@
+"""Converting from research code."""
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from mspd_jax import jobs, models
+from mspd_jax.errors import InputError
+
+
+@pytest.fixture
+def file(tmp_path):
+    """A small_cnn with one layer, as safetensors."""
+    tensors = {
+        "conv0.weight": np.ones((4, 1, 3, 3), np.float32),
+        "conv0.bias": np.zeros(4, np.float32),
+        "linear.weight": np.ones((3, 4), np.float32),
+        "linear.bias": np.zeros(3, np.float32),
+    }
+    save_file(tensors, tmp_path / "net.safetensors")
+    return tmp_path / "net.safetensors"
+
+
+def test_numbers_may_be_a_text_or_numbers(file, tmp_path):
+    fields = {"torch": str(file), "arch": "small_cnn"}
+    made = jobs.Convert(**fields, image_shape="8,8,1", mean="0.25", std="0.5")
+    made = made.run(tmp_path / "text")
+    again = jobs.Convert(**fields, image_shape=(8, 8, 1), mean=(0.25,), std=(0.5,))
+    again = again.run(tmp_path / "numbers")
+    assert (
+        made.digest
+        == again.digest
+        == models.model_hash(models.load_model(tmp_path / "text"))
+    )
+    assert made.spec.mean == (0.25,) and made.spec.image_shape == (8, 8, 1)
+    assert made.parameters == 4 * 9 + 4 + 3 * 4 + 3
+
+
+def test_what_is_no_number_is_refused(file, tmp_path):
+    job = jobs.Convert(torch=str(file), arch="small_cnn", image_shape="8x8x1")
+    with pytest.raises(InputError, match="`image_shape`=8x8x1: expected numbers"):
+        job.run(tmp_path / "out")
+    assert not (tmp_path / "out").exists()
