@@ -1,6 +1,7 @@
 """From the name of an attack to a configured one: a pytree that a driver can call."""
 
 import functools
+import inspect
 from typing import Any
 
 import jax
@@ -44,8 +45,8 @@ def resolve_attack(
             f"got {norm}"
         )
     settings = {**named, "norm": norm, **options}
-    # Keywords that a function does not have, here and not where it is called first.
-    known = attack.function.__kwdefaults__ or {}
+    # Of misspelt keywords alone: what an attack can do is in the fields of `Attack`.
+    known = inspect.signature(attack.function).parameters
     for option in settings:
         if option not in known:
             raise ValueError(f"{name} has no option {option!r}: {', '.join(known)}")
