@@ -18,6 +18,7 @@ def ascent(
     step_size: float | jax.Array,
     steps: int,
     norm: str,
+    always_loop: bool = False,
 ) -> jax.Array:
     """The last of `steps` steps uphill from `start`, all within the ball and the box.
 
@@ -31,6 +32,7 @@ def ascent(
       step_size: length of a step in pixels, traced.
       steps: how many, static; the trip count is static, hence differentiable.
       norm: of the ball and of the steps, as in `ascend`.
+      always_loop: whether one step is a loop, too: the compiler rounds it otherwise.
 
     Returns:
       [H, W, C].
@@ -39,7 +41,7 @@ def ascent(
     def step(_, x):
         return ascend(x, slope(x), image, eps=eps, step_size=step_size, norm=norm)
 
-    if steps == 1:  # a loop would only cost compile time
+    if steps == 1 and not always_loop:  # a loop would only cost compile time
         return step(0, start)
     return lax.fori_loop(0, steps, step, start)
 

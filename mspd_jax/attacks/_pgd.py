@@ -76,7 +76,14 @@ def pgd(
             start_key = jax.random.fold_in(key, number)
             x = _ball.random_start(start_key, image, eps=eps, norm=norm)
         x = ascent(
-            slope, x, image, eps=eps, step_size=step_size, steps=steps, norm=norm
+            slope,
+            x,
+            image,
+            eps=eps,
+            step_size=step_size,
+            steps=steps,
+            norm=norm,
+            always_loop=True,
         )
         return Candidate(x, *value(x))
 

@@ -176,7 +176,14 @@ def _attack(key, loss, x, *, eps, steps, step_size):
 
     start = random_start(key, x, eps=eps, norm="linf")
     return ascent(
-        slope, start, x, eps=eps, step_size=step_size, steps=steps, norm="linf"
+        slope,
+        start,
+        x,
+        eps=eps,
+        step_size=step_size,
+        steps=steps,
+        norm="linf",
+        always_loop=True,
     )
 
 
