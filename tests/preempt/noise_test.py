@@ -6,14 +6,12 @@ import numpy as np
 from absl.testing import parameterized
 from scipy import stats
 
-from mspd_jax import preempt
+from mspd_jax.preempt._noise import smoothing_noise
 
 SHAPE = (4, 4, 3)
 
 
-_draw = jax.jit(
-    preempt.smoothing_noise, static_argnames=("shape", "norm", "antithetic")
-)
+_draw = jax.jit(smoothing_noise, static_argnames=("shape", "norm", "antithetic"))
 
 
 def _noise(draws, **options):
