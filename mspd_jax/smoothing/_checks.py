@@ -36,7 +36,8 @@ def check_sigma(sigma: float) -> float:
     """
     if not 0.0 < sigma < math.inf:
         raise ValueError(f"sigma must be positive and finite; got {sigma}")
-    single = float(np.float32(sigma))
+    with np.errstate(over="ignore"):
+        single = float(np.float32(sigma))
     if not 0.0 < single < math.inf:
         raise ValueError(f"sigma must be positive and finite in float32; got {sigma}")
     return min(float(sigma), single)

@@ -58,8 +58,8 @@ def count_votes(
         with nothing else, and the result depends on it by the rounding of `predict`
         alone. Samples beyond `stop` in the last chunk are predicted and not counted:
         make it divide the range.
-      axis_name: an axis of devices that share the samples, image and key being the same
-        on all: device d of D takes chunks d, d + D, ..., and each returns the total.
+      axis_name: a mapped axis whose places share the samples, image and key being the
+        same at all: place d of D takes chunks d, d + D, ...; each returns the total.
 
     Returns:
       int32 [K]. No gradient: the loop's length is data.
@@ -71,12 +71,12 @@ def count_votes(
     classes = jnp.arange(classes.shape[0])
     sigma = jnp.asarray(sigma, image.dtype)
     start, stop = jnp.asarray(start, jnp.int32), jnp.asarray(stop, jnp.int32)
-    device, devices = 0, 1
+    place, places = 0, 1
     if axis_name is not None:
-        device, devices = lax.axis_index(axis_name), lax.psum(1, axis_name)
+        place, places = lax.axis_index(axis_name), lax.psum(1, axis_name)
 
     def add(turn, votes):
-        first = start + (device + turn * devices) * chunk
+        first = start + (place + turn * places) * chunk
         numbers = first + jnp.arange(chunk, dtype=jnp.int32)
         noise = noise_at(key, numbers, image.shape).astype(image.dtype)
         logits = jax.vmap(predict)(image[None] + sigma * noise)
@@ -85,8 +85,8 @@ def count_votes(
         return votes + jnp.sum(named & counts[:, None], axis=0, dtype=jnp.int32)
 
     chunks = _ceil_divide(stop - start, chunk)
-    # This device's share; none where there are fewer chunks than devices.
-    turns = _ceil_divide(chunks - device, devices)
+    # The share of this place; none where there are fewer chunks than places.
+    turns = _ceil_divide(chunks - place, places)
     votes = lax.fori_loop(0, turns, add, jnp.zeros(classes.shape, jnp.int32))
     return votes if axis_name is None else lax.psum(votes, axis_name)
 
@@ -120,7 +120,7 @@ def smoothed_votes(
       sigma: in pixels, traced.
       plan: traced; one program for all plans of as many rounds.
       chunk: static, samples at once.
-      axis_name: an axis of devices that share the samples of the image; all of them
+      axis_name: a mapped axis whose places share the samples of the image; all of them
         decide alike, from the total.
 
     Returns:

@@ -1,84 +1,18 @@
-"""Passes against asking everything, and verdicts on answers made by hand."""
+"""What a detector says, and certifies, of answers made by hand."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.tree_util import Partial
-from scipy import special
 
 from mspd_jax import patch
-from mspd_jax.errors import InputError
 from mspd_jax.patch._detector import LEAD
 from mspd_jax.patch._neurons import WHOLE
-from mspd_jax.patch._passes import Answers, answer_of, in_passes
-
-COUNT = 7
-TABLE = np.random.default_rng(0).normal(size=(COUNT, 4)).astype(np.float32)
-OTHERS = Answers(*(jnp.asarray(x) for x in (9, 0.25, 0.125, 1.0)))
-
-
-@pytest.mark.parametrize("budget", [1, 3, COUNT, COUNT + 5])
-def test_passes_give_what_asking_everything_gives(budget):
-    @jax.jit
-    def run(needed):
-        ask = Partial(lambda table, numbers: table[numbers], jnp.asarray(TABLE))
-        return in_passes(ask, needed, OTHERS, budget=budget)
-
-    sure = np.sort(TABLE)[:, ::-1]
-    p = special.softmax(TABLE.astype(np.float64), axis=1).max(axis=1)
-    for chosen in ((), (0,), (6,), (0, 6), (1, 2, 5), (5, 3, 4, 0), range(COUNT)):
-        needed = np.isin(np.arange(COUNT), list(chosen))
-        found = run(needed)
-        assert found.labels.shape == (COUNT,)
-        labels = np.where(needed, TABLE.argmax(axis=1), 9)
-        np.testing.assert_array_equal(found.labels, labels)
-        leads = (sure[:, 0] - sure[:, 1]) / np.abs(TABLE).max(axis=1).clip(1)
-        leads = np.where(needed, leads, 0.125)
-        np.testing.assert_allclose(found.leads, leads, rtol=1e-6)
-        np.testing.assert_allclose(found.confidences, np.where(needed, p, 0.25), 1e-6)
-    assert run._cache_size() == 1
-
-
-def test_nothing_is_computed_but_what_is_needed():
-    asked = []
-
-    def ask(numbers):
-        jax.debug.callback(lambda n: asked.append(n.tolist()), numbers, ordered=True)
-        return jnp.asarray(TABLE)[numbers]
-
-    run = jax.jit(lambda needed: in_passes(ask, needed, OTHERS, budget=2))
-    for needed, passes in (([], 0), ([3], 1), ([1, 6], 1), ([0, 2, 4], 2)):
-        asked.clear()
-        jax.block_until_ready(run(np.isin(np.arange(COUNT), needed)))
-        jax.effects_barrier()
-        assert len(asked) == passes
-        flat = sum(asked, [])
-        assert flat[: len(needed)] == needed
-
-
-def test_passes_of_a_batch_are_those_of_each_row():
-    ask = Partial(lambda table, numbers: table[numbers], jnp.asarray(TABLE))
-    needed = np.random.default_rng(1).random((5, COUNT)) < 0.5
-    needed[0] = False
-    run = jax.jit(jax.vmap(lambda chosen: in_passes(ask, chosen, OTHERS, budget=2)))
-    labels = np.where(needed, TABLE.argmax(axis=1), 9)
-    np.testing.assert_array_equal(run(needed).labels, labels)
-
-
-def test_answers_to_logits():
-    logits = np.float32([[1, 4, 2], [2, 2, 1], [np.nan, 9, 0], [0, 0, np.nan]])
-    found = answer_of(jnp.asarray(logits))
-    np.testing.assert_array_equal(found.labels, [1, 0, -1, -1])
-    np.testing.assert_allclose(found.leads, [2 / 4, 0, 0, 0])
-    with pytest.raises(InputError, match="single class"):
-        answer_of(jnp.ones((3, 1)))
-    p = [np.exp(4) / np.exp([1, 4, 2]).sum(), 1 / (2 + np.exp(-1)), 0, 0]
-    np.testing.assert_allclose(found.confidences, p, rtol=1e-6)
 
 
 @jax.jit
-def verdict(whole, table, same, confidence):
+def asked_of(whole, table, same, confidence):
     """Of a detector whose answers are written in a table."""
     hide = Partial(lambda table, numbers: table[numbers], table)
     masked = patch.Masked(whole, hide, same)
@@ -87,7 +21,7 @@ def verdict(whole, table, same, confidence):
 
 def said(whole, *table, same=(0, 1, 2), confidence=0.0):
     """Label, alert, certified; the windows' logits are rows."""
-    found = verdict(
+    found = asked_of(
         jnp.asarray(whole, jnp.float32),
         jnp.asarray(table, jnp.float32),
         jnp.asarray(same),
@@ -125,7 +59,7 @@ def test_a_window_that_shares_an_answer_is_not_asked():
     assert said(A, B, B, B, same=(none,) * 3) == (0, False, True)
     assert said(A, A, B, A, same=(0, 0, 2)) == (0, False, True)
     assert said(A, B, A, A, same=(0, 0, 2)) == (0, True, False)
-    found = verdict(*map(jnp.float32, (A, [A, B, C])), jnp.asarray([none, 1, 1]), 0.0)
+    found = asked_of(*map(jnp.float32, (A, [A, B, C])), jnp.asarray([none, 1, 1]), 0.0)
     np.testing.assert_array_equal(found.windows, [0, 1, 1])
 
 
@@ -205,7 +139,7 @@ def test_the_answer_to_the_whole_need_not_be_confident():
     assert said(unsure, A, A, A, same=same, confidence=odds) == (0, False, False)
 
 
-def test_no_budget_changes_a_verdict():
+def test_no_budget_changes_what_is_said():
     table = jnp.asarray(np.random.default_rng(2).normal(size=(5, 3)), jnp.float32)
     hide = Partial(lambda table, numbers: table[numbers], table)
     masked = patch.Masked(table[0], hide, jnp.asarray([0, WHOLE, 2, 3, 2]))
@@ -216,46 +150,6 @@ def test_no_budget_changes_a_verdict():
     first = found(1)
     for budget in (2, 9):
         jax.tree.map(np.testing.assert_array_equal, found(budget), first)
-
-
-def tabled(table, image, first, second):
-    """As `patch_cleanser`, from a table of labels [W, W]."""
-    del image
-    return 3.0 * jax.nn.one_hot(table[first, second], 3)
-
-
-FOUR = jnp.arange(4)
-
-
-def recovered(table):
-    table = jnp.asarray(table)
-    assert (table == table.T).all()  # two windows hide the same in either order
-    found = RECOVER(table)
-    computed = int(found.computed)
-    return int(found.label), bool(found.certified), computed
-
-
-RECOVER = jax.jit(
-    lambda table: patch.recover(
-        patch.Pairs(Partial(tabled, table), FOUR), None, budget=3
-    )
-)
-
-
-def test_recovery_of_what_all_agree_on():
-    table = np.ones((4, 4), int)
-    assert recovered(table) == (1, True, 4 + 6)
-    table[1, 3] = table[3, 1] = 2  # a pair of windows says otherwise
-    assert recovered(table) == (1, False, 4 + 6)
-
-
-def test_recovery_of_what_a_patch_hides():
-    """A patch in window 2: all that leave it open say 0, all others 1."""
-    table = np.zeros((4, 4), int)
-    table[2, :] = table[:, 2] = 1
-    assert recovered(table) == (1, False, 4 + 3)
-    table[2, 0] = table[0, 2] = 0  # then window 2 does not stand by its label
-    assert recovered(table) == (0, False, 4 + 3)
 
 
 def test_a_threshold_that_is_not_a_number_certifies_nothing():

@@ -14,8 +14,7 @@ from absl.testing import parameterized
 from PIL import Image
 
 from mspd_jax.errors import InputError
-from mspd_jax.query._access import answer, query_access
-from mspd_jax.query._http import http_classifier
+from mspd_jax.query import answer, http_classifier, query_access
 
 IMAGES = np.random.default_rng(0).uniform(-0.3, 1.3, (7, 2, 3, 3)).astype(np.float32)
 
