@@ -2,6 +2,7 @@
 
 from mspd_jax.preempt._bilevel import bilevel, bilevel_reconstruct
 from mspd_jax.preempt._mcgs import Cascade, mcgs, mcgs_from_noise
+from mspd_jax.preempt._noise import smoothing_noise
 from mspd_jax.preempt._protect import (
     Protected,
     Reverted,
@@ -9,6 +10,7 @@ from mspd_jax.preempt._protect import (
     protect,
     revert,
 )
+from mspd_jax.preempt._smooth import smoothed_step
 
 __all__ = [
     "Cascade",
@@ -21,4 +23,6 @@ __all__ = [
     "mcgs_from_noise",
     "protect",
     "revert",
+    "smoothed_step",
+    "smoothing_noise",
 ]
