@@ -1,0 +1,60 @@
+"""Certificates under noise: the votes and claims of the library."""
+
+import functools
+
+import jax
+import numpy as np
+import pytest
+
+from mspd_jax import jobs, models, smoothing
+from mspd_jax.streams import stream
+from tests.jobs.certifying import NOISY, PREDICT, SIGMA, SOURCE
+
+
+def test_records_are_what_the_library_certifies(tmp_path):
+    done = NOISY.run(tmp_path / "out")
+    assert [r.index for r in done.records] == SOURCE.indices.tolist()
+    plan = smoothing.stopping_plan(
+        selection=20, estimation=120, sigma=SIGMA, alpha=0.01
+    )
+    count = functools.partial(smoothing.smoothed_votes, sigma=SIGMA, chunk=6)
+    count = jax.jit(count)
+    for place, record in enumerate(done.records):
+        image = SOURCE.read(place)
+        key = jax.random.fold_in(stream(0, "certify"), image.index)
+        label = np.int32(image.label)
+        votes = jax.device_get(count(key, PREDICT, image.image, label, plan=plan))
+        assert record.estimation == votes.estimation.tolist()
+        certificate = smoothing.certify_votes(
+            votes.selection, votes.estimation, num_samples=120, sigma=SIGMA, alpha=0.01
+        )
+        assert record.radius == certificate.radius
+        assert record.prediction == certificate.label
+    radii = [r.radius if r.correct else 0.0 for r in done.records]
+    assert done.summary.mean_radius == pytest.approx(np.mean(radii))
+    assert done.summary.images == 5 and done.unreadable == ()
+    assert any(radii)
+
+
+def brighter(image):
+    return image + 0.1
+
+
+def test_a_denoiser_may_be_a_function(tmp_path):
+    options = {"sigma": SIGMA, "samples": 40, "selection": 10, "alpha": 0.01}
+    method = jobs.Denoised(denoiser=brighter, **options)
+    job = jobs.Certify(target=PREDICT, source=SOURCE, method=method)
+    found = job.run(tmp_path / "one")
+    front = smoothing.denoised(PREDICT, brighter)
+    same = jobs.Certify(target=front, source=SOURCE, method=jobs.Smoothing(**options))
+    assert found.records == same.run(tmp_path / "two").records
+
+
+def test_a_denoiser_is_named_by_its_architecture():
+    spec = models.ModelSpec(
+        "dncnn", {"depth": 3, "width": 4}, (0.0,), (1.0,), 0, (8, 8, 1), {}
+    )
+    model = models.create_model(jax.random.key(1), spec)
+    method = jobs.Denoised(denoiser=model, sigma=SIGMA)
+    job = jobs.Certify(target=PREDICT, source="digits:test", method=method)
+    assert jobs.fields_of(job)["denoiser"] == "dncnn"

@@ -1,0 +1,34 @@
+"""Certificates against patches: what detectors say of each image."""
+
+import functools
+
+import jax
+import pytest
+
+from mspd_jax import jobs, patch
+from tests.jobs.certifying import PREDICT, SOURCE
+
+
+@pytest.mark.parametrize("name", ["minority", "patchcleanser"])
+def test_records_against_patches(tmp_path, name):
+    kind = {"minority": jobs.Minority, "patchcleanser": jobs.PatchCleanser}[name]
+    attacks = jobs.PatchAttacks(attack=("pgd",), attack_steps=2, attack_positions=1)
+    method = kind(patch=2, windows=2, attacks=attacks)
+    job = jobs.Certify(target=PREDICT, source=SOURCE, method=method)
+    found = job.run(tmp_path / "out")
+    windows = patch.cover((8, 8, 1), patch=2, per_axis=2)
+    if name == "minority":
+        asked = patch.minority_reports(PREDICT, windows)
+        ask = functools.partial(patch.detect, asked, budget=4)
+    else:
+        asked = patch.patch_cleanser(PREDICT, windows)
+        ask = functools.partial(patch.recover, asked, budget=4)
+    ask = jax.jit(ask)
+    for place, record in enumerate(found.records):
+        said = ask(SOURCE.read(place).image)
+        assert record.prediction == int(said.label)
+        assert record.certified == bool(said.certified)
+        assert record.votes == said.windows.tolist()
+        assert record.attacks.keys() == {"pgd"}
+    assert (found.summary.patch, found.summary.windows) == (2, 4)
+    assert found.summary.broken_certificates == 0
