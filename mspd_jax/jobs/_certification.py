@@ -10,7 +10,7 @@ class NoiseRecord(NamedTuple):
     selection, estimation: votes by class. drawn: samples of the estimation.
     """
 
-    index: int
+    index: int  # type: ignore[assignment]
     label: int
     prediction: int
     radius: float
@@ -42,14 +42,14 @@ class NoiseSummary(NamedTuple):
 
 
 class PatchRecord(NamedTuple):
-    """What is said of an image, and the votes of the windows that were asked.
+    """What a detector answers, and the votes of the windows that were asked.
 
     certified: no patch brings about another class without an alert. correct: right and
     without an alert. predictions: all that were asked for. attacks: by name, the
     prediction and the alert after each attack.
     """
 
-    index: int
+    index: int  # type: ignore[assignment]
     label: int
     prediction: int
     alert: bool

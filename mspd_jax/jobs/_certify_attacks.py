@@ -1,4 +1,4 @@
-"""Attacks on what is said of patches, and what becomes of an image under them."""
+"""Attacks on detectors of patches, and what becomes of an image under them."""
 
 import functools
 from collections.abc import Callable
@@ -64,7 +64,7 @@ def after_attacks(
     label: jax.Array,
     answer: jax.Array,
 ) -> dict:
-    """What is said of the image after each attack.
+    """What is answered to the image after each attack.
 
     decide: image -> (label, alert). label: the true one; where there is none, -1, the
     attacks start from `answer`, what the image was taken for.

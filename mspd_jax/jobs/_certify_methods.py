@@ -79,7 +79,7 @@ class Denoised(Smoothing):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PatchAttacks:
-    """Attacks on what is said of patches."""
+    """Attacks with patches: no certificate may fall."""
 
     attack: tuple[str, ...] = option(
         (),
@@ -115,7 +115,7 @@ class _Windowed:
         help="windows along an axis; 0 for one at each place of the patch",
         lower=0,
     )
-    attacks: PatchAttacks | None = option(None, help="attacks on what is said")
+    attacks: PatchAttacks | None = option(None, help="attacks with patches")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -95,8 +95,9 @@ def settings_of(method: Smoothing) -> Settings:
         )
     except ValueError as error:
         raise InputError(str(error)) from error
-    denoiser = _denoiser(method) if isinstance(method, Denoised) else None
-    forced = denoiser is not None and method.force_sigma
+    denoiser, forced = None, False
+    if isinstance(method, Denoised):
+        denoiser, forced = _denoiser(method), method.force_sigma
     return Settings(plan, method.sigma, method.alpha, denoiser, forced)
 
 
@@ -127,7 +128,7 @@ def described(
     certificate = smoothing.certify_votes(
         votes.selection,
         votes.estimation,
-        num_samples=settings.plan.estimation,
+        num_samples=int(settings.plan.estimation),
         sigma=settings.sigma,
         alpha=settings.alpha,
     )
@@ -168,7 +169,8 @@ def _denoiser(method: Denoised) -> Loaded:
     if callable(value) and not isinstance(value, models.Model):
         return loaded(value)  # a function; what it was trained on, its author knows
     denoiser = loaded_transform(value)  # refuses what is no denoiser
-    trained = denoiser.model.spec.origin.get("sigma")
+    origin = denoiser.model.spec.origin if denoiser.model else {}
+    trained = origin.get("sigma")
     if trained != method.sigma and not method.force_sigma:
         noise = "unknown noise" if trained is None else f"noise of sigma {trained}"
         raise InputError(

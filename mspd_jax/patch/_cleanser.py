@@ -56,13 +56,13 @@ def recover(pairs: Pairs, image: jax.Array, *, budget: int) -> Recovery:
     """Label and certificate by double masking (algorithms 1 and 2 of the paper).
 
     The answers under single windows agree on a label, which is returned; or a window
-    disagrees with the majority: it is believed if it stands by its label under every
+    disagrees with the majority: it is trusted if it keeps its label under every
     second window, for then the patch was under it. Certified is a label that all pairs
     of windows give. Proof: some window v hides the patch wholly; a pair with v does not
     see it, so it says y, at x' as at x. v itself, paired with v, says y. If all single
     windows agree, they agree with v on y. Otherwise the majority is y, and no window w
-    that disagrees is believed, for w with v says y; or the majority is another label,
-    and then v disagrees with it, is asked, and stands by y under every second window,
+    that disagrees is trusted, for w with v says y; or the majority is another label,
+    and then v disagrees with it, is asked, and keeps y under every second window,
     while no other that is not for y does: w with v says y.
 
     Args:
@@ -92,8 +92,8 @@ def _recover(pairs, image, budget):
     double = in_passes(ask, needed, nothing, budget=budget)
     table = jnp.where(first == second, single.labels, double.labels)
     table = table.reshape(count, count)
-    stands = apart & jnp.all(table == labels[:, None], axis=1) & (labels >= 0)
-    label = jnp.where(jnp.any(stands), labels[jnp.argmax(stands)], majority)
+    trusted = apart & jnp.all(table == labels[:, None], axis=1) & (labels >= 0)
+    label = jnp.where(jnp.any(trusted), labels[jnp.argmax(trusted)], majority)
     asked = (first == second) | needed
     leads = jnp.where(first == second, single.leads, double.leads)
     same = jnp.where(asked, (table.ravel() == majority) & (leads > LEAD), True)

@@ -76,24 +76,39 @@ def evade(
     The class t, for each position: a window that hides the whole patch answers as it
     does without, so t is the wrong class that most answers that the patch does not move
     give. They are found by trying (a random patch and its negative), not by what the
-    detector says it hides. Where there are none, t is the runner-up of f_0: against a
-    sound detector without hope, and therefore a test of it.
+    detector claims to hide. Where there are none, t is the runner-up of f_0: against a
+    sound detector this cannot succeed, and is therefore a test of it.
 
-    key: position number p draws from fold_in(key, p); one that is listed twice is tried
-    twice, which helps where gradients vanish, as in neurons that are not selected.
-    detector: image -> `Masked`, a callable pytree; which windows share an answer counts
-    in the verdict alone. image: [H, W, C] in [0, 1]. label: int [], the true class; an
-    image that has another without an alert is an evasion as it is. patch: side, static.
-    positions: int [P, 2], traced (`attacks.patch_positions`). steps: static. step_size,
-    confidence: traced.
+    Costs, per position, `steps` gradients of f_0 and the windows asked, and three
+    passes over all windows, or two and one per round. One position at a time.
 
-    sample: static; None asks all windows in each step. Else the steps go in rounds of
-    10 (the last one is a whole one, too): in each, `sample` windows drawn at random and
-    the `sample` that contradict t most are asked, and at its end all of them. The
-    windows of a round are fixed, as its points could not be ranked otherwise.
+        positions = attacks.patch_positions(image.shape, patch=5, count=5)
+        found = patch.evade(
+            key, detector, image, label, patch=5, positions=positions, steps=100
+        )
+        found.evades, found.image
 
-    Costs, per position, steps gradients of f_0 and the windows asked, and three looks
-    at all windows, or two and one per round. One position at a time.
+    Args:
+      key: position number p draws from fold_in(key, p); one that is listed twice is
+        tried twice, which helps where gradients vanish, as in neurons that are not
+        selected.
+      detector: image -> `Masked`, a callable pytree; which windows share an answer
+        matters to `evades` alone.
+      image: [H, W, C] in [0, 1].
+      label: int [], the true class; an image that has another without an alert is an
+        evasion as it is.
+      patch: side of the square, static.
+      positions: int [P, 2], traced (`attacks.patch_positions`).
+      steps: static.
+      step_size: traced.
+      sample: static; None asks all windows in each step. Else the steps go in rounds of
+        10 (the last one is a whole one, too): in each, `sample` windows drawn at random
+        and the `sample` that contradict t most are asked, and at its end all of them.
+        The windows of a round are fixed, as its points could not be ranked otherwise.
+      confidence: T of `detect`, traced.
+
+    Returns:
+      Evasion.
     """
     chex.assert_rank([image, label, positions], [3, 0, 2])
     chex.assert_axis_dimension(positions, 1, 2)
@@ -156,8 +171,8 @@ def evade(
     )
     numbers = jnp.arange(positions.shape[0])
     best, _ = lax.scan(at_position, best, (numbers, corners))
-    verdict = detect(detector, best.image, budget=at_once, confidence=confidence)
-    evades = (verdict.label != label) & ~verdict.alert
+    found = detect(detector, best.image, budget=at_once, confidence=confidence)
+    evades = (found.label != label) & ~found.alert
     return Evasion(best.image, evades, best.position, best.loss)
 
 
@@ -210,8 +225,8 @@ def _choose(clean, looks, label, confidence):
     answers = answer_of(clean)
     classes = jnp.arange(clean.shape[-1])
     counts = (moved <= LEAD) & (answers.confidences >= confidence)
-    given = (answers.labels[:, None] == classes[None, :]) & counts[:, None]
-    votes = jnp.where(classes == label, 0, jnp.sum(given, axis=0))
+    named = (answers.labels[:, None] == classes[None, :]) & counts[:, None]
+    votes = jnp.where(classes == label, 0, jnp.sum(named, axis=0))
     runner_up = jnp.argmax(jnp.where(classes == label, -jnp.inf, clean[0]))
     return jnp.where(jnp.any(votes > 0), jnp.argmax(votes), runner_up)
 

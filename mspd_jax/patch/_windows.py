@@ -36,7 +36,7 @@ class Windows(NamedTuple):
     image_size: tuple[int, int]
 
     @property
-    def count(self) -> int:
+    def count(self) -> int:  # type: ignore[override]
         """How many there are."""
         return len(self.rows) * len(self.cols)
 

@@ -114,9 +114,9 @@ def query_access(
             raise ValueError(
                 f"{argument} must be an integer of at least {least}; got {value!r}"
             )
-    for argument, value in (("wait", wait), ("longest_wait", longest_wait)):
-        if not 0.0 <= value < float("inf"):
-            raise ValueError(f"{argument} must be finite and >= 0; got {value}")
+    for argument, pause in (("wait", wait), ("longest_wait", longest_wait)):
+        if not 0.0 <= pause < float("inf"):
+            raise ValueError(f"{argument} must be finite and >= 0; got {pause}")
     if rate is not None and not 0.0 < rate < float("inf"):
         raise ValueError(f"rate must be None or positive and finite; got {rate}")
     if class_names is not None:

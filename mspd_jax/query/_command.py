@@ -41,7 +41,7 @@ def command_classifier(
     if not 0.0 < timeout < float("inf"):
         raise ValueError(f"timeout must be positive and finite; got {timeout}")
     name = f"command:{command}"
-    running = []
+    running: list[subprocess.Popen] = []
 
     def ask(images):
         if not running:

@@ -49,7 +49,7 @@ def _numbered(reply, class_names):
     if names and class_names is None:
         raise InputError(
             f"the classifier answered names ({names[0][:40]!r}), and no names of "
-            "classes were given: give them in order, or answer labels or scores"
+            "classes were given: name them in order, or answer labels or scores"
         )
     place = {name: i for i, name in enumerate(class_names or ())} | {None: NO_CLASS}
     return [

@@ -1,7 +1,9 @@
 """Checks of arguments that bounds and counting share."""
 
+import contextlib
 import math
 import operator
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,12 +12,11 @@ from numpy.typing import ArrayLike
 _MOST = 2**30
 
 
-def check_count(name: str, value: object, *, least: int = 1) -> int:
+def check_count(name: str, value: Any, *, least: int = 1) -> int:
     """The value as an int; ValueError unless it is an integer of `least` to 2^30."""
-    try:
+    count = None
+    with contextlib.suppress(TypeError):
         count = operator.index(value)
-    except TypeError:
-        count = None
     if count is None or isinstance(value, bool) or not least <= count <= _MOST:
         raise ValueError(f"{name} must be an integer of {least} to 2^30; got {value!r}")
     return count

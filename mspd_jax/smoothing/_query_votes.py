@@ -62,7 +62,7 @@ def query_votes(
       log: the answers so far.
       denoiser: [H, W, C] -> [H, W, C], or None. Build it once: each new function
         compiles.
-      denoiser_hash: what tells it from others, such as `models.function_hash`.
+      denoiser_hash: what distinguishes it from others, such as `models.function_hash`.
       chunk: samples that are drawn and denoised together; memory grows with it alone.
         A multiple of the batch size, which is the default, makes full queries.
 
@@ -77,8 +77,8 @@ def query_votes(
             "denoiser and denoiser_hash must be given together; got "
             f"{denoiser!r} and {denoiser_hash!r}"
         )
-    image = np.asarray(image, np.float32)
-    head = _head(key, access, image, sigma, denoiser_hash)
+    pixels = np.asarray(image, np.float32)
+    head = _head(key, access, pixels, sigma, denoiser_hash)
     denoiser = None if denoiser is None else as_pytree(denoiser)
 
     def ask(stage_key, numbers):
@@ -88,7 +88,7 @@ def query_votes(
             # Always whole chunks: one program. Repeated samples are not asked for.
             padded = np.pad(some, (0, chunk - len(some)), mode="edge")
             images = _noisy_images(
-                stage_key, denoiser, image, np.float32(sigma), jnp.asarray(padded)
+                stage_key, denoiser, pixels, np.float32(sigma), jnp.asarray(padded)
             )
             yield from answer_batches(access, np.asarray(images)[: len(some)])
 

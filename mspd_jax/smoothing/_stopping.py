@@ -22,12 +22,12 @@ class SamplingPlan(NamedTuple):
         whose chosen class is not its label.
     """
 
-    selection: np.ndarray
-    estimation: np.ndarray
+    selection: np.int32
+    estimation: np.int32
     ends: np.ndarray
     futile: np.ndarray
-    enough: np.ndarray
-    known_label: np.ndarray
+    enough: np.int32
+    known_label: np.bool_
 
 
 def stopping_plan(

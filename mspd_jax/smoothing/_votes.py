@@ -6,6 +6,7 @@ from typing import NamedTuple
 import chex
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from mspd_jax.smoothing._checks import check_count
@@ -26,7 +27,7 @@ class Votes(NamedTuple):
 
     selection: jax.Array
     estimation: jax.Array
-    drawn: jax.Array
+    drawn: jax.Array | np.integer
 
 
 def count_votes(
@@ -71,7 +72,8 @@ def count_votes(
     classes = jnp.arange(classes.shape[0])
     sigma = jnp.asarray(sigma, image.dtype)
     start, stop = jnp.asarray(start, jnp.int32), jnp.asarray(stop, jnp.int32)
-    place, places = 0, 1
+    place: int | jax.Array = 0
+    places: int | jax.Array = 1
     if axis_name is not None:
         place, places = lax.axis_index(axis_name), lax.psum(1, axis_name)
 
