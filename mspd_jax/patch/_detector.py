@@ -27,8 +27,8 @@ the largest (of 1 at least), differ from the exact ones by less than LEAD / 4:
   confidence asks for LEAD in that, in the same units.
 
 LEAD / 4 is some hundred times what rounding in float32 comes to in residual networks
-(1e-6 of the largest logit), and `detect` computes in float32 also where accelerators
-would round more by default (`jax.default_matmul_precision`). Where f_w selects, a
+(1e-6 of the largest logit; benchmarks/rounding.py), and `detect` asks for float32 in
+every product, also where accelerators would round more by default (TF32). Where f_w selects, a
 detector states what else rounding could select, and all of that must agree (`Masked`,
 `doubts`).
 """

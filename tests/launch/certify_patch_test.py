@@ -53,9 +53,13 @@ def cleansed(ground):
 
 def certify(ground, out, *flags, devices=None):
     return mains.run(
-        "certify", *FLAGS, f"--target={ground}/model", *flags, f"--out={out}",
+        "certify",
+        *FLAGS,
+        f"--target={ground}/model",
+        *flags,
+        f"--out={out}",
         devices=devices,
-    )  # fmt: skip
+    )
 
 
 def certified(ground, out, *flags, devices=None):
@@ -204,9 +208,13 @@ def test_killed_and_resumed_gives_the_same_bytes(ground, tmp_path):
     flags = ("--limit=60", "--windows=0", *SCALECERT)
     whole = certified(ground, tmp_path / "whole", *flags, devices=1)
     process = mains.start(
-        "certify", *FLAGS, f"--target={ground}/model", *flags,
-        f"--out={tmp_path}/killed", devices=1,
-    )  # fmt: skip
+        "certify",
+        *FLAGS,
+        f"--target={ground}/model",
+        *flags,
+        f"--out={tmp_path}/killed",
+        devices=1,
+    )
     written = tmp_path / "killed" / "records.jsonl"
     while not (written.exists() and written.read_text().count("\n") > 3):
         assert process.poll() is None, "it ended before it could be killed"

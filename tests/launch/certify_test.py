@@ -18,17 +18,25 @@ from mspd_jax import data, models
 from tests.launch import mains
 
 FLAGS = (
-    "--source=digits:test", "--every=100", "--sigma=0.2", "--samples=400",
-    "--selection=30", "--seed=3",
-)  # fmt: skip
+    "--source=digits:test",
+    "--every=100",
+    "--sigma=0.2",
+    "--samples=400",
+    "--selection=30",
+    "--seed=3",
+)
 
 
 def save_denoiser(path, sigma, channels=1):
     spec = models.ModelSpec(
-        "dncnn", {"depth": 3, "width": 4}, (0.0,) * channels, (1.0,) * channels, 0,
+        "dncnn",
+        {"depth": 3, "width": 4},
+        (0.0,) * channels,
+        (1.0,) * channels,
+        0,
         (8, 8, channels),
         {} if sigma is None else {"sigma": sigma},
-    )  # fmt: skip
+    )
     models.save_model(path, models.create_model(jax.random.key(1), spec))
 
 
@@ -103,8 +111,9 @@ def test_devices_chunks_and_batches_change_nothing(
 def test_exact_stopping_changes_no_claim(ground, whole, tmp_path):
     code, _, err = certify(ground, tmp_path, f"--target={ground}/model")
     assert code == 0, err
-    claims = [[(r["prediction"], r["radius"]) for r in records(p)]
-              for p in (tmp_path, whole)]  # fmt: skip
+    claims = [
+        [(r["prediction"], r["radius"]) for r in records(p)] for p in (tmp_path, whole)
+    ]
     assert claims[0] == claims[1]
 
 
@@ -236,10 +245,15 @@ def test_a_service_that_is_asked_gives_the_same_records(
 
 def test_images_without_labels_are_certified_and_not_scored(ground, tmp_path):
     code, _, err = mains.run(
-        "certify", f"--source=npz:{ground}/unlabelled.npz", "--sigma=0.2",
-        "--query=python:tests.launch.queried:second", "--num_classes=3",
-        "--samples=60", "--early_stop=fast", f"--out={tmp_path / 'out'}",
-    )  # fmt: skip
+        "certify",
+        f"--source=npz:{ground}/unlabelled.npz",
+        "--sigma=0.2",
+        "--query=python:tests.launch.queried:second",
+        "--num_classes=3",
+        "--samples=60",
+        "--early_stop=fast",
+        f"--out={tmp_path / 'out'}",
+    )
     assert code == 0, err
     found = records(tmp_path / "out")
     # It says "second class" of all images but those it does not know at all.
