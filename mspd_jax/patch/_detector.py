@@ -28,9 +28,9 @@ the largest (of 1 at least), differ from the exact ones by less than LEAD / 4:
 
 LEAD / 4 is some hundred times what rounding in float32 comes to in residual networks
 (1e-6 of the largest logit; benchmarks/rounding.py), and `detect` asks for float32 in
-every product, also where accelerators would round more by default (TF32). Where f_w selects, a
-detector states what else rounding could select, and all of that must agree (`Masked`,
-`doubts`).
+every product, also where accelerators would round more by default (TF32). Where f_w
+selects, a detector states what else rounding could select, and all of that must agree
+(`Masked`, `doubts`).
 """
 
 from collections.abc import Callable
