@@ -5,7 +5,7 @@
 Trains a robust surrogate and two robust models that the surrogate never meets, on 8x8
 digits; protects the test images with MSPD (and some with the slow bi-level baseline),
 reverts the protection, attacks everything, and prints one table. OUT/report.md and
-OUT/picture.png show the same; OUT/mspd/images holds the protected images. Two minutes
+OUT/picture.png show the same; OUT/mspd/images holds the protected images. A minute
 on two CPU cores, no download. Interrupted, the same command goes on.
 """
 

@@ -110,10 +110,12 @@ class Quickstart:
         return Story(out, table, note, time.perf_counter() - start)
 
     def _weights(self, sets: int) -> list[float]:
-        """Seconds that the steps of the story take, as measured on two cores."""
-        training = [0.3 * self.epochs] * len(RECIPES)
-        written = [2.0, 1.0, 0.1 * self.bilevel_images]
-        return training + written + [1.0] * (sets * len(RECIPES))
+        """Seconds that the steps take on two cores; compiling is most of them."""
+        models = len(RECIPES)
+        training = [7 + 0.3 * self.epochs] * models
+        written = [4.0, 4.0, 6 + 0.03 * self.bilevel_images]
+        # Sets after the first one meet programs that are compiled.
+        return training + written + [4.0] * models + [0.6] * models * (sets - 1)
 
     def _train(self, out: pathlib.Path, begin: Callable[[str], None]) -> None:
         eps = radius_of(self.eps, "linf")

@@ -12,16 +12,21 @@ from safetensors.numpy import save_file
 from mspd_jax import models
 
 ROOT = pathlib.Path(__file__).parents[2]
+_WITHOUT_TORCH = """
+import runpy, sys
+class NoTorch:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == "torch":
+            raise ModuleNotFoundError("No module named 'torch'", name="torch")
+sys.meta_path.insert(0, NoTorch())
+runpy.run_module("launch.convert", run_name="__main__", alter_sys=True)
+"""
 
 
 def convert(*arguments):
     """Runs the job with no PyTorch to import; returns (exit code, stdout, stderr)."""
-    code = (
-        "import sys, runpy; sys.modules['torch'] = None; "
-        "runpy.run_module('launch.convert', run_name='__main__', alter_sys=True)"
-    )
     done = subprocess.run(
-        [sys.executable, "-c", code, *arguments],
+        [sys.executable, "-c", _WITHOUT_TORCH, *arguments],
         env=os.environ | {"JAX_PLATFORMS": "cpu"},
         capture_output=True,
         text=True,
