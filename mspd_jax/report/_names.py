@@ -19,7 +19,8 @@ def model_name(fields: Mapping[str, Any]) -> str | None:
 
 def defense_name(fields: Mapping[str, Any]) -> str | None:
     """What stands in front of the model: checkpoints by the names of their folders."""
-    chain = [fields[role] for role in ("purify", "defense") if fields.get(role)]
+    roles = (fields.get(role) for role in ("purify", "defense"))
+    chain = [text for text in roles if text not in (None, "", "none")]
     layers = [layer.strip().partition(":") for layer in ",".join(chain).split(",")]
     names = [f"{name}{colon}{path_name(rest) or ''}" for name, colon, rest in layers]
     return ",".join(names) or None

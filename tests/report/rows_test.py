@@ -60,6 +60,8 @@ def test_a_model_has_the_name_of_its_folder(tmp_path, fields, name):
         ({"purify": "jpeg:75", "defense": "trn:nets/trn/model"}, "jpeg:75,trn:trn"),
         ({"purify": "jpeg:75, denoise:nets/d"}, "jpeg:75,denoise:d"),
         ({"purify": None}, None),
+        ({"purify": "none"}, None),
+        ({"purify": "none", "defense": "gcm"}, "gcm"),
     ],
 )
 def test_a_defense_has_the_names_of_its_layers(tmp_path, fields, name):
