@@ -155,7 +155,7 @@ def test_a_killed_evaluation_of_a_random_defence_goes_on(ground, tmp_path):
     assert list(_summary(whole)["attacks"]) == attacks
     process = mains.start("evaluate", *_flags(ground, killed, *flags))
     journal = killed / "stages.jsonl"
-    while not (journal.exists() and '"bpda:pgd-5"' in journal.read_text()):
+    while not (journal.exists() and '"stage": "pgd-5"' in journal.read_text()):
         assert process.poll() is None, "finished before it could be killed"
         time.sleep(0.05)
     process.kill()
