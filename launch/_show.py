@@ -10,7 +10,9 @@ from mspd_jax.jobs import Cell, Result
 
 def result(found: Result) -> int:
     """Prints the totals, names unreadable images; gives the exit code."""
-    if found.summary is not None:  # None on all but the first process of a cluster
+    if found.finished_before:
+        print(f"finished before: see {found.folder / 'summary.json'}")
+    elif found.summary is not None:  # None on all but the first process of a cluster
         summary = runs.read_json(found.folder / "summary.json")
         for field, value in summary.items():
             if field not in ("warnings", "reliability"):

@@ -32,8 +32,9 @@ STREAMS = types.MappingProxyType(
         "model": _LAST,
         "order": _LAST - 1,
         "examples": _LAST - 2,
-        # What a training measures at its end.
+        # What a training measures at its end: attacks, and noise on the images.
         "measure": _LAST - 3,
+        "measure_noise": _LAST - 6,
         # Reliability checks of an evaluation, below its own stream.
         "check_model": _LAST - 4,
         "check_attack": _LAST - 5,

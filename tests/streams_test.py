@@ -30,7 +30,7 @@ FIXED = {
 # Of the upper floors, what folds the key of an example or of its job by an index.
 PER_EXAMPLE = ("mspd_jax/jobs/_certify_attacks.py",)
 # Where the name of a stream is an argument.
-BY_ARGUMENT = ("launch/_job.py", "mspd_jax/jobs/_frame.py")
+BY_ARGUMENT = ("mspd_jax/jobs/_frame.py",)
 
 
 def calls(source):

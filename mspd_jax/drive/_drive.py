@@ -71,11 +71,13 @@ def drive(
     at_once = 1 if axis_name else len(devices)
     todo = ~np.isin(source.indices, np.fromiter(skip, np.int64, len(skip)))
     work = pack(
-        source.indices, np.flatnonzero(todo), block=block,
+        source.indices,
+        np.flatnonzero(todo),
+        block=block,
         step=at_once * -(-(batch_size or block) // block),
         process_index=jax.process_index() if process_index is None else process_index,
         process_count=jax.process_count() if process_count is None else process_count,
-    )  # fmt: skip
+    )
     with (
         concurrent.futures.ThreadPoolExecutor(_READERS) as readers,
         workers(devices) as pool,

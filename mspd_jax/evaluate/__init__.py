@@ -9,7 +9,6 @@ from mspd_jax.evaluate._certified import (
     certified_totals,
 )
 from mspd_jax.evaluate._detected import detected_totals
-from mspd_jax.evaluate._evaluate import Evaluated, evaluate_image, evaluation
 from mspd_jax.evaluate._interval import Interval, wilson_interval
 from mspd_jax.evaluate._judge import Verdict, judge
 from mspd_jax.evaluate._stages import Threat, run_stages
@@ -29,7 +28,6 @@ __all__ = [
     "CONFIDENCE",
     "Check",
     "GRADIENT_CHECKS",
-    "Evaluated",
     "Interval",
     "RADII",
     "Threat",
@@ -43,8 +41,6 @@ __all__ = [
     "check_results",
     "check_sweep",
     "detected_totals",
-    "evaluate_image",
-    "evaluation",
     "examine",
     "failed_lines",
     "is_reliable",

@@ -39,6 +39,18 @@ from mspd_jax.jobs._quickstart import Quickstart, Story
 from mspd_jax.jobs._report import Report
 from mspd_jax.jobs._result import Result
 from mspd_jax.jobs._revert import Revert
+from mspd_jax.jobs._train_classifier import (
+    TrainClassifier,
+    TrainClassifierRecord,
+    TrainClassifierSummary,
+)
+from mspd_jax.jobs._train_denoiser import (
+    TrainDenoiser,
+    TrainDenoiserRecord,
+    TrainDenoiserSummary,
+)
+from mspd_jax.jobs._train_trn import TrainTRN, TrainTRNRecord, TrainTRNSummary
+from mspd_jax.jobs._training_fields import TrainingMachine
 
 __all__ = [
     "Asking",
@@ -73,6 +85,16 @@ __all__ = [
     "ScaleCert",
     "Smoothing",
     "Story",
+    "TrainClassifier",
+    "TrainClassifierRecord",
+    "TrainClassifierSummary",
+    "TrainDenoiser",
+    "TrainDenoiserRecord",
+    "TrainDenoiserSummary",
+    "TrainTRN",
+    "TrainTRNRecord",
+    "TrainTRNSummary",
+    "TrainingMachine",
     "choice_name",
     "choices_of",
     "fields_of",

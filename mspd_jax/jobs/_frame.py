@@ -135,7 +135,7 @@ def _check_done(folder: runs.OpenRun, source: data.Source) -> list[int]:
 def open_folder(
     job: Any,
     out: str | pathlib.Path,
-    machine: Machine,
+    machine: Any,
     *,
     used: dict[str, Loaded],
     source: data.Source | None = None,
@@ -192,12 +192,12 @@ def result_of(
     )
 
 
-def _details(machine: Machine) -> dict:
+def _details(machine: Any) -> dict:
     """Where and with what a run was started."""
     here = drive.here()
     return {
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "batch_size": machine.batch_size,
+        "batch_size": getattr(machine, "batch_size", None),
         "platform": here.platform,
         "device": here.device,
         "devices": here.devices,

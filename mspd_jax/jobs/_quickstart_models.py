@@ -55,17 +55,16 @@ def train_recipe(folder: pathlib.Path, recipe: Recipe, origin: dict) -> None:
         image_shape=(8, 8, 1),
         origin=origin,
     )
+    plan = train.TrainingPlan(
+        key=streams.run_key(recipe.seed),
+        start=spec,
+        objective=train.objective(recipe.adversarial, eps=eps),
+        optimizer=train.optimizer("adamw", learning_rate=schedule),
+        epochs=epochs,
+        batch_size=_BATCH,
+    )
     with drive.progress_bar(total=steps) as bar:
-        for progress in train.train_steps(  # noqa: B007
-            streams.run_key(recipe.seed),
-            spec,
-            images,
-            labels,
-            epochs=epochs,
-            objective=train.objective(recipe.adversarial, eps=eps),
-            optimizer=train.optimizer("adamw", learning_rate=schedule),
-            batch_size=_BATCH,
-        ):
+        for progress in train.train_steps(plan, images, labels):  # noqa: B007
             bar.update()
     model = train.trained_model(spec, progress.state())
     models.save_model(folder / "model", model)

@@ -13,12 +13,14 @@ class Result(NamedTuple):
         process of a cluster.
       records: one NamedTuple per image, ordered by index; none but there.
       unreadable: why, for each image that could not be read.
+      finished_before: whether a training was found finished.
     """
 
     folder: pathlib.Path
     summary: Any
     records: tuple
     unreadable: tuple[str, ...] = ()
+    finished_before: bool = False
 
 
 def typed(kind: Any, content: dict) -> Any:

@@ -78,9 +78,9 @@ def augmentation(
     nothing.
     """
     if min(pad, hide) < 0:
-        raise ValueError(f"pad, hide: expected 0 or more pixels, got {pad}, {hide}")
-    sigma = None if sigma is None else jnp.asarray(sigma, jnp.float32)
-    return Partial(_configured(pad, flip, hide), sigma=sigma)
+        raise ValueError(f"`pad`, `hide`: expected 0 or more pixels, got {pad}, {hide}")
+    traced = None if sigma is None else jnp.asarray(sigma, jnp.float32)
+    return Partial(_configured(pad, flip, hide), sigma=traced)
 
 
 @functools.cache

@@ -59,7 +59,7 @@ def restore_state(
     wanted = _leaves(template)
     if _shapes(found) != _shapes(wanted):
         raise InputError(
-            f"checkpoint {place} is of another network or optimizer: name another --out"
+            f"checkpoint {place} is of another network or optimizer: name another `out`"
         )
     structure = jax.tree.structure(template)
     return jax.tree.unflatten(structure, [found[name] for name in wanted])

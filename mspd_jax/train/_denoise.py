@@ -1,7 +1,7 @@
-"""What training of a denoiser lowers: mse, stab and clf (Salman et al. 2020).
+"""Objectives of denoisers: mse, stab and clf (Salman et al. 2020).
 
 For denoised smoothing (arXiv 2003.01908): the denoiser D sees image + noise, and a
-fixed classifier f in evaluation mode sees what D gives.
+fixed classifier f in evaluation mode sees what D restores.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax.tree_util import Partial
 
 from mspd_jax.train._augment import add_noise
-from mspd_jax.train._objective import Objective, Signals
+from mspd_jax.train._objective import Objective, Signals, cross_entropies
 
 DENOISER_OBJECTIVES = ("mse", "stab", "clf")
 
@@ -21,20 +21,24 @@ def denoiser_objective(
 ) -> Objective:
     """Builds an objective for denoisers by name.
 
-    name: "mse", |D(x + noise) - x|^2 averaged over the pixels; "stab", cross-entropy
-        between f(D(x + noise)) and the class that f gives x itself, so that no labels
+    Args:
+      name: "mse", |D(x + noise) - x|^2 averaged over the pixels; "stab", cross-entropy
+        between f(D(x + noise)) and the prediction of f on x itself, so that no labels
         are needed; "clf", the same with true labels.
-    sigma: standard deviation of the noise in pixels, which is not clipped.
-    classifiers: `predict` functions; "stab" and "clf" need one at least. Of a batch,
+      sigma: standard deviation of the noise in pixels, which is not clipped.
+      classifiers: `predict` functions; "stab" and "clf" need one at least. Of a batch,
         example r meets classifier r mod len(classifiers): several of them stand in for
-        one that cannot be looked into (query access). Deviation: the reference takes
-        turns batch by batch, which moves D towards one classifier at a time.
+        a black-box classifier (query access). Deviation: the reference takes turns
+        batch by batch, which moves D towards one classifier at a time.
+
+    Returns:
+      The objective. Raises ValueError for what it cannot use.
     """
     if name not in DENOISER_OBJECTIVES:
         known = list(DENOISER_OBJECTIVES)
         raise ValueError(f"objective {name!r}: expected one of {known}")
     if sigma is None or not sigma > 0:
-        raise ValueError(f"sigma: expected a positive number, got {sigma}")
+        raise ValueError(f"`sigma`: expected a positive number, got {sigma}")
     if bool(classifiers) != (name != "mse"):
         wanted = "no classifier" if name == "mse" else "at least one classifier"
         raise ValueError(f"objective {name!r} takes {wanted}, got {len(classifiers)}")
@@ -68,9 +72,8 @@ def classification_loss(
     del images
     restored, batch_stats = forward(batch_stats, adversarial)
     logits = _logits(classifiers, restored)
-    log_p = jax.nn.log_softmax(logits)
-    chosen = jnp.take_along_axis(log_p, labels[:, None], axis=-1)
-    return -jnp.mean(chosen), Signals(batch_stats, None, logits)
+    loss = cross_entropies(logits, labels).mean()
+    return loss, Signals(batch_stats, None, logits)
 
 
 def _corrupted(key, predict, image, label, *, sigma):

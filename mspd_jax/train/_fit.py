@@ -1,5 +1,7 @@
 """Training in memory: no files, no flags, no printing."""
 
+import collections
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -11,7 +13,8 @@ from mspd_jax import drive
 from mspd_jax.models import Model, ModelSpec, create_model
 from mspd_jax.streams import stream
 from mspd_jax.train._objective import Objective
-from mspd_jax.train._order import batch_positions, epoch_order
+from mspd_jax.train._order import batch_positions, epoch_order, steps_per_epoch
+from mspd_jax.train._plan import TrainingPlan, plan_spec
 from mspd_jax.train._replicas import compiled_step
 from mspd_jax.train._step import (
     Batch,
@@ -24,11 +27,14 @@ from mspd_jax.train._step import (
 
 
 class Progress(NamedTuple):
-    """Where training stands after a step.
+    """Where training is after a step.
 
-    step: finished steps, of `steps`; steps_per_epoch.
-    signal: what the step before reported (device arrays, finished by now).
-    state: () -> TrainState, a copy on the host; waits for the step to finish. Only
+    Attributes:
+      step: finished steps, of `steps`.
+      steps: of the whole training.
+      steps_per_epoch: whole batches among the examples.
+      signal: what the step before reported (device arrays, finished by now).
+      state: () -> TrainState, a copy on the host; waits for the step to finish. Only
         valid until the next step is asked for.
     """
 
@@ -53,124 +59,126 @@ def fit(
     ema: float | None = None,
     devices: Sequence[jax.Device] | None = None,
 ) -> Model:
-    """Trains a classifier and returns it.
+    """Trains a network in memory and returns it.
 
     The result is a pure function of the arguments: order, augmentation and attacks
-    draw from fold_in of the key, the epoch and the place of the example.
+    draw from streams of the key, folded by the epoch and the place of the example.
 
-    start: a Model to go on from, or a ModelSpec for random weights from `key`.
-    images: uint8, or float32 in [0, 1], [n, H, W, C]; labels: int [n].
-    objective: see `objective`; optimizer: see `optimizer`, or any of optax.
-    batch_size: over all devices, at most n; every epoch leaves out n % batch_size
-    examples, others each time. augment: (key, image) -> image, per example, see
-    `augmentation`. ema: return the exponential average of the weights (0.99, say).
-    devices: default all devices of all processes; each process gives the same arrays.
+    Args:
+      key: of the run.
+      start: a Model to go on from, or a ModelSpec for random weights from `key`.
+      images: uint8, or float32 in [0, 1], [n, H, W, C].
+      labels: int [n].
+      objective: see `objective`, `trades` and their kin.
+      optimizer: see `optimizer`, or any of optax.
+      epochs: passes over the images.
+      batch_size: over all devices, at most n; every epoch leaves out n % batch_size
+        examples, others each time.
+      augment: (key, image) -> image, per example, see `augmentation`.
+      ema: return the exponential average of the weights (0.99, say).
+      devices: default all devices of all processes, each of which passes the same
+        arrays.
+
+    Returns:
+      The trained model.
+
+    Example:
+      images, labels = data.load_arrays(data.open_source("digits:train"))
+      spec = models.ModelSpec(
+          "small_cnn", {"widths": [8, 16]}, (0.0,), (1.0,), 10, (8, 8, 1), {}
+      )
+      model = train.fit(
+          jax.random.key(0), spec, images, labels, epochs=5, batch_size=64,
+          objective=train.trades(eps=0.1),
+          optimizer=train.optimizer("adamw", learning_rate=5e-3),
+      )
     """
-    devices = drive.chosen_devices(devices)
-    progress = None
-    for progress in train_steps(  # noqa: B007
-        key,
-        start,
-        images,
-        labels,
-        objective=objective,
-        optimizer=optimizer,
-        epochs=epochs,
-        batch_size=batch_size,
-        augment=augment,
-        ema=ema,
-        devices=devices,
-    ):
-        pass
-    spec = start.spec if isinstance(start, Model) else start
-    return trained_model(spec, progress.state())
+    plan = TrainingPlan(
+        key, start, objective, optimizer, epochs, batch_size, augment, ema
+    )
+    steps = train_steps(plan, images, labels, devices=devices)
+    last = collections.deque(steps, maxlen=1).pop()
+    return trained_model(plan_spec(plan), last.state())
 
 
-def first_state(
-    key: jax.Array,
-    start: ModelSpec | Model,
-    optimizer: optax.GradientTransformation,
-    *,
-    ema: float | None = None,
-) -> TrainState:
+def first_state(plan: TrainingPlan) -> TrainState:
     """The state that `train_steps` begins with."""
-    model = start
-    if not isinstance(start, Model):
-        model = create_model(stream(key, "model"), start)
-    return initial_state(model, optimizer, ema=ema)
+    model = plan.start
+    if not isinstance(model, Model):
+        model = create_model(stream(plan.key, "model"), model)
+    return initial_state(model, plan.optimizer, ema=plan.ema)
 
 
 def train_steps(
-    key: jax.Array,
-    start: ModelSpec | Model,
+    plan: TrainingPlan,
     images: np.ndarray,
     labels: np.ndarray,
     *,
-    objective: Objective,
-    optimizer: optax.GradientTransformation,
-    epochs: int,
-    batch_size: int,
-    augment: Callable | None = None,
-    ema: float | None = None,
     indices: np.ndarray | None = None,
     devices: Sequence[jax.Device] | None = None,
     state: TrainState | None = None,
 ) -> Iterator[Progress]:
-    """The steps of `fit`, one by one.
+    """The steps of a training, one by one.
 
-    indices: what addresses the randomness of each example, int [n]; default its place.
-    state: go on from here, as an earlier `Progress.state()` returned it: the steps that
-    follow are those of an uninterrupted run. While the devices work on a step, the host
-    gathers the next batch.
+    While the devices work on a step, the host gathers the next batch.
+
+    Args:
+      plan: what is trained and how.
+      images, labels, devices: as `fit` takes them.
+      indices: what addresses the randomness of each example, int [n]; default its
+        place.
+      state: go on from here, as an earlier `Progress.state()` returned it: the steps
+        that follow are those of an uninterrupted run.
+
+    Returns:
+      An iterator over the progress after each step.
     """
     devices = drive.chosen_devices(devices)
-    if epochs < 1:
-        raise ValueError(f"epochs: expected at least 1, got {epochs}")
+    if plan.epochs < 1:
+        raise ValueError(f"`epochs`: expected at least 1, got {plan.epochs}")
     per_epoch = steps_per_epoch(
-        len(labels), batch_size=batch_size, devices=len(devices)
+        len(labels), batch_size=plan.batch_size, devices=len(devices)
     )
-    spec = start.spec if isinstance(start, Model) else start
+    steps = plan.epochs * per_epoch
     if state is None:
-        state = first_state(key, start, optimizer, ema=ema)
+        state = first_state(plan)
     done = int(state.step)
-    run = compiled_step(spec, optimizer, ema=ema, devices=devices)
+    run = compiled_step(plan_spec(plan), plan.optimizer, ema=plan.ema, devices=devices)
     state = drive.place_copies(state, devices)
     batches = _batches(
-        (stream(key, "order"), stream(key, "examples")),
-        (images, labels, indices),
-        range(done, epochs * per_epoch),
-        batch_size=batch_size,
-        devices=devices,
+        plan, (images, labels, indices), range(done, steps), devices=devices
     )
     batch, signal = next(batches, None), None
     while batch is not None:
-        state, latest = run(state, batch, np.int32(per_epoch), objective, augment)
+        state, latest = run(
+            state, batch, np.int32(per_epoch), plan.objective, plan.augment
+        )
         batch = next(batches, None)
         # One step may be under way while the caller looks at the one before it.
         signal = jax.block_until_ready(latest if signal is None else signal)
         done += 1
         yield Progress(
             done,
-            epochs * per_epoch,
+            steps,
             per_epoch,
             drive.any_scalar(signal),
-            lambda state=state: drive.host_copy(state, devices),
+            functools.partial(drive.host_copy, state, devices),
         )
         signal = latest
 
 
-def _batches(keys, examples, steps, *, batch_size, devices) -> Iterator[Batch]:
+def _batches(plan, examples, steps, *, devices) -> Iterator[Batch]:
     """This process's share of the batches of the steps."""
-    order_key, example_key = keys
+    order_key, example_key = stream(plan.key, "order"), stream(plan.key, "examples")
     images, labels, indices = examples
     share, shares = drive.process_share(devices)
-    per_epoch, order = len(labels) // batch_size, None
+    per_epoch, order = len(labels) // plan.batch_size, None
     for step in steps:
         epoch, within = divmod(step, per_epoch)
         if order is None or within == 0:
             order = epoch_order(order_key, epoch, len(labels))
         rows = batch_positions(
-            order, within, batch_size=batch_size, share=share, shares=shares
+            order, within, batch_size=plan.batch_size, share=share, shares=shares
         )
         index = np.asarray(rows if indices is None else indices[rows], np.uint32)
         batch = Batch(
@@ -179,14 +187,3 @@ def _batches(keys, examples, steps, *, batch_size, devices) -> Iterator[Batch]:
             np.asarray(labels[rows], np.int32),
         )
         yield drive.place_shares(batch, devices)
-
-
-def steps_per_epoch(count: int, *, batch_size: int, devices: int) -> int:
-    """Whole batches among `count` examples; ValueError if the batch does not suit."""
-    if not 0 < batch_size <= count:
-        raise ValueError(f"batch_size: expected 1 to {count} images, got {batch_size}")
-    if batch_size % devices:
-        raise ValueError(
-            f"batch_size: {batch_size} images cannot be shared by {devices} devices"
-        )
-    return count // batch_size

@@ -1,4 +1,4 @@
-"""What training lowers: none, fgsm, fgsm_regularized, pgd and trades.
+"""Objectives of classifiers: none, fgsm, fgsm_regularized, pgd and trades.
 
 An objective is two functions: an adversary that changes one image, with the network
 in evaluation mode, and a loss over the batch, with the network in training mode. Both
@@ -7,7 +7,7 @@ are callable pytrees whose floats are traced, so a new eps compiles nothing.
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -26,9 +26,11 @@ from mspd_jax.train._adversary import (
 class Signals(NamedTuple):
     """By-products of a loss.
 
-    batch_stats: running statistics after the forward passes.
-    clean, robust: training-mode logits [B, K] on the images as given and on the
-    adversary's; None where the objective does not compute them.
+    Attributes:
+      batch_stats: running statistics after the forward passes.
+      clean: training-mode logits [B, K] on the images as augmented; None where the
+        objective does not compute them.
+      robust: the same on the adversary's images.
     """
 
     batch_stats: dict
@@ -39,9 +41,10 @@ class Signals(NamedTuple):
 class Objective(NamedTuple):
     """An adversary and the loss on what it proposes.
 
-    adversary: (key, predict, image, label) -> image, per example; None for no attack.
-    loss: (forward, batch_stats, images, adversarial, labels) -> (loss [], Signals),
-        where forward: (batch_stats, images) -> (what the network gives [B, ...],
+    Attributes:
+      adversary: (key, predict, image, label) -> image, per example; None for no attack.
+      loss: (forward, batch_stats, images, adversarial, labels) -> (loss [], Signals),
+        where forward: (batch_stats, images) -> (outputs of the network [B, ...],
         batch_stats); its keyword `edit` is that of `models.train_outputs`.
     """
 
@@ -107,30 +110,37 @@ def objective(
 ) -> Objective:
     """Builds an objective by name.
 
-    name: "none", "fgsm" (random start and one step of 1.25 eps), "fgsm_regularized"
+    Args:
+      name: "none", "fgsm" (random start and one step of 1.25 eps), "fgsm_regularized"
         (one step of eps from the image, and the image itself: with beta = 1 the recipe
         of Pei et al. 2022, arXiv 2205.10617), "pgd" (10 steps) or "trades" (10 steps on
         KL).
-    eps: radius of the ball in pixels; required but for "none". norm: "linf", "l2" or,
-        where there are several steps, "l1".
-    steps: gradient steps of the adversary. step_size: default
-        min(1.25, 2.5 / steps) * eps, which is eps / 4 for 10 steps, and takes
-        "fgsm_regularized" to the border of the ball.
-    beta: weight of the adversary's part of the loss: by default 6 for "trades", 1 for
-        "fgsm_regularized"; the others have none. smoothing: of labels, in [0, 1).
+      eps: radius of the ball in pixels; required but for "none".
+      norm: "linf", "l2" or, where there are several steps, "l1".
+      steps: gradient steps of the adversary.
+      step_size: default min(1.25, 2.5 / steps) * eps, which is eps / 4 for 10 steps,
+        and takes "fgsm_regularized" to the border of the ball.
+      beta: weight of the adversary's part of the loss: by default 6 for "trades", 1 for
+        "fgsm_regularized"; the others have none.
+      smoothing: of labels, in [0, 1).
+
+    Returns:
+      The objective. Raises ValueError for what it cannot use.
     """
     if name not in OBJECTIVES:
         raise ValueError(f"objective {name!r}: expected one of {sorted(OBJECTIVES)}")
     if not 0.0 <= smoothing < 1.0:
-        raise ValueError(f"smoothing: expected a number in [0, 1), got {smoothing}")
-    smoothing = jnp.asarray(smoothing, jnp.float32)
+        raise ValueError(f"`smoothing`: expected a number in [0, 1), got {smoothing}")
+    share = jnp.asarray(smoothing, jnp.float32)
     if name == "none":
-        return Objective(None, Partial(clean_loss, smoothing=smoothing))
+        return Objective(None, Partial(clean_loss, smoothing=share))
     if eps is None or not eps > 0:
-        raise ValueError(f"eps: objective {name!r} needs a positive radius, got {eps}")
+        raise ValueError(
+            f"`eps`: objective {name!r} needs a positive radius, got {eps}"
+        )
     steps = _STEPS[name] if steps is None else steps
     if steps < 1 or (_STEPS[name] == 1 and steps != 1):
-        raise ValueError(f"steps: {steps} does not suit objective {name!r}")
+        raise ValueError(f"`steps`: {steps} does not suit objective {name!r}")
     check_norm(norm, NORMS if _STEPS[name] > 1 else ("linf", "l2"))
     step_size = min(1.25, 2.5 / steps) * eps if step_size is None else step_size
     adversary = Partial(
@@ -140,9 +150,40 @@ def objective(
     )
     if name in _WEIGHED:
         loss, usual = _WEIGHED[name]
-        beta = jnp.asarray(usual if beta is None else beta, jnp.float32)
-        return Objective(adversary, Partial(loss, smoothing=smoothing, beta=beta))
-    return Objective(adversary, Partial(adversarial_loss, smoothing=smoothing))
+        weight = jnp.asarray(usual if beta is None else beta, jnp.float32)
+        return Objective(adversary, Partial(loss, smoothing=share, beta=weight))
+    return Objective(adversary, Partial(adversarial_loss, smoothing=share))
+
+
+def trades(
+    *,
+    eps: float,
+    norm: str = "linf",
+    steps: int = 10,
+    step_size: float | None = None,
+    beta: float = 6.0,
+    smoothing: float = 0.0,
+) -> Objective:
+    """TRADES (Zhang et al. 2019, arXiv 1901.08573), eq. 5:
+
+        CE(f(x), y) + beta max_{x' in the eps ball} KL(f(x) || f(x')).
+
+    Its arguments are those of `objective("trades", ...)`.
+
+    Example:
+      model = train.fit(key, spec, images, labels, objective=train.trades(eps=8 / 255),
+                        optimizer=train.optimizer(learning_rate=0.1), epochs=30,
+                        batch_size=128)
+    """
+    return objective(
+        "trades",
+        eps=eps,
+        norm=norm,
+        steps=steps,
+        step_size=step_size,
+        beta=beta,
+        smoothing=smoothing,
+    )
 
 
 # Cached: equal static options give the same function, and so the same compilation.
@@ -168,7 +209,7 @@ def _kl(steps: int, norm: str):
     return functools.partial(kl_adversary, steps=steps, norm=norm)
 
 
-OBJECTIVES = {
+OBJECTIVES: dict[str, Any] = {
     "none": None,
     "fgsm": _fast,
     "fgsm_regularized": _fgsm,
@@ -176,12 +217,20 @@ OBJECTIVES = {
     "trades": _kl,
 }
 _STEPS = {"fgsm": 1, "fgsm_regularized": 1, "pgd": 10, "trades": 10}
-# Losses with a weight, and what it is where none is given.
+# Losses with a weight, and what it is by default.
 _WEIGHED = {"fgsm_regularized": (regularized_loss, 1.0), "trades": (trades_loss, 6.0)}
 
 
-def cross_entropies(logits, labels, smoothing):
-    """Cross-entropy [B] with the target (1 - smoothing) * one_hot + smoothing / K."""
+def cross_entropies(
+    logits: jax.Array, labels: jax.Array, smoothing: jax.Array | None = None
+) -> jax.Array:
+    """Cross-entropy [B] with the target (1 - smoothing) * one_hot + smoothing / K.
+
+    optax.smooth_labels and its cross-entropies sum over the classes, which rounds
+    otherwise in the last bit.
+    """
     log_p = jax.nn.log_softmax(logits)
     chosen = jnp.take_along_axis(log_p, labels[:, None], axis=-1)[:, 0]
+    if smoothing is None:
+        return -chosen
     return -(1.0 - smoothing) * chosen - smoothing * log_p.mean(axis=-1)

@@ -40,8 +40,9 @@ def occluded_objective(
     that are kept, one of them drawn for each image. Raises InputError where the network
     cannot be split there, or for a window or a share that cannot be.
     """
-    model = start
-    if not isinstance(start, models.Model):
+    if isinstance(start, models.Model):
+        model = start
+    else:  # its weights are not used
         model = models.create_model(jax.random.key(0), start)
     parts, shape = models.split(model, cut), model.spec.image_shape
     counts = [patch.neuron_count(share, parts.map_shape) for share in keep]

@@ -25,3 +25,16 @@ def batch_positions(
     part = batch_size // shares
     start = step * batch_size + share * part
     return order[start : start + part]
+
+
+def steps_per_epoch(count: int, *, batch_size: int, devices: int) -> int:
+    """Whole batches among `count` examples; ValueError if the batch does not suit."""
+    if not 0 < batch_size <= count:
+        raise ValueError(
+            f"`batch_size`: expected 1 to {count} images, got {batch_size}"
+        )
+    if batch_size % devices:
+        raise ValueError(
+            f"`batch_size`: {batch_size} images cannot be shared by {devices} devices"
+        )
+    return count // batch_size

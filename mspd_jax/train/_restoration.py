@@ -1,4 +1,4 @@
-"""What training of a restoration network lowers (TRN, arXiv 2202.01117)."""
+"""The objective of a restoration network (TRN, arXiv 2202.01117)."""
 
 import functools
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from jax.tree_util import Partial
 from mspd_jax.defenses import gradient_map
 from mspd_jax.models import LABEL_RULES
 from mspd_jax.train._mix import Mix, mixed_adversary
-from mspd_jax.train._objective import Objective, Signals
+from mspd_jax.train._objective import Objective, Signals, cross_entropies
 
 
 def restoration_objective(
@@ -24,11 +24,20 @@ def restoration_objective(
     with x' the image x under an attack of the mix on f, the fixed classifier, and the
     gradient map of f by `rule`, which depends on no label. The weights of f do not
     move; the signals' robust accuracy is that of f on z.
+
+    Args:
+      classifier: f, a `predict` function.
+      mix: the attacks, see `make_mix`.
+      rule: one of `models.LABEL_RULES`.
+      ce_weight: weight of the cross-entropy, at least 0.
+
+    Returns:
+      The objective. Raises ValueError for what it cannot use.
     """
     if rule not in LABEL_RULES:
-        raise ValueError(f"rule must be one of {list(LABEL_RULES)}, got {rule!r}")
+        raise ValueError(f"`rule` must be one of {list(LABEL_RULES)}, got {rule!r}")
     if not ce_weight >= 0:
-        raise ValueError(f"ce_weight must not be negative, got {ce_weight}")
+        raise ValueError(f"`ce_weight` must not be negative, got {ce_weight}")
     loss = Partial(_loss(rule), classifier=classifier, ce_weight=jnp.asarray(ce_weight))
     return Objective(mixed_adversary(mix, classifier), loss)
 
@@ -45,12 +54,10 @@ def restoration_loss(
     maps = jax.vmap(
         lambda x: jax.lax.stop_gradient(gradient_map(classifier, x, rule=rule))
     )
-    told = jnp.concatenate([adversarial, maps(adversarial)], axis=-1)
-    restored, batch_stats = forward(batch_stats, told)
+    seen = jnp.concatenate([adversarial, maps(adversarial)], axis=-1)
+    restored, batch_stats = forward(batch_stats, seen)
     restored = jnp.clip(restored, 0.0, 1.0)
     logits = jax.vmap(classifier)(restored)
-    chosen = jnp.take_along_axis(
-        jax.nn.log_softmax(logits), labels[:, None], axis=-1
-    ).mean()
-    loss = jnp.mean(jnp.abs(restored - images)) - ce_weight * chosen
+    surprise = cross_entropies(logits, labels).mean()
+    loss = jnp.mean(jnp.abs(restored - images)) + ce_weight * surprise
     return loss, Signals(batch_stats, None, logits)

@@ -3,24 +3,31 @@
 import math
 import pathlib
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-import jax
-import optax
 from tqdm import tqdm
 
+from mspd_jax import drive
 from mspd_jax.errors import InputError
 from mspd_jax.runs import append_metrics, epoch_line, rewind_metrics
 from mspd_jax.train._checkpoint import open_checkpoints, restore_state, save_state
-from mspd_jax.train._fit import Progress
+from mspd_jax.train._examples import Examples
+from mspd_jax.train._fit import Progress, first_state, train_steps
+from mspd_jax.train._plan import TrainingPlan
 from mspd_jax.train._step import TrainState
 
 
 class Trained(NamedTuple):
-    """state: after the last step, on the host. images: trained on, from the very start.
-    seconds: of this start. images_per_second: of this start without its first step,
-    which compiles; None if there were fewer than two."""
+    """What a training has come to.
+
+    Attributes:
+      state: after the last step, on the host.
+      images: trained on, from the very start.
+      seconds: of this start.
+      images_per_second: of this start without its first step, which compiles; None if
+        there were fewer than two.
+    """
 
     state: TrainState
     images: int
@@ -30,11 +37,9 @@ class Trained(NamedTuple):
 
 def run_training(
     folder: pathlib.Path,
-    steps_from: Callable[[TrainState | None], Iterator[Progress]],
-    template: TrainState,
+    plan: TrainingPlan,
+    examples: Examples,
     *,
-    batch_size: int,
-    schedule: optax.Schedule,
     checkpoint_every: int | None = None,
     checkpoint_seconds: float = 60.0,
     hidden: bool = False,
@@ -44,31 +49,48 @@ def run_training(
     Guarantee: a run that is killed and started again ends with the weights of one that
     was not (identical on CPUs), and metrics.jsonl has one line per epoch.
 
-    steps_from: (state or None) -> steps, `train_steps` with all but its state set.
-    template: the first state, for its structure. Saves every `checkpoint_every` steps,
-    at the last step, and after an epoch or step that leaves the last checkpoint more
-    than `checkpoint_seconds` behind (on a cluster, whose clocks differ: every epoch).
-    Raises InputError if the loss is no longer a number.
+    Args:
+      folder: where checkpoints and the log lie, or will.
+      plan: what is trained and how.
+      examples: what is trained on.
+      checkpoint_every: steps between checkpoints, besides one at the last step and one
+        after an epoch or step that leaves the last checkpoint more than
+        `checkpoint_seconds` behind (on a cluster, whose clocks differ: every epoch).
+      checkpoint_seconds: see there.
+      hidden: shows no progress.
+
+    Returns:
+      The last state, and what it took. Raises InputError if the loss is no longer a
+      number.
     """
     log = folder / "metrics.jsonl"
-    writes = jax.process_index() == 0
+    here, batch_size = drive.here(), plan.batch_size
     with open_checkpoints(folder / "checkpoints") as checkpoints:
-        state = restore_state(checkpoints, template)
-        done = 0 if state is None else int(state.step)
-        if writes:
+        first = first_state(plan)
+        found = restore_state(checkpoints, first)
+        state = first if found is None else found
+        done = int(state.step)
+        if here.process == 0:
             rewind_metrics(log, done)
         clock = [time.monotonic()]
         saved = began = clock[0]
-        for progress in _shown(steps_from(state), batch_size, done, hidden):
+        steps = train_steps(
+            plan,
+            examples.images,
+            examples.labels,
+            indices=examples.indices,
+            state=state,
+        )
+        for progress in _shown(steps, batch_size, done, hidden):
             clock = [*clock[:2], time.monotonic()]
             epoch_ends = progress.step % progress.steps_per_epoch == 0
             due = (
                 progress.step == progress.steps
                 or (checkpoint_every and progress.step % checkpoint_every == 0)
-                or (epoch_ends and jax.process_count() > 1)
+                or (epoch_ends and here.processes > 1)
                 or (
                     time.monotonic() - saved > checkpoint_seconds
-                    and jax.process_count() == 1
+                    and here.processes == 1
                 )
             )
             if not (epoch_ends or due):
@@ -77,14 +99,14 @@ def run_training(
             if not math.isfinite(state.totals.loss):
                 raise InputError(
                     f"the loss is {float(state.totals.loss)} after {progress.step} "
-                    "steps: lower --learning_rate or set --clip, and name another --out"
+                    "steps: lower `learning_rate` or set `clip`, and name another `out`"
                 )
-            if epoch_ends and writes:
+            if epoch_ends and here.process == 0:
                 line = epoch_line(
                     state.totals._asdict(),
                     step=progress.step,
                     steps_per_epoch=progress.steps_per_epoch,
-                    learning_rate=float(schedule(progress.step - 1)),
+                    learning_rate=_rate_at(plan, progress.step - 1),
                     seconds=round(time.monotonic() - began, 3),
                 )
                 append_metrics(log, line)
@@ -93,11 +115,19 @@ def run_training(
             if due:
                 save_state(checkpoints, state)
                 saved = time.monotonic()
-    steps = int(state.step)
-    return Trained(state, steps * batch_size, *_rate(clock, steps - done, batch_size))
+    finished = int(state.step)
+    return Trained(
+        state, finished * batch_size, *_rate(clock, finished - done, batch_size)
+    )
 
 
-def _rate(clock: list[float], steps: int, batch_size: int):
+def _rate_at(plan: TrainingPlan, step: int) -> float | None:
+    return None if plan.schedule is None else float(plan.schedule(step))
+
+
+def _rate(
+    clock: list[float], steps: int, batch_size: int
+) -> tuple[float, float | None]:
     seconds = round(clock[-1] - clock[0], 3)
     if steps < 2:
         return seconds, None
@@ -124,14 +154,14 @@ def _shown(
                 smoothing=0.1,
             )
         if not hidden and time.time() - bar.last_print_t >= bar.mininterval:
-            bar.set_postfix_str(_told(progress), refresh=False)
+            bar.set_postfix_str(_signals(progress), refresh=False)
         bar.update(batch_size)
         yield progress
     if bar is not None:
         bar.close()
 
 
-def _told(progress: Progress) -> str:
+def _signals(progress: Progress) -> str:
     loss, clean, robust = (float(value) for value in progress.signal)
     text = f"step {progress.step}/{progress.steps} loss {loss:.4f}"
     text += "" if math.isnan(clean) else f" clean {clean:.2f}"

@@ -1,7 +1,6 @@
 """Where training starts: a checkpoint, or a specification that fits the data."""
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -11,7 +10,6 @@ from mspd_jax.models import (
     ModelSpec,
     build_module,
     gives_images,
-    load_model,
     parse_architecture,
 )
 from mspd_jax.train._augment import augmentation
@@ -21,34 +19,38 @@ from mspd_jax.train._examples import Examples
 def start_of(
     examples: Examples,
     *,
-    init: str | None,
-    arch: str | None,
-    arch_options: str,
-    more: dict | None = None,
+    init: Model | None = None,
+    arch: str | None = None,
+    arch_options: Mapping | None = None,
 ) -> ModelSpec | Model:
-    """Where training starts, by the flags: a checkpoint, or a new network.
+    """Where training starts: a model to go on from, or a new network.
 
-    more: options of a new network besides those of the flag.
+    Args:
+      examples: what it has to fit.
+      init: the model to go on from.
+      arch: name of a new network, or of the one that `init` is.
+      arch_options: those that differ from its defaults.
+
+    Returns:
+      `init`, or a specification. Raises InputError for what does not fit.
     """
-    if init:
-        model = load_model(init)
-        check_start(model, arch or None, examples)
-        return model
+    if init is not None:
+        check_start(init, arch or None, examples)
+        return init
     if not arch:
-        raise InputError("give --arch=NAME, or --init=CKPT to go on from a checkpoint")
-    try:
-        options = json.loads(arch_options)
-    except ValueError:
-        options = None
-    if not isinstance(options, dict):
-        raise InputError(f"--arch_options={arch_options}: expected a JSON object")
-    return fresh_spec(arch, options | (more or {}), examples)
+        raise InputError("give `arch`=NAME, or `init`=CKPT to go on from a checkpoint")
+    return fresh_spec(arch, dict(arch_options or {}), examples)
+
+
+def spec_of(start: ModelSpec | Model) -> ModelSpec:
+    """The specification of what training starts from."""
+    return start.spec if isinstance(start, Model) else start
 
 
 def augmentation_of(
     text: str, examples: Examples, *, hide: int = 0, noise: float = 0.0
 ) -> Callable | None:
-    """What --augment asks for: auto, none, or some of crop and flip.
+    """What `augment` asks for: auto, none, or some of crop and flip.
 
     hide: side of a window that is hidden as well, noise: its standard deviation.
     """
@@ -60,7 +62,7 @@ def augmentation_of(
         chosen = set()
     if chosen - {"crop", "flip"}:
         raise InputError(
-            f"--augment={text}: expected auto, none, crop, flip, crop,flip"
+            f"`augment`={text}: expected auto, none, crop, flip, crop,flip"
         )
     if not (chosen or noise or hide):
         return None
@@ -98,7 +100,7 @@ def fresh_spec(architecture: str, options: dict, examples: Examples) -> ModelSpe
     except InputError:
         raise
     except ValueError as error:
-        raise InputError(f"--arch_options: {error}") from error
+        raise InputError(f"`arch_options`: {error}") from error
     return spec
 
 
@@ -107,32 +109,32 @@ def check_start(model: Model, architecture: str | None, examples: Examples) -> N
     spec, shape = model.spec, tuple(examples.images.shape[1:])
     if architecture not in (None, spec.architecture):
         raise InputError(
-            f"--init is a {spec.architecture}, --arch={architecture}: leave --arch out"
+            f"`init` is a {spec.architecture}, `arch`={architecture}: leave `arch` out"
         )
     if not gives_images(spec) and spec.num_classes != examples.num_classes:
         raise InputError(
-            f"--init has {spec.num_classes} classes, the training data have "
+            f"`init` has {spec.num_classes} classes, the training data have "
             f"{examples.num_classes}: give a model or data that fit"
         )
     if tuple(spec.image_shape) != shape:
         raise InputError(
-            f"--init was made for images of shape {tuple(spec.image_shape)}, the "
+            f"`init` was made for images of shape {tuple(spec.image_shape)}, the "
             f"training data have {shape}: give a model or data that fit"
         )
 
 
-def check_classifier(model: Model, examples: Examples, *, labelled: bool) -> None:
+def check_classifier(model: Model, examples: Examples, *, labeled: bool) -> None:
     """InputError unless a fixed classifier reads the data, and has their classes."""
     name, wanted = model.spec.architecture, tuple(model.spec.image_shape)
     shape = tuple(examples.images.shape[1:])
     if wanted != shape:
         raise InputError(
-            f"--classifier: a {name} for images {wanted}, the training data have "
+            f"`classifier`: a {name} for images {wanted}, the training data have "
             f"{shape}: give a model or data that fit"
         )
-    if labelled and model.spec.num_classes != examples.num_classes:
+    if labeled and model.spec.num_classes != examples.num_classes:
         raise InputError(
-            f"--classifier has {model.spec.num_classes} classes, the training data "
+            f"`classifier` has {model.spec.num_classes} classes, the training data "
             f"have {examples.num_classes}: give a model or data that fit"
         )
 

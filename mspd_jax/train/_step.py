@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from mspd_jax.models import (
@@ -59,8 +60,8 @@ class Batch(NamedTuple):
     """
 
     keys: jax.Array
-    image: jax.Array
-    label: jax.Array
+    image: jax.Array | np.ndarray
+    label: jax.Array | np.ndarray
 
 
 # On its own, not in the step: the generator's code would be compiled there again for
@@ -115,9 +116,9 @@ def train_step(
 ) -> tuple[TrainState, Signal]:
     """Augments, attacks and learns one batch; returns the next state and its signal.
 
-    All randomness is in the batch's keys. Under `pmap`, `axis_name` averages gradients,
-    signals and normalization over the devices, which hold equal shares of the batch.
-    steps_per_epoch: int [], traced: when to start new totals.
+    All randomness is in the batch's keys. `axis_name` averages gradients, signals and
+    normalization over devices, which hold equal shares of the batch. steps_per_epoch:
+    int [], traced: when to start new totals.
     """
     model = Model(spec, _variables(state.params, state.batch_stats))
     predict = function_of(model)
@@ -176,7 +177,8 @@ def _learned(state, gradient, batch_stats, optimizer, ema) -> TrainState:
     params = optax.apply_updates(state.params, updates)
     average = state.average
     if average is not None:
-        # A young average forgets its start faster than `ema` would.
+        # A young average forgets its start faster than `ema` would. Not
+        # optax.incremental_update: 1 - (1 - keep) is keep but for the last bit.
         age = state.step.astype(jnp.float32)
         keep = jnp.minimum(ema, (1.0 + age) / (10.0 + age))
         average = jax.tree.map(

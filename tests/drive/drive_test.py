@@ -22,9 +22,15 @@ def _source(unreadable=()):
         return Record(10 * position, image, position % 3, f"{position}.png")
 
     return Source(
-        spec="made", indices=10 * np.arange(COUNT), image_shape=(2, 2, 1),
-        num_classes=3, max_label=2, class_names=None, labelled=True, read=read,
-    )  # fmt: skip
+        spec="made",
+        indices=10 * np.arange(COUNT),
+        image_shape=(2, 2, 1),
+        num_classes=3,
+        max_label=2,
+        class_names=None,
+        labelled=True,
+        read=read,
+    )
 
 
 def _method(key, predict, image, label):
@@ -35,9 +41,12 @@ def _method(key, predict, image, label):
 def _run(source=None, **options):
     options = {"block": 4, "devices": jax.devices()[:1]} | options
     batches = drive.drive(
-        jax.random.key(3), jax.tree_util.Partial(jnp.square), _method,
-        source or _source(), **options,
-    )  # fmt: skip
+        jax.random.key(3),
+        jax.tree_util.Partial(jnp.square),
+        _method,
+        source or _source(),
+        **options,
+    )
     return {o.position: o for batch in batches for o in batch}
 
 
@@ -61,9 +70,14 @@ class DriveTest(parameterized.TestCase):
             return jax.lax.psum(_method(key, predict, image, label)["image"], "parts")
 
         batches = drive.drive(
-            jax.random.key(3), jax.tree_util.Partial(jnp.square), shared, _source(),
-            block=4, devices=jax.devices()[:1], axis_name="parts",
-        )  # fmt: skip
+            jax.random.key(3),
+            jax.tree_util.Partial(jnp.square),
+            shared,
+            _source(),
+            block=4,
+            devices=jax.devices()[:1],
+            axis_name="parts",
+        )
         found = {o.position: o.result for batch in batches for o in batch}
         self.assertEqual(sorted(found), list(range(COUNT)))
         for position, outcome in _run().items():
@@ -78,10 +92,15 @@ class DriveTest(parameterized.TestCase):
 
         for scale, options in ((2.0, {}), (3.0, {"skip": [0, 30]}), (4.0, {})):
             batches = drive.drive(
-                jax.random.key(int(scale)), jax.tree_util.Partial(jnp.square),
-                jax.tree_util.Partial(method, scale=jnp.float32(scale)), _source(),
-                block=4, batch_size=int(scale), devices=jax.devices()[:1], **options,
-            )  # fmt: skip
+                jax.random.key(int(scale)),
+                jax.tree_util.Partial(jnp.square),
+                jax.tree_util.Partial(method, scale=jnp.float32(scale)),
+                _source(),
+                block=4,
+                batch_size=int(scale),
+                devices=jax.devices()[:1],
+                **options,
+            )
             for outcome in (o for batch in batches for o in batch):
                 expected = scale * (outcome.position / COUNT) ** 2
                 np.testing.assert_allclose(outcome.result, expected, rtol=1e-5)
@@ -110,8 +129,10 @@ class DriveTest(parameterized.TestCase):
 
     def test_a_batch_without_any_readable_image(self):
         broken = _run(_source(unreadable={4, 5, 6, 7}))
-        self.assertEqual([broken[p].error is None for p in range(3, 9)],
-                         [True, False, False, False, False, True])  # fmt: skip
+        self.assertEqual(
+            [broken[p].error is None for p in range(3, 9)],
+            [True, False, False, False, False, True],
+        )
 
     def _assert_same(self, expected, found):
         self.assertEqual(sorted(expected), sorted(found))
@@ -150,13 +171,17 @@ class PackTest(parameterized.TestCase):
                 {
                     int(p)
                     for blocks in drive.pack(
-                        np.arange(COUNT), seen, block=2, step=2,
-                        process_index=process, process_count=3,
+                        np.arange(COUNT),
+                        seen,
+                        block=2,
+                        step=2,
+                        process_index=process,
+                        process_count=3,
                     )
                     for one in blocks
                     for p in one.positions[one.wanted]
                 }
                 for process, seen in ((0, pending), (1, pending), (2, range(COUNT)))
-            ]  # fmt: skip
+            ]
             self.assertContainsSubset(set(pending), of[0] | of[1] | of[2])
             self.assertEmpty(of[0] & of[1] | of[1] & of[2] | of[0] & of[2])

@@ -21,10 +21,13 @@ def _digests(devices, instructions=None, *command):
     if instructions:
         flags.append(f"--xla_cpu_max_isa={instructions}")
     done = subprocess.run(
-        [*command, sys.executable, "-m", "tests.drive.exact"], cwd=ROOT, text=True,
-        capture_output=True, timeout=600,
+        [*command, sys.executable, "-m", "tests.drive.exact"],
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+        timeout=600,
         env=os.environ | {"XLA_FLAGS": " ".join(flags), "JAX_PLATFORMS": "cpu"},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import textwrap
 import time
 
 import jax
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 
 from mspd_jax.models import ModelSpec, create_model, load_model, model_hash, save_model
+from tests.launch.mains import run
 
 COMMAND = [
     sys.executable,
@@ -82,7 +82,7 @@ def test_a_killed_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_path):
     assert summary["steps"] == 40 * 21 and summary["images"] == 40 * 21 * 64
     assert 0 < summary["robust_accuracy"] <= summary["clean_accuracy"] <= 1
     origin = load_model(whole).spec.origin
-    assert origin["flags"]["source"] == "digits:train"
+    assert origin["fields"]["source"] == "digits:train"
     # Finished: the same command says so, and changes nothing.
     before = (killed / "summary.json").stat().st_mtime_ns
     assert "finished before" in finish(start(killed))
@@ -112,20 +112,6 @@ BAD = {
     "augment": (["--augment=rotate"], "rotate"),
     "batch": (["--batch_size=100000"], "batch_size"),
 }
-RUN_ALL = """
-    import json, sys
-    from launch import _main, train_classifier
-    from absl import flags
-    for arguments in json.load(sys.stdin):
-        sys.argv[:] = ["train_classifier", *arguments]
-        flags.FLAGS.unparse_flags()
-        for name in flags.FLAGS:
-            flags.FLAGS[name].unparse()
-        flags.FLAGS(sys.argv)
-        code = _main._guarded(train_classifier.main, sys.argv[:1])
-        print(json.dumps(code), flush=True)
-        print("----", file=sys.stderr, flush=True)
-"""
 
 
 def test_bad_input_is_one_line_and_leaves_nothing(tmp_path):
@@ -146,65 +132,12 @@ def test_bad_input_is_one_line_and_leaves_nothing(tmp_path):
             text = text.replace(name, path)
         return text
 
-    cases = [base + [place(a) for a in arguments] for arguments, _ in BAD.values()]
-    found = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(RUN_ALL)],
-        input=json.dumps(cases),
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    codes = [json.loads(line) for line in found.stdout.split()]
-    said = found.stderr.split("----\n")
-    assert codes == [2] * len(BAD), (codes, found.stderr[-3000:])
-    for (name, (_, word)), text in zip(BAD.items(), said, strict=False):
-        lines = [line for line in text.splitlines() if line.startswith("error: ")]
-        assert len(lines) == 1 and place(word) in lines[0], (name, text)
+    for name, (arguments, word) in BAD.items():
+        flags = [*base, *(place(argument) for argument in arguments)]
+        code, out, text = run("train_classifier", *flags)
+        assert (code, out, text.count("\n")) == (2, "", 1), (name, text)
+        assert text.startswith("error: ") and place(word) in text, (name, text)
     assert not (tmp_path / "out").exists()
-
-
-WEIGHTS = """
-    import json, sys
-    from absl import flags
-    from launch import train_classifier
-    make_plan = train_classifier.train.make_plan
-
-    def told(*arguments, **settings):
-        plan = make_plan(*arguments, **settings)
-        print(float(plan.objective.loss.keywords["beta"]))
-        sys.exit()
-
-    train_classifier.train.make_plan = told
-    for arguments in json.load(sys.stdin):
-        sys.argv[:] = ["train_classifier", *arguments]
-        flags.FLAGS.unparse_flags()
-        for name in flags.FLAGS:
-            flags.FLAGS[name].unparse()
-        flags.FLAGS(sys.argv)
-        try:
-            train_classifier.main(sys.argv[:1])
-        except SystemExit:
-            pass
-"""
-
-
-def test_the_weight_is_that_of_the_objective_unless_given(tmp_path):
-    base = [
-        "--source=digits:train",
-        "--arch=small_cnn",
-        f"--out={tmp_path}",
-        "--eps=.1",
-    ]
-    cases = {"trades": 6.0, "fgsm_regularized": 1.0, "fgsm_regularized --beta=3": 3.0}
-    found = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(WEIGHTS)],
-        input=json.dumps([[*base, *f"--adversarial={c}".split()] for c in cases]),
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    told = [float(line) for line in found.stdout.split()]
-    assert told == list(cases.values()), found.stderr[-2000:]
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path):

@@ -12,9 +12,14 @@ from mspd_jax import models
 from tests.launch import mains
 
 FLAGS = (
-    "--source=digits:train", "--limit=256", "--eval_source=digits:test",
-    "--eval_limit=32", "--sigma=0.25", "--batch_size=64", "--checkpoint_every=3",
-)  # fmt: skip
+    "--source=digits:train",
+    "--limit=256",
+    "--eval_source=digits:test",
+    "--eval_limit=32",
+    "--sigma=0.25",
+    "--batch_size=64",
+    "--checkpoint_every=3",
+)
 SMALL = ("--arch=dncnn", '--arch_options={"depth": 3, "width": 4}')
 
 
@@ -50,15 +55,20 @@ def test_mse_writes_a_denoiser_that_knows_its_sigma(ground):
 
 def test_stability_goes_on_from_mse_with_two_classifiers(ground, tmp_path):
     code, out, err = train(
-        tmp_path / "stab", "--objective=stab", f"--classifier={ground}/a,{ground}/b",
-        f"--init={ground}/mse", "--epochs=1",
-    )  # fmt: skip
+        tmp_path / "stab",
+        "--objective=stab",
+        f"--classifier={ground}/a,{ground}/b",
+        f"--init={ground}/mse",
+        "--epochs=1",
+    )
     assert code == 0, err
     assert "restored_accuracy" in summary(tmp_path / "stab")
     info = json.loads((tmp_path / "stab" / "run.json").read_text())
     assert sorted(info["models"]) == ["classifier0", "classifier1", "init"]
-    hashes = [models.model_hash(models.load_model(p))
-              for p in (ground / "mse", tmp_path / "stab")]  # fmt: skip
+    hashes = [
+        models.model_hash(models.load_model(p))
+        for p in (ground / "mse", tmp_path / "stab")
+    ]
     assert hashes[0] != hashes[1]
 
 
@@ -82,9 +92,9 @@ def test_stability_goes_on_from_mse_with_two_classifiers(ground, tmp_path):
 )
 def test_bad_input_is_told_in_one_line(ground, tmp_path, flags, words):
     code, out, err = train(
-        tmp_path / "out", *(f.replace("{}", str(ground)).replace("{0}", str(ground))
-                            for f in flags)
-    )  # fmt: skip
+        tmp_path / "out",
+        *(f.replace("{}", str(ground)).replace("{0}", str(ground)) for f in flags),
+    )
     assert (code, out) == (2, ""), err
     assert err.startswith("error: ") and err.count("\n") == 1, err
     for word in words:
@@ -95,9 +105,13 @@ def test_bad_input_is_told_in_one_line(ground, tmp_path, flags, words):
 def test_a_classifier_is_not_trained_as_a_denoiser(ground, tmp_path):
     for flags in (SMALL, (f"--init={ground}/mse",)):
         code, out, err = mains.run(
-            "train_classifier", "--source=digits:train", "--limit=64",
-            "--batch_size=32", *flags, f"--out={tmp_path / 'out'}",
-        )  # fmt: skip
+            "train_classifier",
+            "--source=digits:train",
+            "--limit=64",
+            "--batch_size=32",
+            *flags,
+            f"--out={tmp_path / 'out'}",
+        )
         assert (code, out) == (2, ""), err
         assert "a dncnn is a denoiser, not a classifier" in err
         assert err.count("\n") == 1 and not (tmp_path / "out").exists()

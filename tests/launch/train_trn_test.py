@@ -17,21 +17,35 @@ SOURCE = ("--source=digits:train", "--eps=0.15")
 def classifier(tmp_path_factory):
     out = tmp_path_factory.mktemp("ground") / "classifier"
     code, _, err = run(
-        "train_classifier", "--source=digits:train", "--arch=small_cnn", "--epochs=6",
+        "train_classifier",
+        "--source=digits:train",
+        "--arch=small_cnn",
+        "--epochs=6",
         f"--out={out}",
-    )  # fmt: skip
+    )
     assert code == 0, err
     return out
 
 
 def training(classifier, out, *flags):
     sizes = '--arch_options={"width": 8, "stages": 1}'
-    return ("train_trn", *SOURCE, f"--classifier={classifier}", sizes,
-            "--attack_steps=2", f"--out={out}", *flags)  # fmt: skip
+    return (
+        "train_trn",
+        *SOURCE,
+        f"--classifier={classifier}",
+        sizes,
+        "--attack_steps=2",
+        f"--out={out}",
+        *flags,
+    )
 
 
-WHOLE = ("--epochs=6", "--eval_source=digits:test", "--eval_limit=100",
-         "--learning_rate=5e-3")  # fmt: skip
+WHOLE = (
+    "--epochs=6",
+    "--eval_source=digits:test",
+    "--eval_limit=100",
+    "--learning_rate=5e-3",
+)
 
 
 @pytest.fixture(scope="module")
@@ -73,10 +87,16 @@ def test_goes_on_with_the_same_rule_alone(classifier, trained, tmp_path):
 def test_an_adaptive_attacker_leaves_less_than_the_claim(classifier, trained, tmp_path):
     def evaluated(target, out):
         code, _, err = run(
-            "evaluate", "--source=digits:test", "--limit=64", f"--target={target}",
-            f"--defense=trn:{trained}", "--attack=pgd-10,square-100", "--eps=0.15",
-            f"--out={out}", "--check_images=0",
-        )  # fmt: skip
+            "evaluate",
+            "--source=digits:test",
+            "--limit=64",
+            f"--target={target}",
+            f"--defense=trn:{trained}",
+            "--attack=pgd-10,square-100",
+            "--eps=0.15",
+            f"--out={out}",
+            "--check_images=0",
+        )
         assert code == 0, err
         return json.loads((out / "summary.json").read_text())
 

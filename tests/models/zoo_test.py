@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from mspd_jax import data, drive, models
-from mspd_jax.evaluate import evaluate_image
 
 
 @pytest.mark.parametrize("name", ["cifar10_resnet20_robust"])
@@ -23,11 +22,9 @@ def test_clean_accuracy_on_lossless_test_images(shared):
     )
 
     def method(key, predict, image, label):
-        return evaluate_image(
-            key, predict, image, label, attacks={}, eps=0.0, norm="linf"
-        )
+        return jax.numpy.argmax(predict(image))
 
     batches = drive.drive(jax.random.key(0), predict, method, source, block=64)
-    right = [o.result.prediction == o.record.label for b in batches for o in b]
+    right = [o.result == o.record.label for b in batches for o in b]
     # Measured when it was trained: 67.6 %; two images may round differently.
     assert abs(np.mean(right) - 0.6758) < 0.01

@@ -7,7 +7,7 @@ from absl.testing import parameterized
 from jax.tree_util import Partial
 from scipy import special
 
-from mspd_jax import attacks, train
+from mspd_jax import attacks
 from mspd_jax.train import _adversary
 
 SHAPE = (4, 3, 2)
@@ -37,7 +37,7 @@ class AdversaryTest(parameterized.TestCase):
         got = found(_adversary.fgsm_adversary, norm, step_size=eps)
         want = attacks.fgsm(KEY, PREDICT, IMAGE, 1, eps=eps, norm=norm).image
         np.testing.assert_allclose(got, want, atol=1e-6)
-        got = found(train.fast_adversary, norm, step_size=1.25 * eps)
+        got = found(_adversary.fast_adversary, norm, step_size=1.25 * eps)
         want = attacks.ffgsm(KEY, PREDICT, IMAGE, 1, eps=eps, norm=norm).image
         np.testing.assert_allclose(got, want, atol=1e-6)
 
@@ -55,14 +55,14 @@ class AdversaryTest(parameterized.TestCase):
             )
 
         options = {"step_size": EPS[norm] / 4, "steps": 5}
-        got = found(train.pgd_adversary, norm, **options)
+        got = found(_adversary.pgd_adversary, norm, **options)
         np.testing.assert_allclose(got, stepped(IMAGE, 5), atol=1e-5)
         self.assertGreater(np.max(np.abs(got - stepped(IMAGE, 4))), 1e-3)
         # As the attack, which draws its start from fold_in(key, 0).
         options |= {"eps": EPS[norm], "norm": norm}
         attack = attacks.pgd(KEY, PREDICT, IMAGE, 1, **options)
         key = jax.random.fold_in(KEY, 0)
-        same = train.pgd_adversary(key, PREDICT, IMAGE, 1, **options)
+        same = _adversary.pgd_adversary(key, PREDICT, IMAGE, 1, **options)
         np.testing.assert_allclose(same, attack.image, atol=1e-5)
 
 
@@ -71,7 +71,9 @@ class DivergenceTest(parameterized.TestCase):
         logits, other = np.random.default_rng(2).normal(size=(2, 5, 7)).astype("f") * 5
         p, q = (special.softmax(z.astype(np.float64), axis=-1) for z in (logits, other))
         want = special.rel_entr(p, q).sum(axis=-1)
-        got = train.kl_divergence(logits, other)
+        got = _adversary.kl_divergence(logits, other)
         np.testing.assert_allclose(got, want, rtol=1e-4)
         self.assertGreater(np.min(want), 1e-2)
-        np.testing.assert_allclose(train.kl_divergence(logits, logits), 0.0, atol=1e-6)
+        np.testing.assert_allclose(
+            _adversary.kl_divergence(logits, logits), 0.0, atol=1e-6
+        )

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from mspd_jax import train
+from mspd_jax.patch._windows import GRAY
+from mspd_jax.train import _augment
 
 KEYS = jax.random.split(jax.random.key(0), 400)
 # Every value occurs once and none is 0, so that a window is recognized.
@@ -15,7 +17,7 @@ IMAGE = (1.0 + jnp.arange(6 * 5 * 2, dtype=jnp.float32)).reshape(6, 5, 2)
 
 
 def test_crop_gives_every_window_and_nothing_else():
-    crop = functools.partial(train.random_crop, pad=1)
+    crop = functools.partial(_augment.random_crop, pad=1)
     found = np.asarray(jax.jit(jax.vmap(crop, in_axes=(0, None)))(KEYS, IMAGE))
     padded = np.pad(np.asarray(IMAGE), ((1, 1), (1, 1), (0, 0)))
     windows = [padded[i : i + 6, j : j + 5] for i in range(3) for j in range(3)]
@@ -26,7 +28,7 @@ def test_crop_gives_every_window_and_nothing_else():
 
 
 def test_flip_mirrors_half_of_the_images():
-    found = np.asarray(jax.vmap(train.random_flip, in_axes=(0, None))(KEYS, IMAGE))
+    found = np.asarray(jax.vmap(_augment.random_flip, in_axes=(0, None))(KEYS, IMAGE))
     same = (found == np.asarray(IMAGE)).all(axis=(1, 2, 3))
     mirrored = (found == np.asarray(IMAGE)[:, ::-1]).all(axis=(1, 2, 3))
     assert (same ^ mirrored).all()
@@ -68,3 +70,31 @@ def test_a_new_sigma_compiles_nothing():
 def test_negative_pad_is_refused():
     with pytest.raises(ValueError, match="pad"):
         train.augmentation(pad=-1)
+
+
+def test_a_window_of_pixels_is_hidden_at_every_place_alike():
+    image = np.random.default_rng(1).random((6, 7, 2), np.float32)
+    keys = jax.random.split(jax.random.key(0), 4_000)
+    hide = functools.partial(_augment.hide_window, size=3)
+    found = np.asarray(jax.jit(jax.vmap(hide, in_axes=(0, None)))(keys, image))
+    counts = []
+    for row in range(4):
+        for col in range(5):
+            want = image.copy()
+            want[row : row + 3, col : col + 3] = 0.5
+            counts.append(int((found == want).all(axis=(1, 2, 3)).sum()))
+    assert sum(counts) == len(keys)
+    # Binomial(4000, 1/20): six standard deviations are 83.
+    np.testing.assert_allclose(counts, 200, atol=83)
+
+
+def test_the_augmentation_hides_what_it_is_asked_to():
+    image = 0.6 + 0.4 * jnp.asarray(
+        np.random.default_rng(2).random((8, 8, 1)), jnp.float32
+    )
+    keys = jax.random.split(jax.random.key(1), 20)
+    both = train.augmentation(flip=True, hide=3)
+    found = np.asarray(jax.jit(jax.vmap(both, in_axes=(0, None)))(keys, image))
+    np.testing.assert_array_equal((found == GRAY).sum(axis=(1, 2, 3)), 9)
+    with pytest.raises(ValueError, match="hide"):
+        train.augmentation(hide=-1)

@@ -19,24 +19,22 @@ CODE = """
     images = np.random.default_rng(0).random((80, 8, 8, 1), np.float32)
     labels = (images.mean((1, 2, 3)) * 30).astype(np.int32) % 3
     examples = train.Examples(images, labels, np.arange(80), 3)
-    plan = train.make_plan(
-        examples, None, init=None, arch="small_cnn", arch_options='{"widths": [4]}',
-        adversarial="none", eps=None, norm="linf", attack_steps=None, step_size=None,
-        beta=6.0, noise=0.0, augment="flip", label_smoothing=0.0, epochs=2, occlude=0,
-        occlude_at="pixels", keep=[],
-        batch_size=32, optimizer="sgd", learning_rate=0.1, weight_decay=0.0,
-        schedule="constant", warmup_epochs=0.0, clip=None, ema=None, seed=0)
+    plan = train.plan_training(
+        examples,
+        train.start_of(examples, arch="small_cnn", arch_options={"widths": [4]}),
+        train.objective("none"),
+        train.TrainingConfig(
+            epochs=2, batch_size=32, learning_rate=0.1, augment="flip"))
     *_, last = train.train_steps(
-        plan.key, plan.start, images, labels, objective=plan.objective,
-        optimizer=plan.optimizer, epochs=2, batch_size=32, augment=plan.augment,
-        devices=jax.local_devices()[:1])
+        plan, images, labels, devices=jax.local_devices()[:1])
     alone = last.state()
     def close(x, y):
         np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-5)
-    together = train.run_plan(folder, plan, examples, checkpoint_every=3, hidden=True)
+    together = train.run_training(
+        folder, plan, examples, checkpoint_every=3, hidden=True)
     jax.tree.map(close, alone, together.state)
     # Everything is done: what comes back is what was saved.
-    again = train.run_plan(folder, plan, examples, hidden=True)
+    again = train.run_training(folder, plan, examples, hidden=True)
     jax.tree.map(np.testing.assert_array_equal, together.state, again.state)
     print(json.dumps({"devices": jax.device_count(), "step": int(again.state.step)}))
 """

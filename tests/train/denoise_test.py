@@ -30,8 +30,8 @@ def forward(scale):
 
 
 def loss(name, classifiers, scale=SCALE):
-    lowered = train.denoiser_objective(name, sigma=0.3, classifiers=classifiers)
-    return lowered.loss(
+    chosen = train.denoiser_objective(name, sigma=0.3, classifiers=classifiers)
+    return chosen.loss(
         forward(scale), {"seen": 0}, jnp.asarray(IMAGES), jnp.asarray(NOISY), LABELS
     )
 
@@ -66,8 +66,12 @@ class ObjectiveTest(parameterized.TestCase):
     def test_gradient_is_that_of_finite_differences(self, name, count):
         check_grads(
             lambda scale: loss(name, CLASSIFIERS[:count], scale)[0],
-            (jnp.asarray(SCALE),), order=1, modes=["rev"], atol=2e-2, rtol=2e-2,
-        )  # fmt: skip
+            (jnp.asarray(SCALE),),
+            order=1,
+            modes=["rev"],
+            atol=2e-2,
+            rtol=2e-2,
+        )
 
     def test_noise_is_normal_with_the_deviation_asked_for(self):
         corrupt = train.denoiser_objective("mse", sigma=0.3).adversary
@@ -78,7 +82,7 @@ class ObjectiveTest(parameterized.TestCase):
 
     @parameterized.parameters(
         ("blur", 0.1, 0, "'blur'"),
-        ("mse", 0.0, 0, "sigma: expected a positive number, got 0.0"),
+        ("mse", 0.0, 0, "`sigma`: expected a positive number, got 0.0"),
         ("mse", None, 0, "sigma"),
         ("mse", 0.1, 1, "takes no classifier, got 1"),
         ("stab", 0.1, 0, "takes at least one classifier, got 0"),
@@ -96,11 +100,15 @@ class LearningTest(parameterized.TestCase):
             "dncnn", {"depth": 4, "width": 16}, (0.0,), (1.0,), 0, (8, 8, 1), {}
         )
         model = train.fit(
-            jax.random.key(0), spec, images, np.full(512, -1),
+            jax.random.key(0),
+            spec,
+            images,
+            np.full(512, -1),
             objective=train.denoiser_objective("mse", sigma=0.25),
             optimizer=train.optimizer("adamw", learning_rate=5e-3),
-            epochs=12, batch_size=64,
-        )  # fmt: skip
+            epochs=12,
+            batch_size=64,
+        )
         held_out, _ = data.load_arrays(data.open_source("digits:test", limit=64))
         clean = np.float32(held_out) / 255
         noisy = clean + 0.25 * RNG.standard_normal(clean.shape).astype(np.float32)

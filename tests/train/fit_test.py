@@ -13,6 +13,7 @@ import pytest
 from mspd_jax import train
 from mspd_jax.data import load_arrays, open_source
 from mspd_jax.models import ModelSpec, create_model, model_hash, predictor
+from mspd_jax.streams import stream
 
 SPEC = ModelSpec(
     architecture="small_cnn",
@@ -28,17 +29,18 @@ KEY = jax.random.key(0)
 
 
 def steps(objective, *, optimizer="adamw", epochs=1, batch_size=64, **options):
-    return train.train_steps(
+    images, labels = options.pop("images", IMAGES), options.pop("labels", LABELS)
+    state = options.pop("state", None)
+    plan = train.TrainingPlan(
         KEY,
         options.pop("start", SPEC),
-        options.pop("images", IMAGES),
-        options.pop("labels", LABELS),
-        objective=objective,
-        optimizer=train.optimizer(optimizer, learning_rate=0.01),
-        epochs=epochs,
-        batch_size=batch_size,
+        objective,
+        train.optimizer(optimizer, learning_rate=0.01),
+        epochs,
+        batch_size,
         **options,
     )
+    return train.train_steps(plan, images, labels, state=state)
 
 
 def last(iterator):
@@ -80,11 +82,25 @@ def test_adversarial_training_learns_the_digits_and_resumes_exactly():
 
 def test_trades_without_its_divergence_learns_the_same_weights_as_none():
     start = create_model(KEY, SPEC)
-    none = last(steps(train.objective("none"), start=start, images=IMAGES[:128],
-                      labels=LABELS[:128], optimizer="sgd"))  # fmt: skip
+    none = last(
+        steps(
+            train.objective("none"),
+            start=start,
+            images=IMAGES[:128],
+            labels=LABELS[:128],
+            optimizer="sgd",
+        )
+    )
     trades = train.objective("trades", eps=0.05, beta=0.0, steps=1)
-    trades = last(steps(trades, start=start, images=IMAGES[:128],
-                        labels=LABELS[:128], optimizer="sgd"))  # fmt: skip
+    trades = last(
+        steps(
+            trades,
+            start=start,
+            images=IMAGES[:128],
+            labels=LABELS[:128],
+            optimizer="sgd",
+        )
+    )
     moved = jax.tree.map(
         lambda x, y: np.abs(x - y).max(), none.params, start.variables["params"]
     )
@@ -100,7 +116,7 @@ def test_the_average_lags_behind_the_weights_and_is_what_is_returned():
     def run(ema):
         return last(steps(train.objective("none"), ema=ema, optimizer="sgd"))
 
-    state, start = run(0.9), create_model(jax.random.split(KEY, 3)[0], SPEC)
+    state, start = run(0.9), create_model(stream(KEY, "model"), SPEC)
     model = train.trained_model(SPEC, state)
     assert_same(model.variables["params"], state.average["params"])
     kernel, average, first = (
@@ -147,11 +163,11 @@ ON_EIGHT = """
     images = np.random.default_rng(0).random((64, 8, 8, 1), np.float32)
     labels = (images.mean((1, 2, 3)) * 30).astype(np.int32) % 3
     def run(devices):
-        *_, last = train.train_steps(
-            jax.random.key(0), spec, images, labels, epochs=2, batch_size=32,
-            objective=train.objective("none"), devices=devices,
-            optimizer=train.optimizer("sgd", learning_rate=0.1),
+        plan = train.TrainingPlan(
+            jax.random.key(0), spec, train.objective("none"),
+            train.optimizer("sgd", learning_rate=0.1), epochs=2, batch_size=32,
             augment=train.augmentation(flip=True))
+        *_, last = train.train_steps(plan, images, labels, devices=devices)
         return last.state()
     assert len(jax.devices()) == 8
     jax.tree.map(

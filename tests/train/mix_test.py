@@ -8,6 +8,7 @@ from jax.tree_util import Partial
 from scipy import stats
 
 from mspd_jax import attacks, train
+from mspd_jax.train import _mix
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.random((3, 4, 4, 2), np.float32)
@@ -26,7 +27,7 @@ PREDICT = Partial(curved, (jnp.asarray(HIDDEN), jnp.asarray(WEIGHTS)))
 
 
 def attacked(mix, keys, images=IMAGES, labels=LABELS):
-    adversary = train.mixed_adversary(mix, PREDICT)
+    adversary = _mix.mixed_adversary(mix, PREDICT)
     # The network in training is not asked.
     return jax.jit(jax.vmap(lambda k, x, y: adversary(k, None, x, y)))(
         keys, images, labels
@@ -83,7 +84,7 @@ class MixTest(parameterized.TestCase):
         count = 3000
         images = np.full((count, 1, 1, 1), 0.5, np.float32)
         line = Partial(lambda image: jnp.stack([jnp.sum(image), jnp.zeros(())]))
-        adversary = train.mixed_adversary(mix, line)
+        adversary = _mix.mixed_adversary(mix, line)
         moved = jax.jit(jax.vmap(lambda k, x: adversary(k, None, x, jnp.int32(0))))
         change = 0.5 - np.asarray(moved(keys_of(count), images)).ravel()
         found = [np.sum(np.isclose(change, c, atol=1e-6)) for c in (0, 0.1, 0.2, 0.3)]

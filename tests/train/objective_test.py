@@ -12,6 +12,7 @@ from jax.tree_util import Partial
 from scipy import special
 
 from mspd_jax import data, train
+from mspd_jax.train import _adversary
 
 RNG = np.random.default_rng(0)
 KERNEL = RNG.standard_normal((3 * 3 * 2, 4)).astype(np.float32)
@@ -116,10 +117,16 @@ def linear(x):
 
 def test_pgd_adversary_finds_the_corner_of_a_linear_model():
     image, label = jnp.full((3, 3, 2), 0.5), jnp.asarray(0)
-    found = train.pgd_adversary(
-        jax.random.key(0), linear, image, label, eps=0.1, step_size=0.1, steps=3,
+    found = _adversary.pgd_adversary(
+        jax.random.key(0),
+        linear,
+        image,
+        label,
+        eps=0.1,
+        step_size=0.1,
+        steps=3,
         norm="linf",
-    )  # fmt: skip
+    )
     uphill = np.sign(KERNEL[:, 1] - KERNEL[:, 0]).reshape(3, 3, 2)
     np.testing.assert_allclose(found, 0.5 + 0.1 * uphill, atol=1e-6)
 
@@ -128,7 +135,7 @@ def test_fast_adversary_takes_one_step_from_a_random_point():
     image, label, keys = jnp.full((3, 3, 2), 0.5), jnp.asarray(0), jax.random.key(0)
     found = jax.jit(
         jax.vmap(
-            lambda key: train.fast_adversary(
+            lambda key: _adversary.fast_adversary(
                 key, linear, image, label, eps=0.1, step_size=0.125, norm="linf"
             )
         )
@@ -222,16 +229,24 @@ def test_regularized_training_learns_and_gains_robustness():
 
 def test_kl_adversary_raises_the_divergence_inside_the_ball():
     image = jnp.asarray(IMAGES[0])
-    found = train.kl_adversary(
-        jax.random.key(0), linear, image, jnp.asarray(-1), eps=0.1, step_size=0.05,
-        steps=4, norm="linf",
-    )  # fmt: skip
+    found = _adversary.kl_adversary(
+        jax.random.key(0),
+        linear,
+        image,
+        jnp.asarray(-1),
+        eps=0.1,
+        step_size=0.05,
+        steps=4,
+        norm="linf",
+    )
     assert np.abs(np.asarray(found) - IMAGES[0]).max() <= 0.1 + 1e-6
     # On a linear model of two classes the best point is one of two corners.
     direction = np.sign(KERNEL[:, 1] - KERNEL[:, 0]).reshape(3, 3, 2)
     corners = [np.clip(IMAGES[0] + s * 0.1 * direction, 0, 1) for s in (-1, 1)]
-    best = max(float(train.kl_divergence(linear(image), linear(c))) for c in corners)
-    value = float(train.kl_divergence(linear(image), linear(found)))
+    best = max(
+        float(_adversary.kl_divergence(linear(image), linear(c))) for c in corners
+    )
+    value = float(_adversary.kl_divergence(linear(image), linear(found)))
     assert value > 0 and value <= best + 1e-6
     assert any(np.allclose(found, c, atol=1e-6) for c in corners)
 

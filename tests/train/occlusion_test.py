@@ -9,9 +9,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from mspd_jax import data, models, patch, train
-from mspd_jax.errors import InputError
-from mspd_jax.patch._windows import GRAY
+from mspd_jax import models, train
 from mspd_jax.train import _occlusion
 from tests.models.small_reference import convolve
 
@@ -30,32 +28,6 @@ SPEC = models.ModelSpec(
 RNG = np.random.default_rng(0)
 IMAGES = RNG.random((4, *SHAPE), np.float32)
 LABELS = np.asarray([0, 4, 1, 1], np.int32)
-
-
-def test_a_window_of_pixels_is_hidden_at_every_place_alike():
-    image = np.random.default_rng(1).random((6, 7, 2), np.float32)
-    keys = jax.random.split(jax.random.key(0), 4_000)
-    hide = functools.partial(train.hide_window, size=3)
-    found = np.asarray(jax.jit(jax.vmap(hide, in_axes=(0, None)))(keys, image))
-    counts = []
-    for row in range(4):
-        for col in range(5):
-            want = image.copy()
-            want[row : row + 3, col : col + 3] = 0.5
-            counts.append(int((found == want).all(axis=(1, 2, 3)).sum()))
-    assert sum(counts) == len(keys)
-    # Binomial(4000, 1/20): six standard deviations are 83.
-    np.testing.assert_allclose(counts, 200, atol=83)
-
-
-def test_the_augmentation_hides_what_it_is_asked_to():
-    image = 0.6 + 0.4 * jnp.asarray(RNG.random((8, 8, 1)), jnp.float32)
-    keys = jax.random.split(jax.random.key(1), 20)
-    both = train.augmentation(flip=True, hide=3)
-    found = np.asarray(jax.jit(jax.vmap(both, in_axes=(0, None)))(keys, image))
-    np.testing.assert_array_equal((found == GRAY).sum(axis=(1, 2, 3)), 9)
-    with pytest.raises(ValueError, match="hide"):
-        train.augmentation(hide=-1)
 
 
 def occluded(*keep):
@@ -218,100 +190,3 @@ def test_equal_settings_share_a_compilation_and_so_do_other_weights():
     for other in (second, third):
         assert first.adversary.func is other.adversary.func
         assert first.loss.func is other.loss.func
-
-
-EXAMPLES = train.Examples(
-    RNG.random((40, *SHAPE), np.float32), RNG.integers(0, 5, 40), np.arange(40), 5
-)
-SETTINGS = dict(
-    init=None, arch="small_cnn", arch_options='{"widths": [3, 4]}', adversarial="none",
-    eps=None, norm="linf", attack_steps=None, step_size=None, beta=None, noise=0.0,
-    label_smoothing=0.0, occlude=0, occlude_at="pixels", keep=[], augment="none",
-    epochs=1, batch_size=20, optimizer="sgd", learning_rate=0.1, weight_decay=0.0,
-    schedule="constant", warmup_epochs=0.0, clip=None, ema=None, seed=0,
-)  # fmt: skip
-INNER = dict(occlude=3, occlude_at="layer0", keep=["0.1"])
-
-
-@pytest.mark.parametrize(
-    "given, words",
-    [
-        (dict(occlude=9), "--occlude=9: the images have 8 pixels a side"),
-        (INNER | dict(occlude=9), "--occlude=9: the images have 8 pixels a side"),
-        (INNER | dict(keep=[]), "--occlude_at=layer0 needs --occlude=SIDE"),
-        (INNER | dict(occlude=0), "--occlude_at=layer0 needs --occlude=SIDE"),
-        (dict(keep=["0.1"]), "--keep goes with --occlude_at=LAYER"),
-        (dict(keep=["0.1"], occlude=3), "--keep goes with --occlude_at=LAYER"),
-        (INNER | dict(keep=["0.1", "few"]), "--keep=few: expected shares"),
-        (INNER | dict(keep=["0.1", "0"]), "a share of neurons: expected above 0"),
-        (INNER | dict(keep=["1.1"]), "a share of neurons: expected above 0"),
-        (INNER | dict(keep=["nan"]), "a share of neurons: expected above 0"),
-        (INNER | dict(adversarial="pgd", eps=0.1), "with --adversarial=pgd"),
-        (INNER | dict(occlude_at="stem"), "no layer 'stem': it has layer0, layer1"),
-        (INNER | dict(occlude_at="head"), "cannot be split after 'head'"),
-        (INNER | dict(arch="dncnn", arch_options="{}"), "is a denoiser"),
-    ],
-)
-def test_what_cannot_be_planned_is_named_in_one_line(given, words):
-    with pytest.raises(InputError, match=words) as refusal:
-        train.make_plan(EXAMPLES, None, **SETTINGS | given)
-    assert "\n" not in str(refusal.value)
-
-
-def test_a_plan_hides_pixels_or_neurons():
-    pixels = train.make_plan(EXAMPLES, None, **SETTINGS | dict(occlude=8))
-    assert pixels.objective.adversary is None
-    hidden = pixels.augment(jax.random.key(0), jnp.asarray(IMAGES[0]))
-    np.testing.assert_array_equal(hidden, np.full(SHAPE, 0.5))
-    inner = train.make_plan(EXAMPLES, None, **SETTINGS | INNER)
-    assert inner.augment is None
-    want = train.occluded_objective(inner.start, cut=CUT, size=SIZE, keep=(0.1,))
-    assert inner.objective.loss.func is want.loss.func
-
-
-def trained(**given):
-    images, labels = data.load_arrays(data.open_source("digits:train"))
-    labels = labels.astype(np.int32)
-    examples = train.Examples(images, labels, np.arange(len(labels)), 10)
-    options = dict(
-        epochs=12, batch_size=64, arch_options='{"widths": [16, 32]}',
-        learning_rate=0.05, schedule="cosine", weight_decay=5e-4,
-    )  # fmt: skip
-    plan = train.make_plan(examples, None, **SETTINGS | options | given)
-    return train.fit(
-        plan.key, plan.start, images, labels, objective=plan.objective,
-        optimizer=plan.optimizer, epochs=plan.epochs, batch_size=plan.batch_size,
-        augment=plan.augment,
-    )  # fmt: skip
-
-
-@functools.partial(jax.jit, static_argnames="budget")
-def certified(detector, images, labels, *, budget=9):
-    detect = functools.partial(patch.detect, budget=budget)
-    found = jax.vmap(lambda image: detect(detector, image))(images)
-    right = (found.windows == labels[:, None]).mean()
-    return right, (found.certified & (found.label == labels)).mean()
-
-
-@pytest.mark.slow
-def test_training_under_windows_raises_what_is_certified():
-    """Patches of 2x2 on 450 digits, with 9 windows of pixels or of neurons."""
-    images, labels = data.load_arrays(data.open_source("digits:test"))
-    images, labels = images.astype(np.float32) / 255, labels.astype(np.int32)
-    windows = patch.cover(SHAPE, patch=2, per_axis=3)
-    side = str(windows.height)
-    plain = trained()
-    grey = trained(occlude=int(side))
-    inner = trained(occlude=int(side), occlude_at="layer0", keep=["0.2"])
-
-    def pixels(model):
-        predict = models.predictor(model)
-        return certified(patch.minority_reports(predict, windows), images, labels)
-
-    def neurons(model):
-        parts = models.split(model, "layer0")
-        return certified(patch.scalecert(parts, windows, keep=0.2), images, labels)
-
-    for measure, better in ((pixels, grey), (neurons, inner)):
-        before, after = np.asarray(measure(plain)), np.asarray(measure(better))
-        assert (after > before + 0.05).all(), (before, after)

@@ -34,8 +34,8 @@ class ObjectiveTest(parameterized.TestCase):
         def forward(stats, told):
             return told @ mixing[:, None], {"seen": stats["seen"] + 1}
 
-        lowered = train.restoration_objective(PREDICT, MIX, rule=rule, ce_weight=0.3)
-        loss, signals = lowered.loss(
+        chosen = train.restoration_objective(PREDICT, MIX, rule=rule, ce_weight=0.3)
+        loss, signals = chosen.loss(
             forward, {"seen": 0}, jnp.asarray(IMAGES), jnp.asarray(CHANGED), LABELS
         )
         read = [np.asarray(gradient_map(PREDICT, x, rule=rule)) for x in CHANGED]
@@ -49,9 +49,9 @@ class ObjectiveTest(parameterized.TestCase):
         self.assertEqual(signals.batch_stats, {"seen": 1})
 
     @parameterized.parameters(
-        ("true", 0.1, "rule must be one of"),
-        ("uniform", -0.1, "ce_weight must not be negative"),
-        ("uniform", np.nan, "ce_weight must not be negative"),
+        ("true", 0.1, "`rule` must be one of"),
+        ("uniform", -0.1, "`ce_weight` must not be negative"),
+        ("uniform", np.nan, "`ce_weight` must not be negative"),
     )
     def test_refusals(self, rule, weight, message):
         with self.assertRaisesRegex(ValueError, message):
@@ -61,25 +61,37 @@ class ObjectiveTest(parameterized.TestCase):
         spec = models.ModelSpec(
             architecture="trn",
             options={"width": 4, "stages": 1, "blocks": 1, "shrink": 1},
-            mean=(0.0,), std=(1.0,), num_classes=0, image_shape=(4, 4, 1), origin={},
-        )  # fmt: skip
+            mean=(0.0,),
+            std=(1.0,),
+            num_classes=0,
+            image_shape=(4, 4, 1),
+            origin={},
+        )
         mix = train.make_mix({"fgsm": 1.0}, eps=[0.4], steps=1)
-        lowered = train.restoration_objective(
+        chosen = train.restoration_objective(
             PREDICT, mix, rule="predicted", ce_weight=1.0
         )
         images = np.random.default_rng(1).random((64, 4, 4, 1), np.float32)
         labels = np.argmax(images.reshape(64, -1) @ WEIGHTS, axis=-1)
         model = train.fit(
-            jax.random.key(0), spec, images, labels, objective=lowered,
-            optimizer=train.optimizer("adamw", learning_rate=1e-2, weight_decay=0.0,
-                                      clip=None), epochs=30, batch_size=32,
-        )  # fmt: skip
+            jax.random.key(0),
+            spec,
+            images,
+            labels,
+            objective=chosen,
+            optimizer=train.optimizer(
+                "adamw", learning_rate=1e-2, weight_decay=0.0, clip=None
+            ),
+            epochs=30,
+            batch_size=32,
+        )
         network = models.map_restorer(model)
 
         def right(x, y):
-            bad = lowered.adversary(jax.random.key(0), None, x, y)
-            told = jnp.concatenate([bad, gradient_map(PREDICT, bad, rule="predicted")],
-                                   axis=-1)  # fmt: skip
+            bad = chosen.adversary(jax.random.key(0), None, x, y)
+            told = jnp.concatenate(
+                [bad, gradient_map(PREDICT, bad, rule="predicted")], axis=-1
+            )
             return jnp.argmax(PREDICT(bad)) == y, jnp.argmax(
                 PREDICT(network(told))
             ) == y

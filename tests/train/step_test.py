@@ -4,7 +4,7 @@ import jax
 import numpy as np
 from absl.testing import absltest
 
-from mspd_jax import train
+from mspd_jax.train._step import example_keys
 
 
 class ExampleKeysTest(absltest.TestCase):
@@ -12,7 +12,7 @@ class ExampleKeysTest(absltest.TestCase):
         index = np.arange(5, dtype=np.uint32)
         keys = [
             jax.random.key_data(
-                train.example_keys(jax.random.key(0), np.uint32(epoch), index)
+                example_keys(jax.random.key(0), np.uint32(epoch), index)
             ).reshape(-1, 2)
             for epoch in range(4)
         ]
@@ -22,7 +22,7 @@ class ExampleKeysTest(absltest.TestCase):
     def test_a_key_is_of_the_index_not_of_the_row(self):
         def keys(index):
             index = np.asarray(index, np.uint32)
-            found = train.example_keys(jax.random.key(0), np.uint32(3), index)
+            found = example_keys(jax.random.key(0), np.uint32(3), index)
             return np.asarray(jax.random.key_data(found))
 
         np.testing.assert_array_equal(keys([7, 2, 9])[[1, 2]], keys([2, 9]))

@@ -4,27 +4,36 @@ import jax
 import numpy as np
 from absl.testing import parameterized
 
-from mspd_jax import models, train
+from mspd_jax import jobs, models, train
 from mspd_jax.errors import InputError
 
 
 def classifier(shape=(8, 8, 1), classes=4):
     channels = shape[-1]
     spec = models.ModelSpec(
-        "small_cnn", {"widths": [4]}, (0.0,) * channels, (1.0,) * channels, classes,
-        shape, {},
-    )  # fmt: skip
+        "small_cnn",
+        {"widths": [4]},
+        (0.0,) * channels,
+        (1.0,) * channels,
+        classes,
+        shape,
+        {},
+    )
     return models.create_model(jax.random.key(0), spec)
 
 
 CLASSIFIER = classifier()
-GIVEN = {
-    "classifier": CLASSIFIER, "rule": "predicted", "mix": {"fgsm": 1.0}, "eps": [0.1],
-    "attack_steps": 2, "ce_weight": 0.1, "init": None, "arch": "trn_small",
-    "arch_options": "{}", "augment": "none", "epochs": 1, "batch_size": 8,
-    "optimizer": "adamw", "learning_rate": 1e-3, "weight_decay": 0.0,
-    "schedule": "cosine", "warmup_epochs": 0.0, "clip": None, "ema": None, "seed": 0,
-}  # fmt: skip
+SETTINGS = {
+    "classifier": CLASSIFIER,
+    "mix": {"fgsm": 1.0},
+    "eps": 0.1,
+    "attack_steps": 2,
+    "augment": "none",
+    "epochs": 1,
+    "batch_size": 8,
+    "weight_decay": 0.0,
+    "warmup_epochs": 0.0,
+}
 
 
 def plan(**changes):
@@ -35,7 +44,7 @@ def plan(**changes):
         indices=np.arange(16),
         num_classes=4,
     )
-    return train.make_restoration_plan(examples, None, **(GIVEN | changes))
+    return jobs.TrainTRN(source="digits:train", **SETTINGS | changes).plan(examples)
 
 
 class RestorationPlanTest(parameterized.TestCase):
@@ -46,9 +55,9 @@ class RestorationPlanTest(parameterized.TestCase):
         self.assertEqual(spec.num_classes, 0)
 
     @parameterized.parameters(
-        ({"rule": "true"}, "rule must be one of .* 'true'"),
+        ({"rule": "true"}, "`rule` must be one of .* 'true'"),
         ({"mix": {"fgsm": 0.7}}, "shares must sum to 1, they sum to 0.7"),
-        ({"eps": [0.0]}, "every radius"),
+        ({"eps": (0.1, 0.0)}, "expected a positive number"),
         ({"classifier": classifier((32, 32, 3))}, r"\(32, 32, 3\), .* \(8, 8, 1\)"),
         ({"classifier": classifier(classes=7)}, "7 classes, the training data have 4"),
         ({"arch": "dncnn"}, "a dncnn is a denoiser, .* trn, trn_small"),

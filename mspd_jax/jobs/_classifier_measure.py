@@ -1,0 +1,155 @@
+"""What a trained classifier is worth: clean, under attack, and under noise."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.tree_util import Partial
+
+from mspd_jax import attacks, data, drive, evaluate, models, runs, train
+from mspd_jax.jobs._training import (
+    BLOCK,
+    images_at_once,
+    measuring_key,
+    progress_bar,
+)
+from mspd_jax.jobs._training_fields import Training
+from mspd_jax.streams import stream
+
+# What a trained classifier is attacked with.
+_ATTACK = "pgd-10"
+# A gap of robust accuracy this wide means that training attacked something else.
+_COLLAPSE = 0.25
+_NOISE = "noise"
+
+
+class Conditions(NamedTuple):
+    """eps: radius of the attack, None for none. norm: of its ball. noise: standard
+    deviation, 0 for none."""
+
+    eps: float | None
+    norm: str
+    noise: float
+
+
+def measure(
+    job: Training,
+    conditions: Conditions,
+    model: models.Model,
+    source: data.Source,
+    folder: runs.OpenRun,
+) -> list[str]:
+    """Appends a record per image: as it is, attacked, and under noise.
+
+    Returns what was said of each image that could not be read.
+    """
+    if folder.done.issuperset(source.indices.tolist()):
+        return []
+    here, eps, norm = drive.here(), conditions.eps, conditions.norm
+    predict = models.predictor(model)
+    plan = attacks.plan_attacks(
+        "none" if eps is None else _ATTACK,
+        eps=eps or 0.0,
+        norm=norm,
+        num_classes=model.spec.num_classes,
+    )
+    journal = runs.disk_journal(
+        folder.path,
+        process_index=here.process,
+        process_count=here.processes,
+        wait=drive.barrier,
+    )
+    unreadable = evaluate.run_stages(
+        measuring_key(job),
+        predict,
+        source,
+        plan,
+        journal,
+        threat=evaluate.Threat(eps or 0.0, norm),
+        block=BLOCK,
+        batch_size=images_at_once(job),
+        progress=here.process == 0,
+    )
+    if conditions.noise:
+        unreadable += _under_noise(job, conditions.noise, predict, source, journal)
+    records = [
+        _record(record, list(plan), journal.last.get(_NOISE))
+        for record in runs.journal_records(journal, plan)
+    ]
+    if here.process == 0:
+        new = [record for record in records if record["index"] not in folder.done]
+        runs.append_records(folder, new)
+    drive.barrier()
+    if here.process == 0:
+        runs.remove_journal(folder.path)
+    return list(dict.fromkeys(unreadable))
+
+
+def _record(record: dict, names: list[str], noisy: dict[int, dict] | None) -> dict:
+    """The record of an image; one that is wrong as it is no attack has to meet."""
+    wrong = {"found": True, "finite": record["prediction"] >= 0}
+    met = {name: record["attacks"].get(name, wrong) for name in names}
+    fields = {"found", "finite"}
+    attacked = {n: {k: v for k, v in m.items() if k in fields} for n, m in met.items()}
+    record = {**record, "attacks": attacked}
+    if noisy is not None:
+        record["noisy_correct"] = noisy[record["index"]]["correct"]
+    return record
+
+
+def _under_noise(
+    job: Training,
+    noise: float,
+    predict: Callable,
+    source: data.Source,
+    journal: runs.Journal,
+) -> list[str]:
+    """Notes whether each image is right under one draw of noise."""
+    done = runs.done_in(journal, _NOISE, 0)
+    outcomes = drive.drive(
+        stream(job.seed, "measure_noise"),
+        predict,
+        Partial(_predicted_under_noise, sigma=jnp.asarray(noise, jnp.float32)),
+        source,
+        skip=done,
+        block=BLOCK,
+        batch_size=images_at_once(job),
+    )
+
+    def describe(record: data.Record, prediction: Any) -> dict:
+        return {"correct": int(prediction) == record.label}
+
+    write = functools.partial(runs.note, journal, _NOISE, 0)
+    with progress_bar(source, len(done)) as bar:
+        ran = drive.run(outcomes, describe, write, advance=bar.update)
+    runs.share(journal)
+    return ran.unreadable
+
+
+def _predicted_under_noise(key, predict, image, label, *, sigma) -> jax.Array:
+    del label
+    noisy = train.add_noise(key, image, sigma=sigma)
+    return jnp.argmax(predict(noisy)).astype(jnp.int32)
+
+
+def summarize(totals: dict[str, Any], records: list[dict]) -> dict[str, Any]:
+    """What it cost, how it ended, what the records say."""
+    if not records:
+        return {**totals, "warnings": []}
+    summary = totals | evaluate.accuracies(records)
+    if "noisy_correct" in records[0]:
+        right = sum(record["noisy_correct"] for record in records)
+        summary["noisy_accuracy"] = right / len(records)
+    robust, attacked = (
+        summary.get(f"{kind}robust_accuracy") for kind in ("train_", "")
+    )
+    if robust is not None and attacked is not None and robust - attacked > _COLLAPSE:
+        summary["warnings"] = [
+            *summary["warnings"],
+            f"robust accuracy is {robust:.2f} against the adversary of training but "
+            f"{attacked:.2f} against {_ATTACK}: fitted to its examples or attack "
+            "alone; try `adversarial`=pgd or fewer epochs",
+        ]
+    return summary

@@ -1,0 +1,119 @@
+"""The one place of devices: no other room names them; copies, shares, collectives."""
+
+import ast
+import os
+import pathlib
+import subprocess
+import sys
+import textwrap
+
+import jax
+import pytest
+
+from mspd_jax import drive
+
+LIBRARY = pathlib.Path(__file__).resolve().parents[2] / "mspd_jax"
+NAMES = {
+    "pmap",
+    "local_devices",
+    "local_device_count",
+    "devices",
+    "device_count",
+    "process_index",
+    "process_count",
+    "default_backend",
+    "shard_map",
+}
+# Below `drive`: the processes of a cluster write and read one checkpoint together.
+EXEMPT = {"models/_checkpoint.py": {"process_index", "process_count"}}
+
+
+def device_names(source):
+    """Attributes of `jax` that tell devices and processes, or run a function on all."""
+    return {
+        node.attr
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Attribute)
+        and node.attr in NAMES
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "jax"
+    } | {
+        alias.name
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("jax")
+        for alias in node.names
+        if alias.name in NAMES
+    }
+
+
+def files():
+    return sorted(str(p.relative_to(LIBRARY)) for p in LIBRARY.rglob("*.py"))
+
+
+@pytest.mark.parametrize("name", files())
+def test_drive_alone_names_devices(name):
+    found = device_names((LIBRARY / name).read_text())
+    if name.startswith("drive/"):
+        assert found.isdisjoint({"pmap", "shard_map"}) or name == "drive/_replicate.py"
+    else:
+        assert found == EXEMPT.get(name, set())
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["import jax\njax.pmap(f)", "from jax import pmap", "n = jax.device_count()"],
+)
+def test_the_rule_can_fail(source):
+    assert device_names(source)
+
+
+ON_TWO = """
+    import sys
+    import jax, numpy as np
+    from mspd_jax import drive
+    assert len(jax.devices()) == 2
+    tree = {"a": np.arange(6.0, dtype=np.float32), "b": np.float32(3)}
+    for devices in (jax.devices()[:1], jax.devices()):
+        run = jax.jit(lambda tree: tree)
+        if len(devices) > 1:
+            run = drive.replicate(
+                lambda tree: tree, devices=devices, axis_name="x", in_axes=(0,))
+        back = drive.host_copy(run(drive.place_copies(tree, devices)), devices)
+        jax.tree.map(np.testing.assert_array_equal, back, tree)
+        shares = drive.place_shares(np.arange(8).reshape(4, 2), devices)
+        assert np.shape(shares) == ((4, 2) if len(devices) == 1 else (2, 2, 2))
+
+    def mean(rows, scale):
+        return scale * jax.lax.pmean(rows.sum(), "x")
+
+    rows = np.arange(8, dtype=np.float32).reshape(2, 4)
+    options = {"devices": devices, "axis_name": "x", "in_axes": (0, None)}
+    each = drive.replicate(mean, **options)(rows, np.float32(2))
+    one = drive.replicate(mean, out_axes=None, **options)(rows, np.float32(2))
+    np.testing.assert_array_equal(each, [28, 28])
+    assert drive.any_scalar(each) == 28 and float(one) == 28
+    assert drive.process_share(devices) == (0, 1)
+    print("equal")
+"""
+
+
+def test_copies_shares_and_collectives_on_two_devices():
+    environment = os.environ | {
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
+        "JAX_PLATFORMS": "cpu",
+    }
+    found = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(ON_TWO)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=environment,
+    )
+    assert found.stdout.strip() == "equal", found.stderr[-2000:]
+
+
+def test_this_process_feeds_all_devices_of_a_single_process():
+    devices = drive.chosen_devices()
+    assert devices == jax.devices() == drive.local_devices(devices)
+    assert drive.chosen_devices(devices[:1]) == devices[:1]
+    assert drive.process_share(devices) == (0, 1)
