@@ -205,7 +205,7 @@ def _totals(
     folder: pathlib.Path, trained: train.Trained, records: list[dict]
 ) -> dict[str, Any]:
     """What a training cost, and the last line of its log."""
-    log = runs.read_metrics(folder / "metrics.jsonl")
+    log = runs.read_metrics(folder)
     last = {f"train_{k}": v for k, v in log[-1].items() if k in _LOGGED}
     return {
         "images": trained.images,

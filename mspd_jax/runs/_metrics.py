@@ -7,6 +7,8 @@ import pathlib
 
 from mspd_jax.runs._write import write_file
 
+_NAME = "metrics.jsonl"
+
 
 def epoch_line(totals: dict, *, step: int, steps_per_epoch: int, **fields) -> dict:
     """What the log says of an epoch that ends with `step`: means over its batches."""
@@ -16,17 +18,17 @@ def epoch_line(totals: dict, *, step: int, steps_per_epoch: int, **fields) -> di
     return {"epoch": step // steps_per_epoch, "step": step, **means, **fields}
 
 
-def append_metrics(path: pathlib.Path, line: dict) -> None:
-    """Adds a line, through to the disk."""
-    with open(path, "a", encoding="utf-8") as file:
+def append_metrics(folder: pathlib.Path, line: dict) -> None:
+    """Adds a line to the log in a run folder, through to the disk."""
+    with open(folder / _NAME, "a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
         file.flush()
         os.fsync(file.fileno())
 
 
-def read_metrics(path: pathlib.Path) -> list[dict]:
-    """The lines of a log; a torn last line is left out."""
-    lines = []
+def read_metrics(folder: pathlib.Path) -> list[dict]:
+    """The lines of the log in a run folder; a torn last line is left out."""
+    path, lines = folder / _NAME, []
     if path.exists():
         for text in path.read_text(encoding="utf-8").splitlines():
             try:
@@ -36,11 +38,11 @@ def read_metrics(path: pathlib.Path) -> list[dict]:
     return lines
 
 
-def rewind_metrics(path: pathlib.Path, step: int) -> None:
+def rewind_metrics(folder: pathlib.Path, step: int) -> None:
     """Drops the epochs after `step`: they are about to be trained again."""
-    kept = [line for line in read_metrics(path) if line["step"] <= step]
-    if path.exists():
-        write_file(path, "".join(json.dumps(k) + "\n" for k in kept).encode())
+    kept = [line for line in read_metrics(folder) if line["step"] <= step]
+    if (folder / _NAME).exists():
+        write_file(folder / _NAME, "".join(json.dumps(k) + "\n" for k in kept).encode())
 
 
 def _number(value: float) -> float | None:

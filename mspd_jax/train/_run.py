@@ -63,7 +63,6 @@ def run_training(
       The last state, and what it took. Raises InputError if the loss is no longer a
       number.
     """
-    log = folder / "metrics.jsonl"
     here, batch_size = drive.here(), plan.batch_size
     with open_checkpoints(folder / "checkpoints") as checkpoints:
         first = first_state(plan)
@@ -71,7 +70,7 @@ def run_training(
         state = first if found is None else found
         done = int(state.step)
         if here.process == 0:
-            rewind_metrics(log, done)
+            rewind_metrics(folder, done)
         clock = [time.monotonic()]
         saved = began = clock[0]
         steps = train_steps(
@@ -109,7 +108,7 @@ def run_training(
                     learning_rate=_rate_at(plan, progress.step - 1),
                     seconds=round(time.monotonic() - began, 3),
                 )
-                append_metrics(log, line)
+                append_metrics(folder, line)
             if epoch_ends:
                 began = time.monotonic()
             if due:

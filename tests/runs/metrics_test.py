@@ -20,13 +20,13 @@ def test_a_line_holds_the_means_of_its_epoch():
 
 def test_rewinding_drops_later_epochs_and_torn_lines(tmp_path):
     path = tmp_path / "metrics.jsonl"
-    rewind_metrics(path, 0)  # nothing there: nothing to do
+    rewind_metrics(tmp_path, 0)  # nothing there: nothing to do
     assert not path.exists()
     for step in (4, 8, 12):
-        append_metrics(path, {"step": step})
+        append_metrics(tmp_path, {"step": step})
     with open(path, "a", encoding="utf-8") as file:
         file.write('{"step": 1')
-    rewind_metrics(path, 9)
+    rewind_metrics(tmp_path, 9)
     assert path.read_text().splitlines() == ['{"step": 4}', '{"step": 8}']
-    append_metrics(path, {"step": 12})
-    assert [line["step"] for line in read_metrics(path)] == [4, 8, 12]
+    append_metrics(tmp_path, {"step": 12})
+    assert [line["step"] for line in read_metrics(tmp_path)] == [4, 8, 12]
