@@ -1,10 +1,12 @@
 """Adam (Kingma and Ba 2015), one step at a time on one image: that of optax."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import optax
 
-Moments = optax.ScaleByAdamState
+Moments = Any  # optax.ScaleByAdamState, which is no type to a type checker
 _RULE = optax.scale_by_adam()  # the authors' constants: .9, .999 and 1e-8
 
 

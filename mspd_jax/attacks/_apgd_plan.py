@@ -83,9 +83,8 @@ def make_plan(steps: int, *, norm: str, shrinking: bool) -> Plan:
             )
             for step in range(share + 1)
         ]
-    begin, check, period, inertia, leave, scale = map(
-        np.asarray, zip(*rows, strict=True)
-    )
+    columns = [np.asarray(column) for column in zip(*rows, strict=True)]
+    begin, check, period, inertia, leave, scales = columns
     # The last point of all leads nowhere.
     leave[-1] = False
     number = np.float32
@@ -95,6 +94,6 @@ def make_plan(steps: int, *, norm: str, shrinking: bool) -> Plan:
         period.astype(number),
         inertia.astype(number),
         leave,
-        scale.astype(number),
-        np.append(scale[1:], scale[-1]).astype(number),
+        scales.astype(number),
+        np.append(scales[1:], scales[-1]).astype(number),
     )

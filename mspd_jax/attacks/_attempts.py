@@ -6,7 +6,7 @@ driver may run them one after the other and drop the images that have fallen.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ from jax import lax
 from mspd_jax.attacks._checks import check_count
 from mspd_jax.attacks._proposal import Proposal
 
-_Ranked = TypeVar("_Ranked")
+_Ranked = TypeVar("_Ranked", bound=Any)
 
 
 class Candidate(NamedTuple):

@@ -62,7 +62,7 @@ def autoattack(
     attacks = [
         _member(
             name,
-            options | {ATTACKS[name].count: counts[ATTACKS[name].count]},
+            options | _count_of(name, counts),
             eps,
             norm,
             suite.draws,
@@ -70,6 +70,12 @@ def autoattack(
         for name, options in suite.attacks.values()
     ]
     return worst_case(tuple(attacks))(key, predict, image, label)
+
+
+def _count_of(name: str, counts: dict[str, int]) -> dict[str, int]:
+    """The keyword by which an attack is counted, with its number."""
+    count = ATTACKS[name].count
+    return {} if count is None else {count: counts[count]}
 
 
 def _member(name, options, eps, norm, draws) -> Partial:

@@ -78,7 +78,9 @@ def draws_of(predict: Callable) -> int:
     """How many draws a model made by `eot` averages; 1 for any other."""
     function = getattr(predict, "func", None)
     is_average = getattr(function, "func", None) is _average
-    return function.keywords["draws"] if is_average else 1
+    if function is None or not is_average:
+        return 1
+    return function.keywords["draws"]
 
 
 @functools.cache

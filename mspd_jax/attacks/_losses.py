@@ -89,7 +89,7 @@ def objective(
     """What an attack maximizes: the loss of the label, or minus that of the target."""
     if target is None:
         return loss(logits, label)
-    return -loss(logits, target)
+    return -loss(logits, jnp.asarray(target))
 
 
 def fooled(

@@ -50,7 +50,7 @@ class Attack(NamedTuple):
     norms: tuple[str, ...]
     options: dict = {}
     scores_only: bool = False
-    count: str | None = "steps"
+    count: str | None = "steps"  # type: ignore[assignment]
     restarts: bool = False
     targets: int = 0
     targeted: bool = False
@@ -96,9 +96,9 @@ def parse_attack(name: str) -> tuple[Attack, dict]:
     Raises InputError if the name is unknown or has counts that its attack does not
     take.
     """
-    stem, steps, restarts = re.fullmatch(
-        r"(.*?)(?:-(\d+)(?:x(\d+))?)?", name.strip(), flags=re.DOTALL
-    ).groups()
+    found = re.fullmatch(r"(.*?)(?:-(\d+)(?:x(\d+))?)?", name.strip(), flags=re.DOTALL)
+    assert found is not None  # the pattern matches every text
+    stem, steps, restarts = found.groups()
     if stem not in ATTACKS:
         raise InputError(
             f"unknown attack {name!r}: choose from {known_attacks()}, with "

@@ -16,7 +16,8 @@ def halvings(trials: int, *, rescale: bool) -> np.ndarray:
     trial = np.arange(trials, dtype=np.int64)
     if rescale:
         trial = trial * 10_000 // trials
-    return np.sum(trial[:, None] > np.array(_HALVE_AFTER), axis=1, dtype=np.int32)
+    passed = trial[:, None] > np.array(_HALVE_AFTER)
+    return np.asarray(np.sum(passed, axis=1, dtype=np.int32))
 
 
 def window_size(halved, shape, *, p_init, norm) -> jax.Array:

@@ -48,6 +48,7 @@ def _plus(norm: str) -> Suite:
 
 
 def _rand(norm: str) -> Suite:
+    attacks: dict[str, tuple[str, dict]]
     attacks = {"apgd-ce": ("apgd-ce", {}), "apgd-dlr": ("apgd-dlr", {})}
     return Suite(attacks, draws=20)
 

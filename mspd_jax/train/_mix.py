@@ -77,10 +77,12 @@ def make_mix(shares: Mapping[str, float], *, eps: Sequence[float], steps: int) -
     start, step, decay, count = zip(*(rows[name] for name in used), strict=True)
     until = jnp.cumsum(jnp.asarray([shares[name] for name in used], jnp.float32))
     return Mix(
-        until.at[-1].set(1.0),
-        *(jnp.asarray(column, jnp.float32) for column in (start, step, decay)),
-        jnp.asarray(count, jnp.int32),
-        jnp.asarray(eps, jnp.float32),
+        until=until.at[-1].set(1.0),
+        start=jnp.asarray(start, jnp.float32),
+        step=jnp.asarray(step, jnp.float32),
+        decay=jnp.asarray(decay, jnp.float32),
+        steps=jnp.asarray(count, jnp.int32),
+        eps=jnp.asarray(eps, jnp.float32),
     )
 
 

@@ -124,8 +124,8 @@ def _batch_mates(about: Subject):
     mates = float(np.max(largest_change(about.logits[:half], mixed))) / about.spread
     rows = range(min(_ALONE, len(about.images)))
     single = [logits_at(about.predict, about.images[i : i + 1])[0] for i in rows]
-    alone = largest_change(about.logits[: len(single)], np.stack(single))
-    alone = float(np.max(alone)) / about.spread
+    changes = largest_change(about.logits[: len(single)], np.stack(single))
+    alone = float(np.max(changes)) / about.spread
     return Check(
         name,
         max(mates, alone) <= ROUNDING,

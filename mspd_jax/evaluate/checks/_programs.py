@@ -1,5 +1,6 @@
 """What the checks of a model compute on the device: three programs, shared by all."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -22,7 +23,7 @@ class Subject(NamedTuple):
       repeats: whether asking again gave the same logits.
     """
 
-    predict: object
+    predict: Callable
     images: np.ndarray
     labels: np.ndarray
     logits: np.ndarray
