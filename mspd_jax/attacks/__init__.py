@@ -16,47 +16,49 @@ from mspd_jax.attacks._ball import project
 from mspd_jax.attacks._ball import random_start as random_start
 from mspd_jax.attacks._bim import bim
 from mspd_jax.attacks._bpda import bpda, straight_through
-from mspd_jax.attacks._checks import NORMS
+from mspd_jax.attacks._checks import NORMS as NORMS
 from mspd_jax.attacks._checks import check_norm as check_norm
 from mspd_jax.attacks._compose import worst_case
 from mspd_jax.attacks._cw import cw
 from mspd_jax.attacks._deepfool import deepfool
 from mspd_jax.attacks._eot import draws_of as draws_of
-from mspd_jax.attacks._eot import eot, reseed
+from mspd_jax.attacks._eot import eot
 from mspd_jax.attacks._eot import is_random as is_random
+from mspd_jax.attacks._eot import reseed as reseed
 from mspd_jax.attacks._fab import fab, fab_targeted
 from mspd_jax.attacks._ffgsm import ffgsm
 from mspd_jax.attacks._fgsm import fgsm
-from mspd_jax.attacks._losses import cross_entropy, dlr, fooled, margin
+from mspd_jax.attacks._losses import cross_entropy, dlr, margin
+from mspd_jax.attacks._losses import fooled as fooled
 from mspd_jax.attacks._mim import mim
 from mspd_jax.attacks._mim_variants import di_fgsm, ni_fgsm, ti_fgsm, vmi_fgsm
 from mspd_jax.attacks._nearest import distance as distance
 from mspd_jax.attacks._patch import ascend_in_patch as ascend_in_patch
 from mspd_jax.attacks._patch import check_patch as check_patch
-from mspd_jax.attacks._patch import patch_pgd, patch_positions
+from mspd_jax.attacks._patch import patch_pgd
+from mspd_jax.attacks._patch import patch_positions as patch_positions
 from mspd_jax.attacks._patch import put_patch as put_patch
 from mspd_jax.attacks._pgd import pgd
-from mspd_jax.attacks._plan import Staged, plan_attacks
+from mspd_jax.attacks._plan import Staged as Staged
+from mspd_jax.attacks._plan import plan_attacks
 from mspd_jax.attacks._proposal import Proposal
-from mspd_jax.attacks._registry import ATTACKS, Attack, known_attacks
+from mspd_jax.attacks._registry import ATTACKS as ATTACKS
+from mspd_jax.attacks._registry import Attack as Attack
+from mspd_jax.attacks._registry import known_attacks as known_attacks
 from mspd_jax.attacks._registry import parse_attack as parse_attack
-from mspd_jax.attacks._resolve import resolve_attack
+from mspd_jax.attacks._resolve import resolve_attack as resolve_attack
 from mspd_jax.attacks._resolve import resolve_attacks as resolve_attacks
 from mspd_jax.attacks._spsa import spsa
 from mspd_jax.attacks._square import square
 from mspd_jax.attacks._suites import SUITES as SUITES
 from mspd_jax.attacks._transforms import diversify as diversify
-from mspd_jax.attacks._views import View, adaptive_attacks
+from mspd_jax.attacks._views import View as View
+from mspd_jax.attacks._views import adaptive_attacks
 from mspd_jax.attacks._views import split_view as split_view
 
-# As themselves, what other rooms build on; here, what users call.
+# What users call; other rooms may import the rest.
 __all__ = [
-    "ATTACKS",
-    "Attack",
-    "NORMS",
     "Proposal",
-    "Staged",
-    "View",
     "adaptive_attacks",
     "apgd",
     "apgd_targeted",
@@ -73,18 +75,13 @@ __all__ = [
     "fab_targeted",
     "ffgsm",
     "fgsm",
-    "fooled",
-    "known_attacks",
     "margin",
     "mim",
     "ni_fgsm",
     "patch_pgd",
-    "patch_positions",
     "pgd",
     "plan_attacks",
     "project",
-    "resolve_attack",
-    "reseed",
     "spsa",
     "square",
     "straight_through",

@@ -5,7 +5,9 @@ knows its content: `Source.fingerprint` changes with any image, label, name or i
 `Source.digest_of` with one image, wherever the data lies.
 """
 
-from mspd_jax.data._check import check_compatible, check_unchanged, load_arrays
+from mspd_jax.data._check import check_compatible as check_compatible
+from mspd_jax.data._check import check_unchanged as check_unchanged
+from mspd_jax.data._check import load_arrays
 from mspd_jax.data._image import read_image
 from mspd_jax.data._open import open_source
 from mspd_jax.data._quantize import quantize
@@ -13,11 +15,10 @@ from mspd_jax.data._record import Record, Source
 from mspd_jax.data._select import every, from_arrays, paired, select
 from mspd_jax.data._write import encode_png, write_png
 
+# What users call; other rooms may import the rest.
 __all__ = [
     "Record",
     "Source",
-    "check_compatible",
-    "check_unchanged",
     "encode_png",
     "every",
     "from_arrays",

@@ -8,12 +8,10 @@ What does not decide the result (batch size, blocks) is a `Machine`. The flags o
 mains, run.json and the identity of a run are derived from the fields.
 """
 
-from mspd_jax.jobs._certification import (
-    NoiseRecord,
-    NoiseSummary,
-    PatchRecord,
-    PatchSummary,
-)
+from mspd_jax.jobs._certification import NoiseRecord as NoiseRecord
+from mspd_jax.jobs._certification import NoiseSummary as NoiseSummary
+from mspd_jax.jobs._certification import PatchRecord as PatchRecord
+from mspd_jax.jobs._certification import PatchSummary as PatchSummary
 from mspd_jax.jobs._certify import Certify
 from mspd_jax.jobs._certify_methods import (
     Asking,
@@ -25,33 +23,48 @@ from mspd_jax.jobs._certify_methods import (
     ScaleCert,
     Smoothing,
 )
-from mspd_jax.jobs._convert import Convert, Converted
+from mspd_jax.jobs._convert import Convert
+from mspd_jax.jobs._convert import Converted as Converted
 from mspd_jax.jobs._evaluate import Evaluate
 from mspd_jax.jobs._evaluate_grid import Cell, EvaluateGrid
-from mspd_jax.jobs._evaluation import EvaluateRecord, EvaluateSummary
+from mspd_jax.jobs._evaluation import EvaluateRecord as EvaluateRecord
+from mspd_jax.jobs._evaluation import EvaluateSummary as EvaluateSummary
 from mspd_jax.jobs._grid import grid
-from mspd_jax.jobs._identity import choice_name, fields_of, identity, job_name
-from mspd_jax.jobs._machine import ChunkedMachine, FilesMachine, Machine
-from mspd_jax.jobs._option import Option, choices_of, groups_of, option, options_of
-from mspd_jax.jobs._preemptive import ProtectRecord, ProtectSummary
+from mspd_jax.jobs._identity import choice_name as choice_name
+from mspd_jax.jobs._identity import fields_of as fields_of
+from mspd_jax.jobs._identity import identity as identity
+from mspd_jax.jobs._identity import job_name as job_name
+from mspd_jax.jobs._machine import ChunkedMachine, Machine
+from mspd_jax.jobs._machine import FilesMachine as FilesMachine
+from mspd_jax.jobs._option import Option as Option
+from mspd_jax.jobs._option import choices_of as choices_of
+from mspd_jax.jobs._option import groups_of as groups_of
+from mspd_jax.jobs._option import option as option
+from mspd_jax.jobs._option import options_of as options_of
+from mspd_jax.jobs._preemptive import ProtectRecord as ProtectRecord
+from mspd_jax.jobs._preemptive import ProtectSummary as ProtectSummary
 from mspd_jax.jobs._protect import Protect
-from mspd_jax.jobs._quickstart import Quickstart, Story
+from mspd_jax.jobs._quickstart import Quickstart
+from mspd_jax.jobs._quickstart import Story as Story
 from mspd_jax.jobs._report import Report
 from mspd_jax.jobs._result import Result
 from mspd_jax.jobs._revert import Revert
+from mspd_jax.jobs._train_classifier import TrainClassifier
 from mspd_jax.jobs._train_classifier import (
-    TrainClassifier,
-    TrainClassifierRecord,
-    TrainClassifierSummary,
+    TrainClassifierRecord as TrainClassifierRecord,
 )
-from mspd_jax.jobs._train_denoiser import (
-    TrainDenoiser,
-    TrainDenoiserRecord,
-    TrainDenoiserSummary,
+from mspd_jax.jobs._train_classifier import (
+    TrainClassifierSummary as TrainClassifierSummary,
 )
-from mspd_jax.jobs._train_trn import TrainTRN, TrainTRNRecord, TrainTRNSummary
+from mspd_jax.jobs._train_denoiser import TrainDenoiser
+from mspd_jax.jobs._train_denoiser import TrainDenoiserRecord as TrainDenoiserRecord
+from mspd_jax.jobs._train_denoiser import TrainDenoiserSummary as TrainDenoiserSummary
+from mspd_jax.jobs._train_trn import TrainTRN
+from mspd_jax.jobs._train_trn import TrainTRNRecord as TrainTRNRecord
+from mspd_jax.jobs._train_trn import TrainTRNSummary as TrainTRNSummary
 from mspd_jax.jobs._training_fields import TrainingMachine
 
+# What users call; other rooms may import the rest.
 __all__ = [
     "Asking",
     "Cell",
@@ -59,49 +72,23 @@ __all__ = [
     "CertifyMachine",
     "ChunkedMachine",
     "Convert",
-    "Converted",
     "Denoised",
     "Evaluate",
     "EvaluateGrid",
-    "EvaluateRecord",
-    "EvaluateSummary",
-    "FilesMachine",
     "Machine",
     "Minority",
-    "NoiseRecord",
-    "NoiseSummary",
-    "Option",
     "PatchAttacks",
     "PatchCleanser",
-    "PatchRecord",
-    "PatchSummary",
     "Protect",
-    "ProtectRecord",
-    "ProtectSummary",
     "Quickstart",
     "Report",
     "Result",
     "Revert",
     "ScaleCert",
     "Smoothing",
-    "Story",
     "TrainClassifier",
-    "TrainClassifierRecord",
-    "TrainClassifierSummary",
     "TrainDenoiser",
-    "TrainDenoiserRecord",
-    "TrainDenoiserSummary",
     "TrainTRN",
-    "TrainTRNRecord",
-    "TrainTRNSummary",
     "TrainingMachine",
-    "choice_name",
-    "choices_of",
-    "fields_of",
     "grid",
-    "groups_of",
-    "identity",
-    "job_name",
-    "option",
-    "options_of",
 ]

@@ -1,26 +1,22 @@
 """Networks, classifiers and denoisers: by name, as functions, on disk, converted."""
 
-from mspd_jax.models._architecture_options import LABEL_RULES
+from mspd_jax.models._architecture_options import LABEL_RULES as LABEL_RULES
+from mspd_jax.models._architectures import ARCHITECTURES as ARCHITECTURES
+from mspd_jax.models._architectures import DENOISERS as DENOISERS
+from mspd_jax.models._architectures import RESTORERS as RESTORERS
 from mspd_jax.models._architectures import (
-    ARCHITECTURES,
-    DENOISERS,
-    RESTORERS,
-    default_normalization,
-    parse_architecture,
+    default_normalization as default_normalization,
 )
+from mspd_jax.models._architectures import parse_architecture as parse_architecture
 from mspd_jax.models._batched import from_batched
-from mspd_jax.models._build import (
-    build_module,
-    create_model,
-    function_of,
-    gives_images,
-    map_restorer,
-    model_kind,
-    predictor,
-    restorer,
-    train_outputs,
-)
-from mspd_jax.models._callable import as_pytree, behind
+from mspd_jax.models._build import build_module, create_model, predictor, restorer
+from mspd_jax.models._build import function_of as function_of
+from mspd_jax.models._build import gives_images as gives_images
+from mspd_jax.models._build import map_restorer as map_restorer
+from mspd_jax.models._build import model_kind as model_kind
+from mspd_jax.models._build import train_outputs as train_outputs
+from mspd_jax.models._callable import as_pytree as as_pytree
+from mspd_jax.models._callable import behind
 from mspd_jax.models._checkpoint import (
     function_hash,
     load_model,
@@ -28,39 +24,27 @@ from mspd_jax.models._checkpoint import (
     save_model,
 )
 from mspd_jax.models._convert import convert_torch
-from mspd_jax.models._reach import PIXEL, Reach, reach_of
+from mspd_jax.models._reach import PIXEL as PIXEL
+from mspd_jax.models._reach import Reach as Reach
+from mspd_jax.models._reach import reach_of as reach_of
 from mspd_jax.models._spec import Model, ModelSpec
-from mspd_jax.models._split import Split, split
+from mspd_jax.models._split import Split as Split
+from mspd_jax.models._split import split
 
+# What users call; other rooms may import the rest.
 __all__ = [
-    "ARCHITECTURES",
-    "DENOISERS",
-    "LABEL_RULES",
-    "PIXEL",
-    "RESTORERS",
     "Model",
     "ModelSpec",
-    "Reach",
-    "Split",
-    "as_pytree",
     "behind",
     "build_module",
     "convert_torch",
     "create_model",
-    "default_normalization",
     "from_batched",
     "function_hash",
-    "function_of",
-    "gives_images",
     "load_model",
-    "map_restorer",
     "model_hash",
-    "model_kind",
-    "parse_architecture",
     "predictor",
-    "reach_of",
     "restorer",
     "save_model",
     "split",
-    "train_outputs",
 ]

@@ -5,52 +5,37 @@ detector = patch.scalecert(models.split(model, "stem"), windows, keep=0.05)
 found = patch.detect(detector, image, budget=12)
 """
 
-from mspd_jax.patch._cleanser import Pairs, Recovery, patch_cleanser, recover
-from mspd_jax.patch._detector import Detection, Masked, detect
+from mspd_jax.patch._cleanser import Pairs as Pairs
+from mspd_jax.patch._cleanser import Recovery, patch_cleanser, recover
+from mspd_jax.patch._detector import Detection, detect
+from mspd_jax.patch._detector import Masked as Masked
 from mspd_jax.patch._evade import Evasion, evade
 from mspd_jax.patch._minority import minority_reports
-from mspd_jax.patch._neurons import (
-    limits,
-    neuron_count,
-    prune_outside,
-    rank_neurons,
-)
+from mspd_jax.patch._neurons import limits as limits
+from mspd_jax.patch._neurons import neuron_count as neuron_count
+from mspd_jax.patch._neurons import prune_outside as prune_outside
+from mspd_jax.patch._neurons import rank_neurons as rank_neurons
 from mspd_jax.patch._scalecert import scalecert
-from mspd_jax.patch._windows import (
-    Hidden,
-    Windows,
-    cover,
-    gray_window,
-    hidden_by,
-    hides,
-    most_hidden,
-    patch_side,
-    random_window,
-)
+from mspd_jax.patch._windows import Hidden as Hidden
+from mspd_jax.patch._windows import Windows, cover
+from mspd_jax.patch._windows import gray_window as gray_window
+from mspd_jax.patch._windows import hidden_by as hidden_by
+from mspd_jax.patch._windows import hides as hides
+from mspd_jax.patch._windows import most_hidden as most_hidden
+from mspd_jax.patch._windows import patch_side as patch_side
+from mspd_jax.patch._windows import random_window as random_window
 
+# What users call; other rooms may import the rest.
 __all__ = [
     "Detection",
     "Evasion",
-    "Hidden",
-    "Masked",
-    "Pairs",
     "Recovery",
     "Windows",
     "cover",
     "detect",
     "evade",
-    "gray_window",
-    "hidden_by",
-    "hides",
-    "limits",
     "minority_reports",
-    "most_hidden",
-    "neuron_count",
     "patch_cleanser",
-    "patch_side",
-    "prune_outside",
-    "random_window",
-    "rank_neurons",
     "recover",
     "scalecert",
 ]

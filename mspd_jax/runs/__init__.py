@@ -4,79 +4,44 @@ The one place that knows how a run lies on the disk. Records are JSON lines that
 cannot spoil; whole files are written all or nothing.
 """
 
-from mspd_jax.runs._folder import (
-    OpenRun,
-    append_records,
-    is_run_folder,
-    merge_records,
-    open_run,
-    read_records,
-    record_lines,
-    remove_run,
-)
-from mspd_jax.runs._journal import (
-    Journal,
-    disk_journal,
-    done_in,
-    has_journal,
-    journal_records,
-    memory_journal,
-    note,
-    remove_journal,
-    share,
-    standing,
-)
-from mspd_jax.runs._log import Log, append_log, log_files, open_log, read_log
-from mspd_jax.runs._metrics import (
-    append_metrics,
-    epoch_line,
-    read_metrics,
-    rewind_metrics,
-)
-from mspd_jax.runs._read import (
-    Run,
-    is_unfinished,
-    read_info,
-    read_json,
-    read_runs,
-)
-from mspd_jax.runs._versions import package_versions
-from mspd_jax.runs._write import write_file, write_json
+from mspd_jax.runs._folder import OpenRun as OpenRun
+from mspd_jax.runs._folder import append_records as append_records
+from mspd_jax.runs._folder import is_run_folder as is_run_folder
+from mspd_jax.runs._folder import merge_records as merge_records
+from mspd_jax.runs._folder import open_run as open_run
+from mspd_jax.runs._folder import read_records
+from mspd_jax.runs._folder import record_lines as record_lines
+from mspd_jax.runs._folder import remove_run as remove_run
+from mspd_jax.runs._journal import Journal as Journal
+from mspd_jax.runs._journal import disk_journal as disk_journal
+from mspd_jax.runs._journal import done_in as done_in
+from mspd_jax.runs._journal import has_journal as has_journal
+from mspd_jax.runs._journal import journal_records as journal_records
+from mspd_jax.runs._journal import memory_journal as memory_journal
+from mspd_jax.runs._journal import note as note
+from mspd_jax.runs._journal import remove_journal as remove_journal
+from mspd_jax.runs._journal import share as share
+from mspd_jax.runs._journal import standing as standing
+from mspd_jax.runs._log import Log as Log
+from mspd_jax.runs._log import append_log as append_log
+from mspd_jax.runs._log import log_files as log_files
+from mspd_jax.runs._log import open_log as open_log
+from mspd_jax.runs._log import read_log as read_log
+from mspd_jax.runs._metrics import append_metrics as append_metrics
+from mspd_jax.runs._metrics import epoch_line as epoch_line
+from mspd_jax.runs._metrics import read_metrics as read_metrics
+from mspd_jax.runs._metrics import rewind_metrics as rewind_metrics
+from mspd_jax.runs._read import Run, read_runs
+from mspd_jax.runs._read import is_unfinished as is_unfinished
+from mspd_jax.runs._read import read_info as read_info
+from mspd_jax.runs._read import read_json as read_json
+from mspd_jax.runs._versions import package_versions as package_versions
+from mspd_jax.runs._write import write_file as write_file
+from mspd_jax.runs._write import write_json as write_json
 
+# What users call; other rooms may import the rest.
 __all__ = [
-    "Journal",
-    "Log",
-    "OpenRun",
     "Run",
-    "append_log",
-    "append_metrics",
-    "append_records",
-    "disk_journal",
-    "done_in",
-    "epoch_line",
-    "has_journal",
-    "is_run_folder",
-    "is_unfinished",
-    "journal_records",
-    "log_files",
-    "memory_journal",
-    "merge_records",
-    "note",
-    "open_log",
-    "open_run",
-    "package_versions",
-    "read_info",
-    "read_json",
-    "read_log",
-    "read_metrics",
     "read_records",
     "read_runs",
-    "record_lines",
-    "remove_journal",
-    "remove_run",
-    "rewind_metrics",
-    "share",
-    "standing",
-    "write_file",
-    "write_json",
 ]

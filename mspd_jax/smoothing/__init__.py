@@ -16,17 +16,18 @@ from mspd_jax.smoothing._certificate import (
 )
 from mspd_jax.smoothing._certify import certify, predict_smoothed
 from mspd_jax.smoothing._prediction import Prediction, predict_votes
-from mspd_jax.smoothing._query_votes import query_votes
+from mspd_jax.smoothing._query_votes import query_votes as query_votes
 from mspd_jax.smoothing._stopping import SamplingPlan, stopping_plan
-from mspd_jax.smoothing._votes import Votes, smoothed_votes
+from mspd_jax.smoothing._votes import Votes as Votes
+from mspd_jax.smoothing._votes import smoothed_votes
 from mspd_jax.smoothing._wrappers import denoised, eight_bit, noisy, soft_smoothed
 
+# What users call; other rooms may import the rest.
 __all__ = [
     "ABSTAIN",
     "Certificate",
     "Prediction",
     "SamplingPlan",
-    "Votes",
     "any_wrong",
     "certify",
     "certify_votes",
@@ -35,7 +36,6 @@ __all__ = [
     "noisy",
     "predict_smoothed",
     "predict_votes",
-    "query_votes",
     "smoothed_votes",
     "soft_smoothed",
     "stopping_plan",

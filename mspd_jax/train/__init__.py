@@ -4,53 +4,46 @@
 checkpoints and a log.
 """
 
-from mspd_jax.train._augment import add_noise, augmentation
-from mspd_jax.train._denoise import DENOISER_OBJECTIVES, denoiser_objective
-from mspd_jax.train._examples import Examples, load_examples, open_sources
+from mspd_jax.train._augment import add_noise as add_noise
+from mspd_jax.train._augment import augmentation
+from mspd_jax.train._denoise import DENOISER_OBJECTIVES as DENOISER_OBJECTIVES
+from mspd_jax.train._denoise import denoiser_objective
+from mspd_jax.train._examples import Examples, load_examples
+from mspd_jax.train._examples import open_sources as open_sources
 from mspd_jax.train._fit import fit, train_steps
-from mspd_jax.train._mix import MIXED, make_mix
-from mspd_jax.train._objective import OBJECTIVES, Objective, objective, trades
+from mspd_jax.train._mix import MIXED as MIXED
+from mspd_jax.train._mix import make_mix as make_mix
+from mspd_jax.train._objective import OBJECTIVES as OBJECTIVES
+from mspd_jax.train._objective import Objective as Objective
+from mspd_jax.train._objective import objective, trades
 from mspd_jax.train._occlusion import occluded_objective
-from mspd_jax.train._optimizer import (
-    OPTIMIZERS,
-    SCHEDULES,
-    learning_rate_schedule,
-    optimizer,
-)
-from mspd_jax.train._plan import TrainingConfig, TrainingPlan, plan_spec, plan_training
+from mspd_jax.train._optimizer import OPTIMIZERS as OPTIMIZERS
+from mspd_jax.train._optimizer import SCHEDULES as SCHEDULES
+from mspd_jax.train._optimizer import learning_rate_schedule, optimizer
+from mspd_jax.train._plan import TrainingConfig
+from mspd_jax.train._plan import TrainingPlan as TrainingPlan
+from mspd_jax.train._plan import plan_spec as plan_spec
+from mspd_jax.train._plan import plan_training as plan_training
 from mspd_jax.train._restoration import restoration_objective
-from mspd_jax.train._run import Trained, run_training
-from mspd_jax.train._start import check_classifier, start_of
+from mspd_jax.train._run import Trained as Trained
+from mspd_jax.train._run import run_training as run_training
+from mspd_jax.train._start import check_classifier as check_classifier
+from mspd_jax.train._start import start_of as start_of
 from mspd_jax.train._step import trained_model
 
+# What users call; other rooms may import the rest.
 __all__ = [
-    "DENOISER_OBJECTIVES",
-    "MIXED",
-    "OBJECTIVES",
-    "OPTIMIZERS",
-    "SCHEDULES",
     "Examples",
-    "Objective",
-    "Trained",
     "TrainingConfig",
-    "TrainingPlan",
-    "add_noise",
     "augmentation",
-    "check_classifier",
     "denoiser_objective",
     "fit",
     "learning_rate_schedule",
     "load_examples",
-    "make_mix",
     "objective",
     "occluded_objective",
-    "open_sources",
     "optimizer",
-    "plan_spec",
-    "plan_training",
     "restoration_objective",
-    "run_training",
-    "start_of",
     "trades",
     "train_steps",
     "trained_model",
