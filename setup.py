@@ -9,7 +9,7 @@ HERE = pathlib.Path(__file__).parent
 setup(
     name="mspd_jax",
     version="0.2.0",
-    description="Preemptive adversarial defence in JAX: protect images before release",
+    description="Preemptive adversarial defense in JAX: protect images before release",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",

@@ -11,7 +11,7 @@ says which, and what the whole would take. The ratios take eight minutes on two 
 `--comparisons=` or `--attacks=` (nothing after it) leaves a table out.
 """
 
-from launch import _platform  # isort: skip
+from launch import _platform
 
 _platform.prepare()  # before JAX starts, as every main does
 

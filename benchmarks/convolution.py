@@ -8,7 +8,7 @@ input gradient runs inside `fori_loop`, where attacks have it. Two minutes on tw
 cores.
 """
 
-from launch import _platform  # isort: skip
+from launch import _platform
 
 _platform.prepare()  # before JAX starts, as every main does
 

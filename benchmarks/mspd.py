@@ -10,7 +10,7 @@ matrix products. A ratio above 1 means that ours is faster. Three minutes on two
 cores.
 """
 
-from launch import _platform  # isort: skip
+from launch import _platform
 
 _platform.prepare()  # before JAX starts, as every main does
 

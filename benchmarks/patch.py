@@ -11,7 +11,7 @@ windows are. Random weights say nothing about accuracy, and little about how man
 windows need not be asked. Five minutes on two cores.
 """
 
-from launch import _platform  # isort: skip
+from launch import _platform
 
 _platform.prepare()  # before JAX starts, as every main does
 

@@ -13,7 +13,7 @@ and ScaleCert allow for (LEAD / 4, NEAR / 4). The weights are the same numbers i
 Half a minute on two cores.
 """
 
-from launch import _platform  # isort: skip
+from launch import _platform
 
 _platform.prepare()  # before JAX starts, as every main does
 

@@ -10,7 +10,7 @@ in turns; above 1, ours is faster. Every sample is drawn by both: no early stopp
 Then, for ours alone, where the time goes. Five minutes on two cores.
 """
 
-from launch import _platform  # isort: skip
+from launch import _platform
 
 _platform.prepare()  # before JAX starts, as every main does
 
@@ -85,25 +85,37 @@ def _chunk() -> int:
 def _ours(predict, image):
     """One certificate, as launch.certify makes it."""
     plan = smoothing.stopping_plan(
-        selection=FLAGS.selection, estimation=FLAGS.samples, sigma=_SIGMA, alpha=_ALPHA,
+        selection=FLAGS.selection,
+        estimation=FLAGS.samples,
+        sigma=_SIGMA,
+        alpha=_ALPHA,
         rounds=1,
-    )  # fmt: skip
+    )
     method = Partial(
         functools.partial(smoothing.smoothed_votes, chunk=_chunk(), axis_name=_AXIS),
-        sigma=jnp.float32(_SIGMA), plan=jax.tree.map(jnp.asarray, plan),
-    )  # fmt: skip
+        sigma=jnp.float32(_SIGMA),
+        plan=jax.tree.map(jnp.asarray, plan),
+    )
 
     def program():
         votes = drive.run_on_devices(
-            jax.random.key(FLAGS.seed), predict, method, np.zeros(1, np.uint32),
-            image[None], np.zeros(1, np.int32), devices=jax.local_devices(),
+            jax.random.key(FLAGS.seed),
+            predict,
+            method,
+            np.zeros(1, np.uint32),
+            image[None],
+            np.zeros(1, np.int32),
+            devices=jax.local_devices(),
             axis_name=_AXIS,
-        )  # fmt: skip
+        )
         votes = jax.tree.map(lambda x: x[0], jax.device_get(votes))
         return smoothing.certify_votes(
-            votes.selection, votes.estimation, num_samples=FLAGS.samples,
-            sigma=_SIGMA, alpha=_ALPHA,
-        )  # fmt: skip
+            votes.selection,
+            votes.estimation,
+            num_samples=FLAGS.samples,
+            sigma=_SIGMA,
+            alpha=_ALPHA,
+        )
 
     program()
     return program

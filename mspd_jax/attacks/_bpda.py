@@ -1,6 +1,6 @@
 """Backward pass differentiable approximation (Athalye et al. 2018, arXiv 1802.00420).
 
-A defence may have no useful gradient: it rounds, it draws, it hides the gradient. An
+A defense may have no useful gradient: it rounds, it draws, it hides the gradient. An
 adaptive attack keeps its values and takes the gradient of something like it.
 """
 
@@ -33,7 +33,7 @@ def straight_through(
 
         value(x) = transform(x),    gradient(x, v) = v^T J backward(x)
 
-    With backward=None, v itself: BPDA with the identity. A defence predict(g(x)) is
+    With backward=None, v itself: BPDA with the identity. A defense predict(g(x)) is
     attacked as predict(straight_through(g)(x)). transform, backward: [H, W, C] -> an
     image; callable pytrees or functions, kept as in `bpda`. Raises ValueError if the
     two differ in shape (resizing needs a `backward` that resizes as well).

@@ -15,9 +15,9 @@ from mspd_jax.models import as_pytree
 
 
 def transfer(attack: Partial, surrogate: Callable) -> Partial:
-    """The attack run against another model, whoever is judged.
+    """The attack run against another model, whichever model decides.
 
-    attack, surrogate: callable pytrees; both stay leaves of the result. A randomised
+    attack, surrogate: callable pytrees; both stay leaves of the result. A randomized
     surrogate draws anew for each key. The attacked model is asked once, for the `loss`
     of the Proposal, which is its `margin`.
     """
@@ -39,7 +39,7 @@ def worst_case(attacks: tuple[Partial, ...]) -> Partial:
 
 
 def average_draws(attack: Partial, *, draws: int) -> Partial:
-    """The attack on the average over draws of a randomised model (`eot`)."""
+    """The attack on the average over draws of a randomized model (`eot`)."""
     return Partial(_averaging(draws), attack=attack)
 
 

@@ -48,7 +48,7 @@ def fab(
     It seeks the smallest change of the class, whatever eps is; eps = inf returns it.
     At the end, three steps of a secant search between the nearest adversarial point and
     `image` bring it closer to the boundary (the paper's final search, which the
-    authors' later code leaves out). Which boundary is nearest is judged without the
+    authors' later code leaves out). Which boundary is nearest is decided without the
     box, as there.
 
     key: one PRNG key. Attempt 0 starts at `image`, attempt i > 0 at random in half the
@@ -74,9 +74,20 @@ def fab(
         return goal, wrong_classes(logits, target, count=1)
 
     attempt = _attempt(
-        key, predict, image, label, sides, lambda number: number > 0, eps=eps,
-        norm=norm, steps=steps, target=target, alpha_max=alpha_max, eta=eta, beta=beta,
-    )  # fmt: skip
+        key,
+        predict,
+        image,
+        label,
+        sides,
+        lambda number: number > 0,
+        eps=eps,
+        norm=norm,
+        steps=steps,
+        target=target,
+        alpha_max=alpha_max,
+        eta=eta,
+        beta=beta,
+    )
     check_count("restarts", restarts)
     best = best_attempt(attempt, image, attempts=restarts, first=first)
     return _inside(best, image, eps=eps, norm=norm)
@@ -126,17 +137,40 @@ def fab_targeted(
         return rival[None], jnp.asarray(label, jnp.int32)[None]
 
     attempt = _attempt(
-        key, predict, image, label, sides, lambda number: number >= targets, eps=eps,
-        norm=norm, steps=steps, target=None, alpha_max=alpha_max, eta=eta, beta=beta,
-    )  # fmt: skip
+        key,
+        predict,
+        image,
+        label,
+        sides,
+        lambda number: number >= targets,
+        eps=eps,
+        norm=norm,
+        steps=steps,
+        target=None,
+        alpha_max=alpha_max,
+        eta=eta,
+        beta=beta,
+    )
     best = best_attempt(attempt, image, attempts=attempts, first=first)
     return _inside(best, image, eps=eps, norm=norm)
 
 
 def _attempt(
-    key, predict, image, label, sides, at_random,
-    *, eps, norm, steps, target, alpha_max, eta, beta,
-):  # fmt: skip
+    key,
+    predict,
+    image,
+    label,
+    sides,
+    at_random,
+    *,
+    eps,
+    norm,
+    steps,
+    target,
+    alpha_max,
+    eta,
+    beta,
+):
     """Attempt by number -> `Candidate`, as `best_attempt` wants it.
 
     sides: (number, clean logits, logits) -> the boundaries to look at, as

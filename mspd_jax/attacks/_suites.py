@@ -2,7 +2,7 @@
 
 `autoattack`       APGD on the cross-entropy, targeted APGD, targeted FAB, Square
 `autoattack-plus`  six attacks with restarts
-`autoattack-rand`  for randomised models: APGD on two losses, 20 draws per gradient
+`autoattack-rand`  for randomized models: APGD on two losses, 20 draws per gradient
 
 The constants are those of the authors' code; in l1, APGD starts five times and aims at
 five classes (arXiv 2103.01208). They are meant to be run one after the other, each on
@@ -15,7 +15,7 @@ from typing import NamedTuple
 class Suite(NamedTuple):
     """attacks: by the name that a table shows, the registered name and its options.
 
-    draws: how many draws of a randomised model a gradient averages, 1 for none.
+    draws: how many draws of a randomized model a gradient averages, 1 for none.
     """
 
     attacks: dict[str, tuple[str, dict]]

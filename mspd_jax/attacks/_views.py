@@ -1,7 +1,7 @@
 """Attackers who see a defended model as something else, and lists for those who adapt.
 
 An attack `VIEW:NAME` runs against another function than the model, and the model judges
-what it proposes: a defence that hides its gradient, or that draws at random, is met by
+what it proposes: a defense that hides its gradient, or that draws at random, is met by
 an attacker who knows better (Athalye et al. 2018, arXiv 1802.00420).
 """
 
@@ -45,16 +45,16 @@ def adaptive_attacks(
     claim: str,
     transfers: bool = False,
 ) -> str:
-    """A list of attacks for an attacker who knows the defence, as such a list again.
+    """A list of attacks for an attacker who knows the defense, as such a list again.
 
-    names: as for `plan_attacks`. claim: the view in which the authors of the defence
+    names: as for `plan_attacks`. claim: the view in which the authors of the defense
     measured it, "" for gradients of the model as it is. In this order:
 
         1. all attacks in the view of the claim (of "" those that take gradients), so
            that where each attack meets what is left the worst case of these is exact
         2. those that take gradients on the model as it is and in each other view
         3. those that ask for scores alone on the model as it is, averaged if it is
-           randomised; `square-1000` (averaged, `square-100`) if there are none
+           randomized; `square-1000` (averaged, `square-100`) if there are none
         4. `transfer:` of those that take gradients, if it `transfers` (there is a
            surrogate)
 

@@ -37,7 +37,7 @@ def run(
       describe: (image, result) -> what the record holds besides the image's `index`; it
         may write files.
       write: keeps the records of a batch, through to the disk if it is to survive.
-      advance: is told how many images have been finished, after they are written.
+      advance: called with how many images have been finished, after they are written.
 
     Returns:
       What could not be read, and how long it took.

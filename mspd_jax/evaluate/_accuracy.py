@@ -20,7 +20,7 @@ def accuracies(
     robust to every attack (worst case). attacks: their names in the order they ran; of
     the first record if not given. With `each_alone` the accuracy of an attack is about
     that attack only; without, about it and all before it, which is what attacks that
-    met only what was left can tell. claimed: those attacks under which a defence was
+    met only what was left can tell. claimed: those attacks under which a defense was
     measured by its authors; their worst case is `claimed_accuracy`. It is exact if no
     other attack ran before them, or each alone. Intervals hold with 95 % confidence
     over the choice of images.
@@ -37,7 +37,7 @@ def accuracies(
         for place, name in enumerate(attacks)
     }
     worst = sum(_survives(r, attacks) for r in records)
-    told = sum(_survives(r, claimed) for r in records)
+    published = sum(_survives(r, claimed) for r in records)
     broken = sum(not a["finite"] for r in records for a in r["attacks"].values())
     summary = {
         "clean_accuracy": clean / count if count else None,
@@ -50,8 +50,8 @@ def accuracies(
         }
     if claimed:
         summary |= {
-            "claimed_accuracy": told / count if count else None,
-            "claimed_interval": _interval(told, count) if count else None,
+            "claimed_accuracy": published / count if count else None,
+            "claimed_interval": _interval(published, count) if count else None,
         }
     if attacks:
         summary |= {

@@ -73,10 +73,10 @@ def assess(
     predict: any function [H, W, C] in [0, 1] -> logits [K]. attack: names as in
     `attacks.plan_attacks`, for example "autoattack"; `surrogate` is needed for those
     that start with `transfer:`, `views` of a defended model for those that start with
-    the name of one. claim: the view in which the authors of the defence measured it, ""
+    the name of one. claim: the view in which the authors of the defense measured it, ""
     for gradients of the model as it is: the attacks in it run before all others, and
     their worst case stands in the summary as `claimed_accuracy`, beside that of all.
-    given: images attacked elsewhere, judged first but for those, under the name
+    given: images attacked elsewhere, decided first but for those, under the name
     "given". eps: radius in pixels. block,
     batch_size: see `drive.drive`. eight_bit: judge what an
     8-bit file keeps of an attacked image.
@@ -88,9 +88,13 @@ def assess(
     A model has survived the attacks that were run, and no others.
     """
     plan = plan_attacks(
-        attack, eps=eps, norm=norm, num_classes=num_classes(predict, source),
-        surrogate=surrogate, views=views,
-    )  # fmt: skip
+        attack,
+        eps=eps,
+        norm=norm,
+        num_classes=num_classes(predict, source),
+        surrogate=surrogate,
+        views=views,
+    )
     if given is not None:
         plan = {_GIVEN: Staged((), True, _GIVEN, given), **plan}
     claimed = [
@@ -105,18 +109,31 @@ def assess(
         averages = "-rand" in attack or any(a.view == "eot" for a in plan.values())
         draws = SUITES["autoattack-rand"](norm).draws
         checks = examine(
-            key, eot(predict, draws=draws) if averages else predict, source,
-            eps=eps, norm=norm, images=check_images, clean_gate=clean_gate,
-        )  # fmt: skip
+            key,
+            eot(predict, draws=draws) if averages else predict,
+            source,
+            eps=eps,
+            norm=norm,
+            images=check_images,
+            clean_gate=clean_gate,
+        )
     examined = checks
     start = time.perf_counter()
     journal = memory_journal() if journal is None else journal
     fresh = not journal.last  # else the time of this start is not that of the whole
     unreadable = run_stages(
-        key, predict, source, plan, journal, threat=Threat(eps, norm, eight_bit),
-        keep=keep, block=block, batch_size=batch_size, each_alone=each_alone,
+        key,
+        predict,
+        source,
+        plan,
+        journal,
+        threat=Threat(eps, norm, eight_bit),
+        keep=keep,
+        block=block,
+        batch_size=batch_size,
+        each_alone=each_alone,
         progress=progress,
-    )  # fmt: skip
+    )
     seconds = time.perf_counter() - start
     records = journal_records(journal, plan)
     if checks:
@@ -124,26 +141,28 @@ def assess(
         checks = [*checks, *again, *check_results(records)]
     summary = accuracies(records, list(plan), each_alone=each_alone, claimed=claimed)
     summary = {
-        "images": len(records), "seconds": round(seconds, 3),
+        "images": len(records),
+        "seconds": round(seconds, 3),
         "images_per_second": round(len(records) / seconds, 3) if fresh else None,
         **summary,
         "reliable": is_reliable(checks) if checks else None,
         "reliability": [check._asdict() for check in checks],
         "warnings": summary["warnings"] + _unaware(plan, claim) + failed_lines(checks),
-    }  # fmt: skip
+    }
     return Assessment(records, summary, checks, examined, unreadable)
 
 
 def _unaware(plan: Mapping[str, Staged], claim: str | None) -> list[str]:
-    """A line if no attack on a defended model follows a gradient of the defence."""
+    """A line if no attack on a defended model follows a gradient of the defense."""
     knowing = [
-        a for a in plan.values()
+        a
+        for a in plan.values()
         if not a.scores_only and a.view not in ("static", "transfer", _GIVEN)
-    ]  # fmt: skip
+    ]
     if claim is None or not plan or any(a.view or claim for a in knowing):
         return []
     return [
-        "no attack of this run adapts to the defence: the robust accuracy is that of "
+        "no attack of this run adapts to the defense: the robust accuracy is that of "
         "attackers who do not know of it"
     ]
 

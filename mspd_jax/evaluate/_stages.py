@@ -19,9 +19,9 @@ from mspd_jax import drive
 from mspd_jax.attacks import Staged, eot, is_random, reseed
 from mspd_jax.data import Record, Source, paired, select
 from mspd_jax.evaluate._judge import Verdict, decision, judge
-from mspd_jax.runs import Journal, done_in, note, share, standing
+from mspd_jax.runs import Journal, done_in, note, share, still_right
 
-# Draws of a randomised model that one decision averages.
+# Draws of a randomized model that one decision averages.
 JUDGE_DRAWS = 20
 _CLEAN = "clean"
 
@@ -53,7 +53,7 @@ def run_stages(
     """Predicts all images, then runs the attacks; the journal holds what came of it.
 
     attacks: by name, as `attacks.plan_attacks` gives them, or with `given` images, that
-    are judged alike. An image that the model gets wrong is not attacked. Between the
+    are decided alike. An image that the model gets wrong is not attacked. Between the
     attempts of one attack, and between attacks, the images that have fallen are
     dropped; with `each_alone` every attack meets every image that was right. keep: what
     else to note of an attacked image, by (attack, record, verdict). The key of an image
@@ -94,7 +94,7 @@ def run_stages(
                 stream=np.uint32(zlib.crc32(name.encode())),
             )
             earlier = () if each_alone else list(attacks)[: attempt.place]
-            pending = standing(
+            pending = still_right(
                 journal, earlier=earlier, attack=name, part=attempt.number
             )
             unreadable += run(
@@ -169,7 +169,7 @@ def _run_stage(
 def _predicted(key, predict, image, label):
     """The class of the image as it is; -1 if the logits hold a NaN."""
     del label
-    return decision(_judged(key, predict)(image))
+    return decision(_deciding(key, predict)(image))
 
 
 @functools.cache
@@ -186,14 +186,14 @@ def _attacked(key, predict, image, label, *, attack, eps, stream, rules, with_im
     else:
         proposed = attack(attack_key, attacked, image, label).image
     verdict = judge(
-        _judged(judge_key, predict), image, proposed, label, eps=eps, **rules
+        _deciding(judge_key, predict), image, proposed, label, eps=eps, **rules
     )
     # Images are large: they leave the device only where somebody wants them.
     return verdict if with_image else verdict._replace(image=jnp.zeros(()))
 
 
-def _judged(key, predict):
-    """The model that decides: a randomised one averages draws of its own."""
+def _deciding(key, predict):
+    """The model that decides: a randomized one averages draws of its own."""
     if not is_random(predict):
         return predict
     return eot(reseed(predict, key), draws=JUDGE_DRAWS)

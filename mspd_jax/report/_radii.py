@@ -53,7 +53,7 @@ def _usable(run: Run) -> bool:
 def _kind(run: Run) -> tuple[str, ...]:
     """What two runs share that differ in eps alone."""
     fields = run.fields
-    model, defense = model_name(fields), defense_name(fields) or "no defence"
+    model, defense = model_name(fields), defense_name(fields) or "no defense"
     chosen = (fields.get(name) for name in ("source", "attack", "norm"))
     return tuple(map(str, (model, defense, *chosen)))
 

@@ -21,7 +21,7 @@ _NOTES = """
 Accuracies are cut to one decimal, never rounded up; in brackets the 95 % interval
 (Wilson) over the choice of images. Robust accuracy counts the images that survive every
 attack of the run: these attacks and no others. "claimed" counts, for a model behind a
-defence, those that survive the attacks of its authors' setting alone: no measure of
+defense, those that survive the attacks of its authors' setting alone: no measure of
 robustness. "attack" is an attack alone, "after" is what it and those before it leave
 standing. Distances are those of the 8-bit files.
 """

@@ -21,7 +21,7 @@ from mspd_jax.runs._journal import memory_journal as memory_journal
 from mspd_jax.runs._journal import note as note
 from mspd_jax.runs._journal import remove_journal as remove_journal
 from mspd_jax.runs._journal import share as share
-from mspd_jax.runs._journal import standing as standing
+from mspd_jax.runs._journal import still_right as still_right
 from mspd_jax.runs._log import Log as Log
 from mspd_jax.runs._log import append_log as append_log
 from mspd_jax.runs._log import log_files as log_files

@@ -84,7 +84,7 @@ def remove_journal(folder: pathlib.Path) -> None:
         path.unlink()
 
 
-def standing(
+def still_right(
     journal: Journal, *, earlier: Iterable[str], attack: str, part: int
 ) -> frozenset[int]:
     """The images that were right and that nothing has brought down before this part.
@@ -111,7 +111,7 @@ def journal_records(journal: Journal, attacks: Iterable[str]) -> list[dict]:
     """
     records = []
     for index, clean in sorted(journal.last.get("clean", {}).items()):
-        told = {
+        outcomes = {
             name: _plain(journal.last[name][index])
             for name in attacks
             if index in journal.last.get(name, {})
@@ -122,7 +122,7 @@ def journal_records(journal: Journal, attacks: Iterable[str]) -> list[dict]:
                 "label": clean["label"],
                 "prediction": clean["prediction"],
                 "correct": clean["prediction"] == clean["label"],
-                "attacks": told,
+                "attacks": outcomes,
             }
         )
     return records

@@ -1,4 +1,4 @@
-"""Lists of attacks for an attacker who knows the defence."""
+"""Lists of attacks for an attacker who knows the defense."""
 
 from absl.testing import parameterized
 
@@ -14,7 +14,7 @@ def adapted(names, *, views=VIEWS, claim="static", norm="linf", **options):
 
 
 class AdaptiveTest(parameterized.TestCase):
-    def test_claimed_through_the_defence(self):
+    def test_claimed_through_the_defense(self):
         got = adapted("pgd-20,fgsm", claim="")
         want = [
             "pgd-20",
@@ -27,7 +27,7 @@ class AdaptiveTest(parameterized.TestCase):
         ]
         self.assertEqual(got, want)
 
-    def test_claimed_without_the_defence(self):
+    def test_claimed_without_the_defense(self):
         got = adapted("pgd-20")
         self.assertEqual(got, ["static:pgd-20", "pgd-20", "bpda:pgd-20", "square-1000"])
 
@@ -45,7 +45,7 @@ class AdaptiveTest(parameterized.TestCase):
         got = adapted("square-300,pgd", claim="", transfers=True)
         want = ["pgd", "bpda:pgd", "static:pgd", "square-300", "transfer:pgd"]
         self.assertEqual(got, want)
-        # Only on the model without its defence: not asked of the model that is judged.
+        # Only on the model without its defense: not asked of the model that is judged.
         self.assertIn("square-1000", adapted("pgd,static:square"))
 
     @parameterized.parameters("linf", "l2", "l1")

@@ -95,8 +95,11 @@ class AssessTest(absltest.TestCase):
     def test_given_images_count_for_no_claim(self):
         _, source = problem(linear)
         black = np.zeros((IMAGES, 4, 4, 1), np.float32)
-        options = {"given": data.from_arrays(black, np.zeros(IMAGES, np.int64)),
-                   "eps": 1.0, "check_images": 0}  # fmt: skip
+        options = {
+            "given": data.from_arrays(black, np.zeros(IMAGES, np.int64)),
+            "eps": 1.0,
+            "check_images": 0,
+        }
         found = run(masked, "fgsm", claim="", **options)
         self.assertEqual(list(found.summary["attacks"]), ["fgsm", "given"])
         self.assertLess(
@@ -107,21 +110,31 @@ class AssessTest(absltest.TestCase):
         self.assertEqual(list(found.summary["attacks"]), ["given", "fgsm"])
         self.assertNotIn("claimed_accuracy", found.summary)
 
-    def test_a_run_in_which_nobody_knows_of_the_defence_says_so(self):
+    def test_a_run_in_which_nobody_knows_of_the_defense_says_so(self):
         predict, source = problem(linear)
         views = {"bpda": View(predict, True), "static": View(predict, False)}
 
         def told(attack, claim):
             found = assess(
-                jax.random.key(0), predict, source, attack=attack, eps=0.05,
-                batch_size=8, check_images=0, views=views, claim=claim,
-            )  # fmt: skip
-            return ["adapts to the defence" in w for w in found.summary["warnings"]]
+                jax.random.key(0),
+                predict,
+                source,
+                attack=attack,
+                eps=0.05,
+                batch_size=8,
+                check_images=0,
+                views=views,
+                claim=claim,
+            )
+            return ["adapts to the defense" in w for w in found.summary["warnings"]]
 
         self.assertEqual(told("static:fgsm", "static"), [True])
         self.assertEqual(told("fgsm", ""), [True])
-        for attack, claim in (("static:fgsm,fgsm", "static"), ("fgsm,bpda:fgsm", ""),
-                              ("fgsm", None)):  # fmt: skip
+        for attack, claim in (
+            ("static:fgsm,fgsm", "static"),
+            ("fgsm,bpda:fgsm", ""),
+            ("fgsm", None),
+        ):
             self.assertEqual(told(attack, claim), [])
 
     def test_averaged_draws_are_looked_at_as_such(self):
@@ -133,9 +146,15 @@ class AssessTest(absltest.TestCase):
 
         def outcome(attack):
             found = assess(
-                jax.random.key(0), predict, source, attack=attack, eps=0.05,
-                batch_size=8, check_images=4, views={"eot": View(predict, False)},
-            )  # fmt: skip
+                jax.random.key(0),
+                predict,
+                source,
+                attack=attack,
+                eps=0.05,
+                batch_size=8,
+                check_images=4,
+                views={"eot": View(predict, False)},
+            )
             told = {c.name: c.passed for c in found.checks}
             self.assertEqual(found.examined, found.checks[: len(found.examined)])
             return told["randomized"]
@@ -148,8 +167,12 @@ class AssessTest(absltest.TestCase):
         for broken, shape in ((lambda x: x, r"\(4, 4, 1\)"), (jnp.sum, r"\(\)")):
             with self.assertRaisesRegex(InputError, f"it gave {shape}"):
                 assess(
-                    jax.random.key(0), broken, source, attack="fgsm", eps=0.1,
-                )  # fmt: skip
+                    jax.random.key(0),
+                    broken,
+                    source,
+                    attack="fgsm",
+                    eps=0.1,
+                )
         few = data.from_arrays(np.zeros((1, 4, 4, 1)), np.array([3]))
         with self.assertRaisesRegex(InputError, "labels up to 3"):
             assess(jax.random.key(0), predict, few, attack="fgsm", eps=0.1)

@@ -16,8 +16,14 @@ def record(radius, correct=True, drawn=100):
     """An image of class 3: right, wrong, or, at radius 0, abstained."""
     prediction = -1 if radius == 0 else 3 if correct else 5
     right = correct and radius > 0
-    return {"index": 0, "label": 3, "prediction": prediction, "radius": radius,
-            "correct": right, "drawn": drawn}  # fmt: skip
+    return {
+        "index": 0,
+        "label": 3,
+        "prediction": prediction,
+        "radius": radius,
+        "correct": right,
+        "drawn": drawn,
+    }
 
 
 # Right at .25 exactly, at .6 and .9; wrong at 2; one abstention that was cut short.
@@ -33,9 +39,16 @@ ABSTAINED = [record(0.0) for _ in range(4)]
 
 class CertifiedAccuracyTest(parameterized.TestCase):
     @parameterized.parameters(
-        (0.0, 3), (0.1, 3), (0.25, 3), (np.nextafter(0.25, 1), 2), (0.6, 2), (0.75, 1),
-        (0.9, 1), (np.nextafter(0.9, 1), 0), (2.0, 0),
-    )  # fmt: skip
+        (0.0, 3),
+        (0.1, 3),
+        (0.25, 3),
+        (np.nextafter(0.25, 1), 2),
+        (0.6, 2),
+        (0.75, 1),
+        (0.9, 1),
+        (np.nextafter(0.9, 1), 0),
+        (2.0, 0),
+    )
     def test_counts_right_images_that_reach_the_radius(self, radius, count):
         self.assertEqual(certified_accuracy(FIVE, radius), count / 5)
 

@@ -37,10 +37,15 @@ def network(objective="none", mean=0.0, std=1.0):
     )
     # A draw of weights that every check finds sound: some others are not quite.
     return train.fit(
-        jax.random.key(4), spec, images, labels, epochs=epochs, batch_size=64,
+        jax.random.key(4),
+        spec,
+        images,
+        labels,
+        epochs=epochs,
+        batch_size=64,
         objective=train.objective(objective, eps=None if objective == "none" else EPS),
         optimizer=train.optimizer("adamw", learning_rate=schedule),
-    )  # fmt: skip
+    )
 
 
 def mlp_logits(weights, image):

@@ -86,8 +86,13 @@ class JudgeTest(parameterized.TestCase):
         image[0, 0, 0] = pixel
         verdict = judge(
             lambda x: predict(x + jnp.float32(0.6 - 163.5 / 255)),
-            original, image, 0, eps=eps, norm="linf", eight_bit=True,
-        )  # fmt: skip
+            original,
+            image,
+            0,
+            eps=eps,
+            norm="linf",
+            eight_bit=True,
+        )
         self.assertEqual(bool(verdict.found), found)
         levels = np.asarray(verdict.image) * 255
         np.testing.assert_allclose(levels, np.rint(levels), atol=1e-4)

@@ -50,9 +50,14 @@ def records(attacks, *, journal=None, **options):
     journal = memory_journal() if journal is None else journal
     options = {"source": source(), "block": 4, "predict": predict} | options
     run_stages(
-        KEY, options.pop("predict"), options.pop("source"), attacks, journal,
-        threat=THREAT, **options,
-    )  # fmt: skip
+        KEY,
+        options.pop("predict"),
+        options.pop("source"),
+        attacks,
+        journal,
+        threat=THREAT,
+        **options,
+    )
     return journal_records(journal, attacks)
 
 
@@ -95,9 +100,10 @@ class StagesTest(parameterized.TestCase):
             Partial(push_and_tell, victims=np.array([v], np.int32)) for v in (0, 1)
         )
         told = records(
-            {"a": Staged((first, second), False)}, block=1,
+            {"a": Staged((first, second), False)},
+            block=1,
             devices=jax.devices()[:1],
-        )  # fmt: skip
+        )
         found = {r["label"] for r in told if r["attacks"]["a"]["found"]}
         self.assertEqual(found, {0, 1})
         jax.effects_barrier()

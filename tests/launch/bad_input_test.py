@@ -38,7 +38,8 @@ _CASES = {
     "missing model": ({"surrogate": "{}/none"}, ["no model", "/none"]),
     "missing source": ({"source": "folder:{}/none"}, ["/none"]),
     "other classes": (
-        {"source": "digits:test", "surrogate": "{}/seven"}, ["10 classes", "7"],
+        {"source": "digits:test", "surrogate": "{}/seven"},
+        ["10 classes", "7"],
     ),
     "eps of 8": ({"eps": "8"}, ["--eps=8", "did you mean --eps=8/255?"]),
     "eps in words": ({"eps": "big"}, ["--eps=big", "8/255"]),
@@ -51,7 +52,7 @@ _CASES = {
     "not a number": ({"samples": "many"}, ["samples", "many"]),
     "negative epochs": ({"forward_epochs": "-1"}, ["forward_epochs", "-1"]),
     "no surrogate": ({"surrogate": None}, ["surrogate"]),
-}  # fmt: skip
+}
 
 
 def _protect(ground, out, changes):

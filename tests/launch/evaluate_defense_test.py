@@ -34,8 +34,14 @@ def ground(tmp_path_factory):
 
 def _flags(ground, out, *flags):
     source = f"--source=npz:{ground}/images.npz"
-    return (source, f"--target={ground}/one", f"--out={out}", "--eps=0.08",
-            f"--batch_size={_IMAGES}", *flags)  # fmt: skip
+    return (
+        source,
+        f"--target={ground}/one",
+        f"--out={out}",
+        "--eps=0.08",
+        f"--batch_size={_IMAGES}",
+        *flags,
+    )
 
 
 def _evaluate(ground, out, *flags):
@@ -54,8 +60,11 @@ def test_a_concealed_gradient_is_no_robustness(ground, tmp_path):
     text = _evaluate(ground, tmp_path / "gcm", "--defense=gcm", *flags)
     plain, concealed = (_summary(tmp_path / name) for name in ("plain", "gcm"))
     assert list(concealed["attacks"]) == [
-        "pgd-10", "bpda:pgd-10", "static:pgd-10", "square-1000"
-    ]  # fmt: skip
+        "pgd-10",
+        "bpda:pgd-10",
+        "static:pgd-10",
+        "square-1000",
+    ]
     assert concealed["defense"] == "gcm"
     assert plain["clean_accuracy"] == concealed["clean_accuracy"] == 1.0
     # What its authors saw, and what there is.
@@ -66,7 +75,7 @@ def test_a_concealed_gradient_is_no_robustness(ground, tmp_path):
     failed = {c["name"] for c in concealed["reliability"] if c["passed"] is False}
     assert {"sign coherence", "gradient is the derivative"} <= failed
     assert text.index("robust_accuracy") < text.index("claimed_accuracy")
-    # Without a defence all is as it was before there were defences.
+    # Without a defense all is as it was before there were defenses.
     assert "claimed_accuracy" not in plain and "defense" not in plain
     fields = json.loads((tmp_path / "plain" / "run.json").read_text())["fields"]
     assert fields["defense"] is None and fields["purify"] is None
@@ -144,14 +153,25 @@ def test_more_purifiers_later_and_attacks_as_they_are_named(ground, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_killed_evaluation_of_a_random_defence_goes_on(ground, tmp_path):
+def test_a_killed_evaluation_of_a_random_defense_goes_on(ground, tmp_path):
     models.save_model(tmp_path / "two", digit_models.network("fgsm"))
-    flags = ("--defense=gcm,resize:0.9", "--attack=pgd-5", "--check_images=0",
-             f"--surrogate={tmp_path}/two", "--batch_size=4")  # fmt: skip
+    flags = (
+        "--defense=gcm,resize:0.9",
+        "--attack=pgd-5",
+        "--check_images=0",
+        f"--surrogate={tmp_path}/two",
+        "--batch_size=4",
+    )
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     _evaluate(ground, whole, *flags)
-    attacks = ["pgd-5", "bpda:pgd-5", "eot:pgd-5", "static:pgd-5", "eot:square-100",
-               "transfer:pgd-5"]  # fmt: skip
+    attacks = [
+        "pgd-5",
+        "bpda:pgd-5",
+        "eot:pgd-5",
+        "static:pgd-5",
+        "eot:square-100",
+        "transfer:pgd-5",
+    ]
     assert list(_summary(whole)["attacks"]) == attacks
     process = mains.start("evaluate", *_flags(ground, killed, *flags))
     journal = killed / "stages.jsonl"
@@ -169,7 +189,7 @@ def test_a_killed_evaluation_of_a_random_defence_goes_on(ground, tmp_path):
     assert code == 2 and "models.surrogate was" in err
 
 
-def test_the_weights_of_a_defence_decide_whose_run_it_is(ground, tmp_path):
+def test_the_weights_of_a_defense_decide_whose_run_it_is(ground, tmp_path):
     def save(seed):
         spec = models.ModelSpec(
             "dncnn", {"depth": 2, "width": 4}, (0.0,), (1.0,), 0, (8, 8, 1), {}
@@ -195,9 +215,10 @@ _CASES = {
     "no purifier": (["--purify="], ["--purify names no purifier", "jpeg:75"]),
     "a purifier twice": (["--purify=none,none"], ["names a purifier twice"]),
     "a view that it has not": (
-        ["--defense=gcm", "--attack=eot:pgd"], ["no view 'eot'", "bpda, static"],
+        ["--defense=gcm", "--attack=eot:pgd"],
+        ["no view 'eot'", "bpda, static"],
     ),
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")
@@ -206,11 +227,12 @@ def answers(ground):
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         futures = {
             name: pool.submit(
-                mains.run, "evaluate",
+                mains.run,
+                "evaluate",
                 *_flags(ground, ground / name, *(flag.format(ground) for flag in case)),
             )
             for name, (case, _) in _CASES.items()
-        }  # fmt: skip
+        }
         return {name: future.result() for name, future in futures.items()}
 
 

@@ -91,9 +91,15 @@ def test_transfer_each_alone_8_bit_and_given_images(ground, tmp_path):
     base = (f"--target={ground}/one", "--eps=0.4", "--check_images=0", "--norm=l2")
     first = tmp_path / "first"
     code, _, err = _evaluate(
-        ground, first, *base, "--attack=transfer:pgd-5,pgd-5", "--each_alone",
-        f"--surrogate={ground}/two", "--save_images", "--eight_bit",
-    )  # fmt: skip
+        ground,
+        first,
+        *base,
+        "--attack=transfer:pgd-5,pgd-5",
+        "--each_alone",
+        f"--surrogate={ground}/two",
+        "--save_images",
+        "--eight_bit",
+    )
     assert code == 0, err
     summary = _summary(first)
     assert summary["attacks_each_alone"] and summary["reliable"] is None
@@ -123,8 +129,13 @@ def test_autoattack_on_ten_thousand_images_in_bounded_memory(ground, tmp_path):
         (tmp_path / name).mkdir()
         (tmp_path / name / "one").symlink_to(ground / "one")
         _save_labelled(tmp_path / name, count)
-    flags = (f"--target={ground}/one", "--attack=autoattack", "--eps=0.1",
-             "--check_images=0", "--batch_size=500")  # fmt: skip
+    flags = (
+        f"--target={ground}/one",
+        "--attack=autoattack",
+        "--eps=0.1",
+        "--check_images=0",
+        "--batch_size=500",
+    )
 
     def start(name, out):
         source = f"--source=npz:{tmp_path / name}/images.npz"

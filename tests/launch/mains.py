@@ -26,17 +26,23 @@ def environment(devices: int | None = None) -> dict:
     if devices:
         flags.append(f"--xla_force_host_platform_device_count={devices}")
     return os.environ | {
-        "PYTHONPATH": str(ROOT), "XLA_FLAGS": " ".join(flags), "JAX_PLATFORMS": "cpu"
-    }  # fmt: skip
+        "PYTHONPATH": str(ROOT),
+        "XLA_FLAGS": " ".join(flags),
+        "JAX_PLATFORMS": "cpu",
+    }
 
 
 def start(job: str, *flags: str, devices: int | None = None) -> subprocess.Popen:
     """Starts `python -m launch.JOB` from the checkout."""
     command = [sys.executable, "-m", f"launch.{job}", *flags]
     return subprocess.Popen(
-        command, cwd=ROOT, env=environment(devices), text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+        command,
+        cwd=ROOT,
+        env=environment(devices),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
 
 
 def run(job: str, *flags: str, devices: int | None = None) -> tuple[int, str, str]:
@@ -74,9 +80,13 @@ def _forked(module, flags, folder, env) -> tuple[int, str, str]:
 def _warm() -> subprocess.Popen:
     """The process that forks mains; it ends with this one, which closes its input."""
     return subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-m", "tests.launch.warm"], cwd=ROOT,
-        env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        [sys.executable, "-W", "ignore", "-m", "tests.launch.warm"],
+        cwd=ROOT,
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
 
 
 def save_small_model(path: pathlib.Path, *, classes: int = 10, seed: int = 0) -> None:

@@ -23,9 +23,14 @@ def model(tmp_path_factory):
 
 def _flags(model, out, *, batch_size, limit, samples=20):
     return (
-        "--source=digits:test", f"--surrogate={model}", "--eps=0.1", f"--out={out}",
-        f"--batch_size={batch_size}", f"--limit={limit}", f"--samples={samples}",
-    )  # fmt: skip
+        "--source=digits:test",
+        f"--surrogate={model}",
+        "--eps=0.1",
+        f"--out={out}",
+        f"--batch_size={batch_size}",
+        f"--limit={limit}",
+        f"--samples={samples}",
+    )
 
 
 def _protect(model, out, *, devices=1, **options):
@@ -60,11 +65,14 @@ def test_two_processes_of_four_devices(model, expected, tmp_path):
     cluster = [f"--coordinator={address}", "--num_processes=2"]
     processes = [
         mains.start(
-            "protect", *_flags(model, out, batch_size=8, limit=100), *cluster,
-            f"--process_id={i}", devices=4,
+            "protect",
+            *_flags(model, out, batch_size=8, limit=100),
+            *cluster,
+            f"--process_id={i}",
+            devices=4,
         )
         for i in range(2)
-    ]  # fmt: skip
+    ]
     for process in processes:
         _, err = process.communicate(timeout=300)
         assert process.returncode == 0, err

@@ -16,10 +16,19 @@ import traceback
 
 # Whatever takes long to import, and nothing that has started a thread or a device.
 _MODULES = (
-    "mspd_jax.data", "mspd_jax.drive", "mspd_jax.evaluate", "mspd_jax.patch",
-    "mspd_jax.preempt", "mspd_jax.smoothing", "mspd_jax.train", "mspd_jax.defenses",
-    "jax.experimental.multihost_utils", "orbax.checkpoint", "tqdm", "absl.app",
-)  # fmt: skip
+    "mspd_jax.data",
+    "mspd_jax.drive",
+    "mspd_jax.evaluate",
+    "mspd_jax.patch",
+    "mspd_jax.preempt",
+    "mspd_jax.smoothing",
+    "mspd_jax.train",
+    "mspd_jax.defenses",
+    "jax.experimental.multihost_utils",
+    "orbax.checkpoint",
+    "tqdm",
+    "absl.app",
+)
 
 
 def serve() -> None:

@@ -7,7 +7,7 @@ from mspd_jax.errors import InputError
 from mspd_jax.evaluate.checks._attack import monotone
 from mspd_jax.evaluate.checks._check import Check, beyond_noise, noise_allowed
 
-# Views of attackers who know less than all: another model, or none of the defence.
+# Views of attackers who know less than all: another model, or none of the defense.
 _WEAKER = ("static", "transfer")
 
 
@@ -26,7 +26,7 @@ def check_results(
     records: {"correct": bool, "attacks": {name: {"found": bool, "finite": bool}}}. An
     attack may be missing from a record, if the image had fallen before. Only images
     that were right and that met both kinds of attack are compared. What saw the model
-    without its defence (`static:`) counts like what saw another (`transfer:`); all
+    without its defense (`static:`) counts like what saw another (`transfer:`); all
     other views are those of a white box. A name that is not in the registry counts as a
     gradient attack.
     """
