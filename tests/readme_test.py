@@ -17,7 +17,17 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
 
 
-@pytest.mark.parametrize("number", range(len(blocks("python"))))
+# The later ones compile whole evaluations and certificates.
+_FAST = 3
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(n, marks=[pytest.mark.slow] if n >= _FAST else [])
+        for n in range(len(blocks("python")))
+    ],
+)
 def test_python_blocks_run(number, tmp_path):
     code, _, err = mains.run_code(blocks("python")[number], tmp_path)
     assert code == 0, err

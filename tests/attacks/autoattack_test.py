@@ -5,6 +5,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from absl.testing import parameterized
 from jax.tree_util import Partial
 
@@ -40,8 +41,14 @@ def run(version, norm, eps, predict=PREDICT):
 
 
 class AutoAttackTest(parameterized.TestCase):
-    @parameterized.parameters("linf", "l1")
-    def test_is_the_worst_of_the_parts_of_the_suite(self, norm):
+    def test_is_the_worst_of_the_parts_of_the_suite(self):
+        self.check_worst_of_the_parts("linf")
+
+    @pytest.mark.slow
+    def test_is_the_worst_of_the_parts_of_the_suite_in_l1(self):
+        self.check_worst_of_the_parts("l1")
+
+    def check_worst_of_the_parts(self, norm):
         eps = EPS[norm]
         counts = {"apgd-ce": STEPS, "apgd-t": STEPS, "fab-t": STEPS, "square": QUERIES}
         suite = attacks.SUITES["autoattack"](norm).attacks

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from absl.testing import parameterized
 from jax.tree_util import Partial
 
@@ -61,6 +62,7 @@ class WorstCaseTest(parameterized.TestCase):
 
 
 class AverageDrawsTest(parameterized.TestCase):
+    @pytest.mark.slow
     def test_the_attack_sees_the_mean_of_fresh_draws(self):
         def noisy(key, image):
             return jax.random.normal(key, (2,)) + predict(image)

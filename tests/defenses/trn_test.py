@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from absl.testing import parameterized
 
 from mspd_jax import models
@@ -59,6 +60,7 @@ class TRNTest(parameterized.TestCase):
         logits = trn(PREDICT, TRN[rule])(IMAGE)
         np.testing.assert_allclose(logits, PREDICT(got), atol=1e-4)
 
+    @pytest.mark.slow
     def test_detach_leaves_out_the_second_order_and_nothing_else(self):
         model = TRN["predicted"]
         whole, detached = (

@@ -5,6 +5,7 @@ import json
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from absl.testing import absltest
 from jax.tree_util import Partial
 
@@ -137,6 +138,7 @@ class AssessTest(absltest.TestCase):
         ):
             self.assertEqual(told(attack, claim), [])
 
+    @pytest.mark.slow
     def test_averaged_draws_are_looked_at_as_such(self):
         def noisy(key, weights, image):
             return linear(weights, image) + jax.random.normal(key, (3,))

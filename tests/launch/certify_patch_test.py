@@ -140,7 +140,11 @@ def test_patch_cleanser_recovers_without_alerts(cleansed):
 
 
 @pytest.mark.parametrize(
-    ("method", "attack"), [("minority", "pgd,aware"), ("patchcleanser", "pgd")]
+    ("method", "attack"),
+    [
+        pytest.param("minority", "pgd,aware", marks=pytest.mark.slow),
+        ("patchcleanser", "pgd"),
+    ],
 )
 def test_attacks_leave_what_is_certified(ground, tmp_path, method, attack):
     more = ("--attack_steps=5", "--attack_positions=4")

@@ -99,6 +99,7 @@ class NetworkTest(parameterized.TestCase):
         got = models.map_restorer(model)(read)
         np.testing.assert_allclose(got, 0.5 * whole + 0.4, atol=1e-4)
 
+    @pytest.mark.slow
     def test_gradients_reach_every_weight(self):
         model = trained(spec_of())
         read = RNG.random((2, 6, 8, 6), np.float32)

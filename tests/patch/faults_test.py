@@ -77,6 +77,7 @@ def _selected_before(shallow, rest, hidden, image):
     return patch.Masked(whole, Partial(hide), jnp.arange(9))
 
 
+@pytest.mark.slow
 def test_a_certificate_without_the_confidence_of_alerts_is_caught():
     def mixed(seed, images):
         detector = small.scalecert(seed, keep=0.05)

@@ -145,6 +145,7 @@ def test_no_patch_contradicts_scalecert(cut, keep):
     assert tally.is_sound(), vars(tally)
 
 
+@pytest.mark.slow
 def test_no_patch_contradicts_scalecert_where_values_are_negative():
     tally = tried(by(scalecert, keep=0.5, activation="silu"), range(6))
     assert tally.is_sound(), vars(tally)

@@ -5,6 +5,7 @@ import pathlib
 import subprocess
 import sys
 
+import pytest
 from absl.testing import parameterized
 
 ON_DEVICES = """
@@ -35,6 +36,7 @@ print("same")
 
 
 class DevicesTest(parameterized.TestCase):
+    @pytest.mark.slow
     def test_three_devices_count_what_one_does(self):
         flags = "--xla_force_host_platform_device_count=3"
         result = subprocess.run(

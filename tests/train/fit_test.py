@@ -177,6 +177,7 @@ ON_EIGHT = """
 """
 
 
+@pytest.mark.slow
 def test_eight_devices_learn_what_one_learns():
     """Up to rounding: sums over the batch are taken in another order."""
     code = textwrap.dedent(ON_EIGHT)

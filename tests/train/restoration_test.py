@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from absl.testing import parameterized
 from jax.tree_util import Partial
 from scipy import special
@@ -57,6 +58,7 @@ class ObjectiveTest(parameterized.TestCase):
         with self.assertRaisesRegex(ValueError, message):
             train.restoration_objective(PREDICT, MIX, rule=rule, ce_weight=weight)
 
+    @pytest.mark.slow
     def test_it_learns_to_take_a_perturbation_away(self):
         spec = models.ModelSpec(
             architecture="trn",
