@@ -8,7 +8,7 @@ Which of the four it is follows from what is there:
    label is that integer (and the number of classes unknown), otherwise the classes
    count through in the order of their names.
 3. images named INDEX_LABEL, such as `00042_7.png` (5 to 7 digits, 1 to 5 digits).
-4. other images: unlabelled photos.
+4. other images: unlabeled photos.
 
 The index of photos and in class folders follows from the name (`name_indices`), so that
 no file shifts the index of another. A limit takes the first in the order of their

@@ -76,7 +76,7 @@ def certified_totals(
 
 def _right_radii(records):
     """The radius of each image, 0 unless its class is right; float64 [n]."""
-    # Of an unlabelled image (-1) an abstention is not a right answer: its radius is 0.
+    # Of an unlabeled image (-1) an abstention is not a right answer: its radius is 0.
     return np.array([r["radius"] if r["correct"] else 0.0 for r in records], np.float64)
 
 

@@ -7,7 +7,7 @@ from mspd_jax.jobs._values import SourceInput
 
 _SOURCE = (
     "where the images come from: digits:test (embedded), tfds:NAME:SPLIT, folder:PATH "
-    "(class folders, files like 00042_7.png, unlabelled photos, or the output of "
+    "(class folders, files like 00042_7.png, unlabeled photos, or the output of "
     "protect) or npz:PATH (arrays x, y)"
 )
 

@@ -43,7 +43,7 @@ class Training(Images):
     )
     augment: str = option(
         "auto",
-        help="none, or some of crop,flip; auto: both for color images, none for grey "
+        help="none, or some of crop,flip; auto: both for color images, none for gray "
         "ones (a mirrored digit is no digit)",
     )
     epochs: int = option(30, help="passes over the data", lower=1)

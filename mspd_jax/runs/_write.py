@@ -8,8 +8,8 @@ import pathlib
 def write_file(path, data):
     """Write bytes so that `path` holds all of them or what it held before.
 
-    The bytes go to a hidden neighbour first and take the name in one step. The
-    neighbour's name is fixed, so that a writer killed half-way leaves nothing behind
+    The bytes go to a hidden neighbor first and take the name in one step. The
+    neighbor's name is fixed, so that a writer killed half-way leaves nothing behind
     once it has run again. Parent folders are made.
     """
     path = pathlib.Path(path)

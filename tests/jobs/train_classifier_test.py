@@ -223,7 +223,7 @@ def test_training_under_windows_raises_what_is_certified():
     windows = patch.cover(SHAPE, patch=2, per_axis=3)
     side = str(windows.height)
     plain = trained()
-    grey = trained(occlude=int(side))
+    gray = trained(occlude=int(side))
     inner = trained(occlude=int(side), occlude_at="layer0", keep=["0.2"])
 
     def pixels(model):
@@ -234,6 +234,6 @@ def test_training_under_windows_raises_what_is_certified():
         parts = models.split(model, "layer0")
         return certified(patch.scalecert(parts, windows, keep=0.2), images, labels)
 
-    for measure, better in ((pixels, grey), (neurons, inner)):
+    for measure, better in ((pixels, gray), (neurons, inner)):
         before, after = np.asarray(measure(plain)), np.asarray(measure(better))
         assert (after > before + 0.05).all(), (before, after)

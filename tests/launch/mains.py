@@ -90,7 +90,7 @@ def _warm() -> subprocess.Popen:
 
 
 def save_small_model(path: pathlib.Path, *, classes: int = 10, seed: int = 0) -> None:
-    """A convolutional network of random weights for 8x8 grey images."""
+    """A convolutional network of random weights for 8x8 gray images."""
     spec = models.ModelSpec(
         "small_cnn", {"widths": [8, 16]}, (0.0,), (1.0,), classes, (8, 8, 1), {}
     )

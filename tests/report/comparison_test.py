@@ -10,7 +10,7 @@ from PIL import Image
 
 from mspd_jax.report import Tile, amplified, comparison_picture
 
-GREY = np.full((8, 8, 1), 0.5)
+GRAY = np.full((8, 8, 1), 0.5)
 GREEN, RED = np.array([26, 127, 55]), np.array([198, 40, 40])
 
 
@@ -48,7 +48,7 @@ class PictureTest(parameterized.TestCase):
 
     @parameterized.parameters((True, GREEN, RED), (False, RED, GREEN))
     def test_verdicts_are_painted(self, right, seen, unseen):
-        tile = Tile(GREY, "cat", right)
+        tile = Tile(GRAY, "cat", right)
         picture = pixels(comparison_picture([[tile]], [""]))
         self.assertGreater(count_near(picture, seen), 500)
         self.assertEqual(count_near(picture, unseen), 0)
@@ -69,7 +69,7 @@ class PictureTest(parameterized.TestCase):
                 np.testing.assert_allclose(middle, level * 255, atol=1)
 
     def test_an_empty_place_stays_empty(self):
-        tile = Tile(GREY)
+        tile = Tile(GRAY)
         both = pixels(comparison_picture([[tile, tile]], ["", ""]))
         left = pixels(comparison_picture([[tile, None]], ["", ""]))
         self.assertEqual(both.shape, left.shape)
@@ -78,13 +78,13 @@ class PictureTest(parameterized.TestCase):
         self.assertTrue((left[:, half:] == 255).all())
 
     def test_titles_and_captions_are_text_and_not_formulas(self):
-        tile = Tile(GREY, r"a$\frac$b")
+        tile = Tile(GRAY, r"a$\frac$b")
         with_title = pixels(comparison_picture([[tile]], [r"a$\frac$b"]))
         without = pixels(comparison_picture([[tile]], [""]))
         self.assertGreater((with_title != without).sum(), 0)
 
     def test_same_input_same_bytes_and_nothing_global(self):
-        rows = [[Tile(GREY, "a", True), Tile(np.zeros((20, 30, 3)))]]
+        rows = [[Tile(GRAY, "a", True), Tile(np.zeros((20, 30, 3)))]]
         first = comparison_picture(rows, ["x", "y"])
         self.assertEqual(first, comparison_picture(rows, ["x", "y"]))
         code = (
@@ -95,7 +95,7 @@ class PictureTest(parameterized.TestCase):
         )
         subprocess.run([sys.executable, "-c", code], check=True)
 
-    def test_amplified_is_centered_on_grey(self):
+    def test_amplified_is_centered_on_gray(self):
         original = np.full((1, 2, 1), 0.5)
         image = original + np.array([0.02, -0.2]).reshape(1, 2, 1)
         np.testing.assert_allclose(amplified(image, original).ravel(), [0.7, 0.0])
@@ -105,8 +105,8 @@ class PictureTest(parameterized.TestCase):
 
     @parameterized.parameters(
         ([], ["x"], "one per title"),
-        ([[Tile(GREY)]], ["x", "y"], "one per title"),
-        ([[Tile(GREY[..., 0])]], ["x"], "image must be"),
+        ([[Tile(GRAY)]], ["x", "y"], "one per title"),
+        ([[Tile(GRAY[..., 0])]], ["x"], "image must be"),
     )
     def test_bad_grids_are_refused(self, rows, titles, message):
         with self.assertRaisesRegex(ValueError, message):

@@ -26,7 +26,7 @@ from mspd_jax.smoothing import (
 )
 
 SIGMA = 0.25
-# Every certificate and every judgement errs with at most this probability. Twelve of
+# Every certificate and every judgment errs with at most this probability. Twelve of
 # the former and 72 of the latter for each model: false alarm below 1e-4 per model.
 ALPHA = 1e-6
 SHAPE = (3, 3, 1)

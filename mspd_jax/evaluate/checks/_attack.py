@@ -52,7 +52,7 @@ def check_attack(
     """Four checks of gradient attacks on a model, on a few images with their labels.
 
     monotone in eps   accuracy falls over eps * (0, 1/2, 1, 2)
-    huge eps          almost nothing survives where every image can be made grey
+    huge eps          almost nothing survives where every image can be made gray
     doubled steps     find no more
     black box         `square` breaks no image that the gradient does not
 
@@ -112,7 +112,7 @@ def monotone(points: list[tuple[float, float]], count: int) -> Check:
 
 
 def _huge_eps(norm, size):
-    """The radius at which every image of `size` numbers reaches the grey one."""
+    """The radius at which every image of `size` numbers reaches the gray one."""
     return {"linf": 0.5, "l2": 0.5 * size**0.5, "l1": 0.5 * size}[norm]
 
 
@@ -121,7 +121,7 @@ def _huge(found, norm):
     return Check(
         "huge eps",
         survived <= HUGE_SHARE,
-        f"{survived:.1%} of {len(found)} images survive where all can be made grey "
+        f"{survived:.1%} of {len(found)} images survive where all can be made gray "
         f"({norm})",
         f"at most {HUGE_SHARE:.0%}",
         f"no model is robust there, so the attack fails: {_ADAPT}",

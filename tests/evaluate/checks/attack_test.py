@@ -109,7 +109,7 @@ class FaultTest(parameterized.TestCase):
         self.assertContainsSubset({"huge eps", other}, failed(checked(predict)))
 
     def test_overshooting_is_caught(self):
-        # Misclassified only within .004 of grey, .0625 away. At eps = .2 and 20 steps
+        # Misclassified only within .004 of gray, .0625 away. At eps = .2 and 20 steps
         # a step is .025, and iterates come no closer than .0125; half as long, they do.
         def target(image):
             return jnp.stack([jnp.mean(jnp.abs(image - 0.5)), 0.004])
