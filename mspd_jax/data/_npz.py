@@ -16,7 +16,7 @@ def open_npz(spec: str, rest: str, *, limit: int | None) -> Source:
     """Source of `x` [n, H, W, C] or [n, H, W], uint8 or float in [0, 1], and `y` [n].
 
     Nothing in the file is executed. The index is the row. Without `y` the images are
-    unlabelled (-1). The number of classes is unknown, only the largest label is.
+    unlabeled (-1). The number of classes is unknown, only the largest label is.
     """
     path = pathlib.Path(rest).expanduser()
     if not path.is_file():

@@ -78,7 +78,7 @@ class Source(NamedTuple):
 
 
 def output_name(index: int, label: int) -> str:
-    """File name of an image that has none: `00042_7.png`, unlabelled `00042.png`."""
+    """File name of an image that has none: `00042_7.png`, unlabeled `00042.png`."""
     return f"{index:05d}.png" if label < 0 else f"{index:05d}_{label}.png"
 
 

@@ -36,7 +36,7 @@ def add_noise(key: jax.Array, image: jax.Array, *, sigma: jax.Array) -> jax.Arra
 
 
 def hide_window(key: jax.Array, image: jax.Array, *, size: int) -> jax.Array:
-    """The image [H, W, C] with a grey square of `size` pixels at a random place.
+    """The image [H, W, C] with a gray square of `size` pixels at a random place.
 
     What a detector of patches asks of a classifier is the right class under each of its
     windows (Xiang et al. 2022, arXiv 2108.09135, train with them).

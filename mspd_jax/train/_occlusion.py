@@ -1,7 +1,7 @@
 """Training under occlusion: of every image, or of its shallow map, a window is hidden.
 
 What a detector of patches asks of a classifier is the same answer under each of its
-windows. So the network learns with one at a random place: grey pixels, as Minority
+windows. So the network learns with one at a random place: gray pixels, as Minority
 Reports and PatchCleanser hide them, or, for ScaleCert, the neurons of a shallow map
 that see it, with only the largest of the others kept.
 """

@@ -59,7 +59,7 @@ class AdaptiveTest(parameterized.TestCase):
         self.assertNotIn("eot:autoattack-rand", got)
         self.assertIn("eot:square-100", got)
 
-    def test_scores_of_a_randomised_model_are_averaged(self):
+    def test_scores_of_a_randomized_model_are_averaged(self):
         every = (*VIEWS, "eot")
         got = adapted("pgd", views=every)
         self.assertEqual(got[-1], "eot:square-100")

@@ -161,7 +161,7 @@ def test_images_with_an_alpha_channel_are_refused(tmp_path):
         open_source("tfds:tiny:test", data_dir=tmp_path)
 
 
-def test_unlabelled_images_of_many_sizes(tmp_path):
+def test_unlabeled_images_of_many_sizes(tmp_path):
     import tensorflow_datasets as tfds
 
     prepare(tmp_path, image=tfds.features.Image(shape=(None, None, 1)))

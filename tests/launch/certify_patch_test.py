@@ -37,7 +37,7 @@ def ground(tmp_path_factory):
     path = tmp_path_factory.mktemp("ground")
     mains.save_small_model(path / "model", seed=5)
     images, _ = data.load_arrays(data.open_source("digits:test", limit=3))
-    np.savez(path / "unlabelled.npz", x=images)
+    np.savez(path / "unlabeled.npz", x=images)
     return path
 
 
@@ -165,7 +165,7 @@ def test_attacks_leave_what_is_certified(ground, tmp_path, method, attack):
 
 def test_without_labels_there_is_no_accuracy(ground, tmp_path):
     out = certified(
-        ground, tmp_path / "out", *SCALECERT, f"--source=npz:{ground}/unlabelled.npz"
+        ground, tmp_path / "out", *SCALECERT, f"--source=npz:{ground}/unlabeled.npz"
     )
     totals = summary(out)
     assert not [name for name in totals if "accuracy" in name or "interval" in name]

@@ -49,7 +49,7 @@ def ground(tmp_path_factory):
     save_denoiser(path / "unknown", None)
     save_denoiser(path / "colored", 0.2, channels=3)
     images, _ = data.load_arrays(data.open_source("digits:test", limit=3))
-    np.savez(path / "unlabelled.npz", x=images)
+    np.savez(path / "unlabeled.npz", x=images)
     return path
 
 
@@ -246,7 +246,7 @@ def test_a_service_that_is_asked_gives_the_same_records(
 def test_images_without_labels_are_certified_and_not_scored(ground, tmp_path):
     code, _, err = mains.run(
         "certify",
-        f"--source=npz:{ground}/unlabelled.npz",
+        f"--source=npz:{ground}/unlabeled.npz",
         "--sigma=0.2",
         "--query=python:tests.launch.queried:second",
         "--num_classes=3",

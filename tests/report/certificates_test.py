@@ -51,7 +51,7 @@ def test_runs_that_stop_early_say_what_they_left_out(tmp_path):
     assert "full:" not in section and "full," not in section
 
 
-def test_unfinished_empty_and_unlabelled_runs_have_no_numbers(tmp_path):
+def test_unfinished_empty_and_unlabeled_runs_have_no_numbers(tmp_path):
     certify_run(tmp_path / "cut", (0.5, 0.6), sigma=0.25, finished=False)
     certify_run(tmp_path / "none", (), sigma=0.5)
     path = certify_run(tmp_path / "photos", (0.5, 0.0), sigma=1.0)
