@@ -20,7 +20,7 @@ class Evaluation(Images):
     MACHINE: ClassVar[Machine] = Machine()
 
     surrogate: ModelInput | None = option(
-        None, help="the model whose gradients transfer: attacks use, named alike"
+        None, help="the model whose gradients the attacks named transfer:NAME follow"
     )
     norm: str = option(
         "linf", help="norm of the perturbation ball", choices=tuple(attacks.NORMS)
