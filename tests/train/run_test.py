@@ -46,14 +46,14 @@ def test_it_learns_what_fit_learns_and_says_how(tmp_path):
     own = train.trained_model(SPEC, found.state)
     assert models.model_hash(own) == models.model_hash(alone)
     assert (found.images, int(found.state.step)) == (72, 9)
-    lines = read_metrics(tmp_path / "metrics.jsonl")
+    lines = read_metrics(tmp_path)
     assert [(line["epoch"], line["step"]) for line in lines] == [(1, 3), (2, 6), (3, 9)]
     assert all(line["learning_rate"] == pytest.approx(0.1) for line in lines)
     # Finished: nothing is left to do, and nothing changes.
     again = run(tmp_path, planned)
     jax.tree.map(np.testing.assert_array_equal, again.state, found.state)
     assert (again.images, again.images_per_second) == (72, None)
-    assert read_metrics(tmp_path / "metrics.jsonl") == lines
+    assert read_metrics(tmp_path) == lines
 
 
 def test_it_goes_on_from_a_checkpoint_in_the_middle_of_an_epoch(tmp_path):
@@ -74,7 +74,7 @@ def test_it_goes_on_from_a_checkpoint_in_the_middle_of_an_epoch(tmp_path):
     assert "4" in steps and "6" not in steps
     found = run(tmp_path / "killed", plan())
     jax.tree.map(np.testing.assert_array_equal, found.state, whole.state)
-    epochs = [line["epoch"] for line in read_metrics(tmp_path / "killed/metrics.jsonl")]
+    epochs = [line["epoch"] for line in read_metrics(tmp_path / "killed")]
     assert epochs == [1, 2, 3]
 
 
