@@ -25,7 +25,8 @@ def define(job: Any, *, out: str = _OUT, default_out: str | None = None) -> None
         if option.name not in fields:
             default = getattr(job.MACHINE, option.name)
             _define(option._replace(default=default))
-    flags.DEFINE_string("out", default_out, out, required=default_out is None)
+    required = " (required)" * (default_out is None)
+    flags.DEFINE_string("out", default_out, out + required)
     _define_cluster()
     for flag in FLAGS.flags_by_module_dict()[__name__]:
         FLAGS.register_key_flag_for_module(sys.argv[0], flag)  # for --help
@@ -46,6 +47,10 @@ def _define_cluster() -> None:
 def parsed(job: Any) -> tuple[Any, Any]:
     """The job that the flags describe, and its machine."""
     values = {option.name: _value(option) for option in options_of(job)}
+    needed = [o.name for o in options_of(job) if o.default is _MISSING]
+    for name in (*needed, "out"):
+        if FLAGS[name].value is None:
+            raise InputError(f"`{name}` is required: see --help")
     for name, kinds in _choices(job).items():
         values[name] = _chosen(name, kinds, set(values))
     values |= _grouped(job)
@@ -131,22 +136,21 @@ def _inner(option: Option) -> Option:
 def _define(option: Option) -> None:
     required = option.default is _MISSING
     default = None if required else option.default
-    rest: dict[str, Any] = {"required": True} if required else {}
-    name, help = option.name, option.help
+    name, help = option.name, option.help + " (required)" * required
     bounds: dict[str, Any] = {"lower_bound": option.lower, "upper_bound": option.upper}
     if option.choices:
-        flags.DEFINE_enum(name, default, list(option.choices), help, **rest)
+        flags.DEFINE_enum(name, default, list(option.choices), help)
     elif option.kind is bool:
-        flags.DEFINE_bool(name, default, help, **rest)
+        flags.DEFINE_bool(name, default, help)
     elif option.kind is int:
-        flags.DEFINE_integer(name, default, help, **bounds, **rest)
+        flags.DEFINE_integer(name, default, help, **bounds)
     elif option.kind is float:
-        flags.DEFINE_float(name, default, help, **bounds, **rest)
+        flags.DEFINE_float(name, default, help, **bounds)
     elif option.kind is tuple:
         default = None if default is None else list(default)
-        flags.DEFINE_list(name, default, help, **rest)
+        flags.DEFINE_list(name, default, help)
     else:
-        flags.DEFINE_string(name, default, help, **rest)
+        flags.DEFINE_string(name, default, help)
 
 
 def _value(option: Option) -> Any:

@@ -1,4 +1,4 @@
-"""Measures models on images, as they are and under attack, and checks the numbers.
+r"""Measures models on images, as they are and under attack, and checks the numbers.
 
     python -m launch.evaluate --source=folder:PROTECTED --target=CKPT \
         --attack=autoattack --eps=8/255 --out=OUT

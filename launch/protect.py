@@ -1,4 +1,4 @@
-"""Protects images before they are released (MSPD, arXiv 2407.15524).
+r"""Protects images before they are released (MSPD, arXiv 2407.15524).
 
     python -m launch.protect --source=folder:PHOTOS --surrogate=CKPT --eps=8/255 \
         --labeler=CKPT2 --out=OUT

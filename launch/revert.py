@@ -1,4 +1,4 @@
-"""Tries to undo a protection: Preemptive Reversion, the white-box diagnostic.
+r"""Tries to undo a protection: Preemptive Reversion, the white-box diagnostic.
 
     python -m launch.revert --source=folder:PROTECTED --surrogate=CKPT --eps=8/255 \
         --labeler=CKPT2 --original=digits:test --out=OUT

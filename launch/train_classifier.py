@@ -1,4 +1,4 @@
-"""Trains a classifier: plainly, on noise, or adversarially.
+r"""Trains a classifier: plainly, on noise, or adversarially.
 
     python -m launch.train_classifier --source=digits:train --eval_source=digits:test \
         --arch=small_cnn --adversarial=fgsm --eps=0.15 --out=OUT

@@ -1,4 +1,4 @@
-"""Trains a denoiser for denoised smoothing, which goes in front of a fixed classifier.
+r"""Trains a denoiser for denoised smoothing, which goes in front of a fixed classifier.
 
     python -m launch.train_denoiser --source=tfds:cifar10:train --sigma=0.25 \
         --objective=mse --eval_source=tfds:cifar10:test --out=MSE

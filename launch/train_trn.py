@@ -1,4 +1,4 @@
-"""Trains a Two-stream Restoration Network for a classifier that stays as it is.
+r"""Trains a Two-stream Restoration Network for a classifier that stays as it is.
 
     python -m launch.train_trn --source=tfds:cifar10:train --classifier=CKPT \
         --rule=predicted --eps=4/255,8/255 --eval_source=tfds:cifar10:test --out=TRN

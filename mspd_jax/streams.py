@@ -55,6 +55,8 @@ def stream(key: jax.Array | int, name: str) -> jax.Array:
     Example:
       streams.stream(0, "protect")  # what the job `protect` draws from with seed 0
     """
+    if name not in STREAMS:
+        raise KeyError(f"no stream {name!r}: give it a number in mspd_jax/streams.py")
     return jax.random.fold_in(run_key(key), np.uint32(STREAMS[name]))
 
 

@@ -20,10 +20,19 @@ from mspd_jax.streams import stream
 
 
 class Kinds(NamedTuple):
-    """The NamedTuples that describe a job's totals and its records."""
+    """The NamedTuples that describe a job's totals and its records.
 
-    summary: type
-    record: type
+    Besides fields of its own, each has those that `run_over_images` adds.
+    """
+
+    summary: Any
+    record: Any
+
+
+_ADDED = Kinds(
+    {"images", "seconds", "images_computed", "images_per_second", "warnings"},
+    {"index", "label", "source_digest"},
+)
 
 
 def run_over_images(
@@ -52,6 +61,9 @@ def run_over_images(
       block, axis_name: see `drive.drive`. resolved: what else decides results by
         rounding, as `chunk`.
     """
+    for kind, added in zip(kinds, _ADDED, strict=True):
+        if missing := sorted(added - set(kind._fields)):
+            raise TypeError(f"{kind.__name__} needs the fields {', '.join(missing)}")
     folder = open_folder(
         job, out, machine, used=used, source=source, block=block, **resolved
     )

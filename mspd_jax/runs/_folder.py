@@ -143,5 +143,6 @@ def _check_identity(path: pathlib.Path, identity: dict) -> None:
 def _difference(name: str, old, new) -> str:
     if isinstance(old, dict) and isinstance(new, dict):
         keys = sorted(k for k in old.keys() | new.keys() if old.get(k) != new.get(k))
-        name, old, new = f"{name}.{keys[0]}", old.get(keys[0]), new.get(keys[0])
+        place = f"`{keys[0]}`" if name == "fields" else f"{name}.{keys[0]}"
+        name, old, new = place, old.get(keys[0]), new.get(keys[0])
     return f"{name} was {old!r}, now {new!r}"

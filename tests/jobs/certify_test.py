@@ -22,7 +22,7 @@ def test_the_same_call_finds_all_done(done):
 
 def test_another_sigma_is_another_run(done):
     method = dataclasses.replace(NOISE, sigma=0.3)
-    with pytest.raises(InputError, match="another run .fields.sigma was 0.25"):
+    with pytest.raises(InputError, match="another run .`sigma` was 0.25"):
         dataclasses.replace(NOISY, method=method).run(done.folder)
 
 

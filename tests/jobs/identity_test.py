@@ -1,14 +1,17 @@
 """The identity of a run is its job's fields, its models and its data."""
 
 import dataclasses
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from jax.tree_util import Partial
 
 from mspd_jax import data, jobs, models
 from mspd_jax.jobs import fields_of, identity, job_name, option
+from mspd_jax.jobs._frame import Kinds, run_over_images
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,3 +61,23 @@ def test_values_are_named_and_models_hashed_by_what_they_compute():
     )
     model = models.create_model(jax.random.key(0), spec)
     assert fields_of(dataclasses.replace(job, target=model))["target"] == "small_cnn"
+
+
+def test_a_job_without_the_fields_that_are_added_is_refused_before_it_runs(tmp_path):
+    class Thin(NamedTuple):
+        images: int
+
+    source = data.from_arrays(np.zeros((2, 2, 2, 1), np.uint8), np.zeros(2, np.int32))
+    nothing = dict.fromkeys(("predict", "method", "describe", "summarize"))
+    with pytest.raises(TypeError, match="Thin needs the fields images_computed"):
+        run_over_images(
+            DrawPicture(),
+            tmp_path / "out",
+            jobs.Machine(),
+            source=source,
+            used={},
+            kinds=Kinds(Thin, Thin),
+            block=1,
+            **nothing,
+        )
+    assert not (tmp_path / "out").exists()

@@ -51,7 +51,7 @@ _CASES = {
     "unknown flag": ({"epsilon": "1"}, ["epsilon"]),
     "not a number": ({"samples": "many"}, ["samples", "many"]),
     "negative epochs": ({"forward_epochs": "-1"}, ["forward_epochs", "-1"]),
-    "no surrogate": ({"surrogate": None}, ["surrogate"]),
+    "no surrogate": ({"surrogate": None}, ["--surrogate is required"]),
 }
 
 

@@ -149,7 +149,7 @@ def test_more_purifiers_later_and_attacks_as_they_are_named(ground, tmp_path):
     code, _, err = mains.run(
         "evaluate", *_flags(ground, out, "--purify=median:3", *flags)
     )
-    assert code == 2 and "fields.adaptive was False, now True" in err
+    assert code == 2 and "--adaptive was False, now True" in err
 
 
 @pytest.mark.slow
