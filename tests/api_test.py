@@ -192,8 +192,11 @@ class FilesTest(parameterized.TestCase):
         self.assertEqual(set(ROOMS) - set(LEVEL), set())
 
     def test_mains_are_thin(self):
-        for path in (ROOT / "launch").glob("[!_]*.py"):
-            self.assertLessEqual(len(path.read_text().splitlines()), 120, path.name)
+        mains = {path.stem: path for path in (ROOT / "launch").glob("[!_]*.py")}
+        mains.pop("mspd")  # which runs the others
+        self.assertNotEmpty(mains)
+        for name, path in mains.items():
+            self.assertLessEqual(len(path.read_text().splitlines()), 40, name)
 
 
 class RulesCanFailTest(parameterized.TestCase):
