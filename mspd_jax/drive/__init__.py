@@ -11,7 +11,6 @@ from mspd_jax.drive._here import here as here
 from mspd_jax.drive._in_turn import in_turn
 from mspd_jax.drive._progress import progress_bar as progress_bar
 from mspd_jax.drive._progress import shared_line as shared_line
-from mspd_jax.drive._progress import with_progress as with_progress
 from mspd_jax.drive._replicate import any_scalar as any_scalar
 from mspd_jax.drive._replicate import chosen_devices as chosen_devices
 from mspd_jax.drive._replicate import host_copy as host_copy

@@ -2,11 +2,9 @@
 
 import contextlib
 import contextvars
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from tqdm import tqdm
-
-from mspd_jax.drive._drive import Outcome
 
 # Where a line stands for several jobs, the bar of each moves it by its share.
 _ADVANCE: contextvars.ContextVar[Callable[[float], None] | None] = (
@@ -85,20 +83,3 @@ def shared_line(
             line.update(sum(weights) - line.n)
         finally:
             _ADVANCE.reset(token)
-
-
-def with_progress(
-    batches: Iterable[list[Outcome]],
-    *,
-    total: int,
-    done: int = 0,
-    description: str = "",
-    hidden: bool = False,
-) -> Iterator[list[Outcome]]:
-    """Passes the batches through and shows how many images of `total` are finished."""
-    with progress_bar(
-        total=total, done=done, description=description, hidden=hidden
-    ) as bar:
-        for batch in batches:
-            yield batch
-            bar.update(len(batch))

@@ -54,8 +54,3 @@ def test_bars_are_their_own_again_after_the_line_even_if_it_fails():
         with drive.progress_bar(total=2, description="own") as bar:
             bar.update(2)
     assert "own: 100%" in text.getvalue()
-
-
-def test_with_progress_passes_the_batches_through():
-    batches = [[1, 2], [3]]
-    assert list(drive.with_progress(batches, total=3, hidden=True)) == batches
