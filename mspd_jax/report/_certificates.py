@@ -4,9 +4,12 @@ from collections.abc import Sequence
 
 from mspd_jax.errors import InputError
 from mspd_jax.report._best import Best, best_over_sigma
-from mspd_jax.report._certified_plot import certified_curve, certified_plot
 from mspd_jax.report._failures import failures, failures_of_best
-from mspd_jax.report._groups import distinguishing_parts
+from mspd_jax.report._plot import (
+    certified_curve,
+    certified_plot,
+    distinguishing_parts,
+)
 from mspd_jax.report._rows import (
     CERTIFIED,
     Row,
@@ -15,8 +18,7 @@ from mspd_jax.report._rows import (
     summary_rows,
 )
 from mspd_jax.report._section import Section, section
-from mspd_jax.report._tables import markdown_table
-from mspd_jax.report._words import marked_name, share
+from mspd_jax.report._tables import markdown_table, marked_name, share
 from mspd_jax.runs import Run
 
 _LABEL = "l2 radius (pixel values from 0 to 1)"

@@ -7,8 +7,15 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-_RIGHT, _WRONG, _NEUTRAL, _FRAME = "#1a7f37", "#c62828", "#444444", "#d0d0d0"
+# By whether a tile is right: color of the caption and of the frame, its width, a mark.
+_STYLES = {
+    True: ("#1a7f37", "#1a7f37", 2.0, "\u2713 "),
+    False: ("#c62828", "#c62828", 2.0, "\u2717 "),
+    None: ("#444444", "#d0d0d0", 0.8, ""),
+}
 _TILE, _CAPTION, _HEAD, _GAP = 1.5, 0.26, 0.42, 0.12  # inches
+_BOLD = {"fontsize": 8.5, "fontweight": "bold", "linespacing": 1.1}
+_CENTERED = {"ha": "center", "va": "center", "parse_math": False}
 _ENLARGED = 96  # images up to this many pixels show their pixels as squares
 
 
@@ -39,12 +46,9 @@ def amplified(
 
 
 def comparison_picture(
-    rows: Sequence[Sequence[Tile | None]], titles: Sequence[str], *, dpi: int = 120
+    rows: Sequence[Sequence[Tile | None]], titles: Sequence[str]
 ) -> bytes:
     """PNG bytes of a grid of images with a title above each column.
-
-        row = [Tile(original), Tile(protected, "7", right=True)]
-        png = comparison_picture([row], ["original", "protected"])
 
     rows: tiles from left to right, one per title; None leaves a place empty. Images may
     differ in size and channels. Small ones are enlarged without smoothing, so that an
@@ -61,30 +65,18 @@ def comparison_picture(
         )
     width = len(titles) * (_TILE + _GAP) + _GAP
     height = _HEAD + len(rows) * (_TILE + _CAPTION + _GAP)
-    figure = Figure(figsize=(width, height), dpi=dpi, facecolor="white")
+    figure = Figure(figsize=(width, height), dpi=120, facecolor="white")
     canvas = FigureCanvasAgg(figure)
     for column, title in enumerate(titles):
         left = _GAP + column * (_TILE + _GAP)
         middle = (left + _TILE / 2) / width
-        figure.text(
-            middle,
-            1 - _HEAD / 2 / height,
-            title,
-            ha="center",
-            va="center",
-            fontsize=8.5,
-            fontweight="bold",
-            linespacing=1.1,
-            parse_math=False,
-        )
+        figure.text(middle, 1 - _HEAD / 2 / height, title, **_BOLD, **_CENTERED)
         for number, row in enumerate(rows):
-            tile = row[column]
-            if tile is None:
-                continue
             top = _HEAD + number * (_TILE + _CAPTION + _GAP)
             bottom = height - top - _TILE
             place = (left / width, bottom / height, _TILE / width, _TILE / height)
-            _draw(figure.add_axes(place), tile)
+            if (tile := row[column]) is not None:
+                _draw(figure.add_axes(place), tile)
     buffer = io.BytesIO()
     canvas.print_png(buffer)
     return buffer.getvalue()
@@ -101,12 +93,10 @@ def _draw(axes: Any, tile: Tile) -> None:
     )
     axes.set_xticks([])
     axes.set_yticks([])
-    is_marked = tile.right is not None
-    color = {True: _RIGHT, False: _WRONG, None: _NEUTRAL}[tile.right]
+    color, frame, width, mark = _STYLES[tile.right]
     for side in axes.spines.values():
-        side.set_color(color if is_marked else _FRAME)
-        side.set_linewidth(2.0 if is_marked else 0.8)
-    mark = {True: "\u2713 ", False: "\u2717 ", None: ""}[tile.right]
+        side.set_color(frame)
+        side.set_linewidth(width)
     caption = tile.caption if len(tile.caption) <= 22 else tile.caption[:21] + "\u2026"
     # The axes may be smaller than the tile for images that are not square.
     axes.set_xlabel(

@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 
-from mspd_jax.report._groups import Kind, distinguishing_parts, grouped
-from mspd_jax.report._plot import Curve, accuracy_plot
+from mspd_jax.report._plot import Curve, Kind, accuracy_plot, grouped
 from mspd_jax.report._rows import UNDETECTED, Row, certifies_patches, summary_rows
 from mspd_jax.report._section import Section, section
-from mspd_jax.report._tables import markdown_table
-from mspd_jax.report._words import accuracy, marked_name, share, share_rounded_up
+from mspd_jax.report._tables import (
+    accuracy,
+    markdown_table,
+    marked_name,
+    share,
+    share_rounded_up,
+)
 from mspd_jax.runs import Run
 
 _NOTES = """
@@ -21,8 +25,6 @@ Undetected: wrong without an alert after that attack, which is one of many; no m
 what is not certified. ms / image: left out where images were attacked as well, which
 takes most of the time.
 """
-_LABEL = "predictions of the classifier per image"
-_CLAIM = "certified accuracy, %"
 # What runs of one line share: all but the number of windows.
 _KIND = ("method", "model", "patch", "cut", "keep", "confidence", "source", "images")
 
@@ -33,13 +35,23 @@ def patches_section(runs: Sequence[Run]) -> Section:
     if not rows:
         return Section()
     text = markdown_table([_table_row(row) for row in rows]) + _NOTES
-    curves = _curves([row for row in rows if row["certified_accuracy"] is not None])
-    png = None
-    if curves:
-        png = accuracy_plot(curves, label=_LABEL, claim=_CLAIM, scale="log")
-    alt = "certified accuracy against the work"
-    title = "Certified against patches"
-    return section(text, name="patches.png", png=png, alt=alt, title=title)
+    measured = [row for row in rows if row["certified_accuracy"] is not None]
+    # A curve needs runs of several numbers of windows.
+    curves = [
+        Curve(name, [_point(row) for row in found])
+        for name, found in grouped(measured, _kind)
+    ]
+    labels = {
+        "label": "predictions of the classifier per image",
+        "claim": "certified accuracy, %",
+    }
+    return section(
+        text,
+        name="patches.png",
+        png=accuracy_plot(curves, scale="log", **labels) if curves else None,
+        alt="certified accuracy against the work",
+        title="Certified against patches",
+    )
 
 
 def _table_row(row: Row) -> Row:
@@ -67,17 +79,6 @@ def _table_row(row: Row) -> Row:
         "predictions / image": None if predictions is None else f"{predictions:.1f}",
         "ms / image": seconds and f"{1000 * seconds:.3g}",
     }
-
-
-def _curves(rows: Sequence[Row]) -> list[Curve]:
-    """One for each kind of run of which there are several numbers of windows."""
-    groups = grouped(rows, _kind)
-    return [
-        Curve(", ".join(parts) or str(kind[0]), [_point(row) for row in found])
-        for (kind, found), parts in zip(
-            groups.items(), distinguishing_parts(list(groups)), strict=True
-        )
-    ]
 
 
 def _kind(row: Row) -> Kind:

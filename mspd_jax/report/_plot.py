@@ -1,15 +1,25 @@
-"""A plot of accuracy against the size of what an attack may do."""
+"""Plots of accuracy: against eps, against the work, against the certified radius."""
 
 import io
-from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal, NamedTuple, TypeVar
+
+import numpy as np
+
+from mspd_jax.evaluate import wilson_interval
 
 # Colors that differ in lightness too, for readers who do not see all hues.
-COLORS = ("#1b6ca8", "#c8553d", "#3b7d4f", "#7b4f9d", "#b8860b", "#444444")
+_COLORS = ("#1b6ca8", "#c8553d", "#3b7d4f", "#7b4f9d", "#b8860b", "#444444")
 _MARKERS = "osD^vP"
+# Patterns of lines, for readers who do not see colors; 30 pairs before one comes again.
+_PATTERNS = ("-", (0, (6, 2)), (0, (1.5, 1.5)), (0, (7, 2, 1.5, 2)), (0, (3, 1)))
 
 # x, a share, and the bounds of its interval.
 Point = tuple[float, float, float, float]
+# What the runs of one line share; None for what they do not have.
+Kind = tuple[str | None, ...]
+_Item = TypeVar("_Item")
 
 
 class Curve(NamedTuple):
@@ -26,20 +36,64 @@ class Curve(NamedTuple):
     unreliable: bool = False
 
 
+def grouped(
+    items: Iterable[_Item], kind: Callable[[_Item], Kind]
+) -> list[tuple[str, list[_Item]]]:
+    """(name, items) of each kind that several items have, named by what is special."""
+    groups: dict[Kind, list[_Item]] = {}
+    for item in items:
+        groups.setdefault(kind(item), []).append(item)
+    groups = {kind: found for kind, found in groups.items() if len(found) > 1}
+    parts = distinguishing_parts(list(groups))
+    return [
+        (", ".join(apart) or str(kind[0]), found)
+        for (kind, found), apart in zip(groups.items(), parts, strict=True)
+    ]
+
+
+def distinguishing_parts(kinds: Sequence[Kind]) -> list[list[str]]:
+    """For each kind the parts in which the kinds differ; None makes no difference."""
+    differ = [len({*parts} - {None}) > 1 for parts in zip(*kinds, strict=True)]
+    return [
+        [part for part, apart in zip(kind, differ, strict=True) if apart and part]
+        for kind in kinds
+    ]
+
+
+def certified_curve(name: str, records: Sequence[dict]) -> Curve:
+    """Certified accuracy at every radius, as the steps that `certified_plot` draws.
+
+    A point (x, share, low, high) says what is certified at each radius above the x of
+    the point before it and up to x, x included; the first is at 0, the last at
+    infinity, where nothing is certified. low, high: 95 %, over the choice of images.
+
+    Args:
+      name: for the legend. records: of a certification, see
+        `evaluate.certified_accuracy`.
+    """
+    right = [r["radius"] for r in records if r["correct"] and r["radius"] > 0]
+    radii = np.array(right, np.float64)
+    ends = np.array([0.0, *np.unique(radii), math.inf])
+    counts = [int(np.sum(radii >= end)) for end in ends]
+    shares = np.divide(counts, max(len(records), 1))
+    low, high = wilson_interval(counts, len(records))
+    points = [
+        (float(x), float(s), float(a), float(b))
+        for x, s, a, b in zip(ends, shares, low, high, strict=True)
+    ]
+    return Curve(name, points)
+
+
 def accuracy_plot(
     curves: Sequence[Curve],
     *,
     label: str,
     claim: str = "accuracy, worst case over the attacks, %",
     scale: str = "linear",
-    dpi: int = 120,
 ) -> bytes:
     """PNG bytes: accuracy in percent over x, intervals shaded.
 
     Lines join measured points and are no claim about what lies between.
-
-        curve = Curve("MSPD", [(4, 0.6, 0.5, 0.7), (8, 0.3, 0.2, 0.4)])
-        png = accuracy_plot([curve], label="eps, l_inf (levels of 255)")
 
     Args:
       label: of x. claim: of y, what the accuracy says. scale: of x, linear or log.
@@ -48,52 +102,63 @@ def accuracy_plot(
     for place, curve in enumerate(curves):
         style = {
             "label": curve.name + (" (unreliable)" if curve.unreliable else ""),
-            "color": COLORS[place % len(COLORS)],
+            "color": _COLORS[place % len(_COLORS)],
             "linestyle": "--" if curve.unreliable else "-",
             "marker": _MARKERS[place % len(_MARKERS)],
             "markersize": 4,
         }
         lines.append((curve.points, style))
-    return draw(lines, labels=(label, claim), scale=scale, dpi=dpi)
+    return _draw(lines, labels=(label, claim), scale=scale)
 
 
-def draw(
+def certified_plot(curves: Sequence[Curve], *, label: str) -> bytes:
+    """PNG bytes: certified accuracy in percent over `label`, the l2 radius.
+
+    curves: of `certified_curve`, with steps where the radii of images are: nothing is
+    interpolated. Shaded: the interval of each. A line ends at 0, soon after its largest
+    radius, lest lines hide each other there.
+    """
+    largest = [max(x for x, *_ in curve.points if math.isfinite(x)) for curve in curves]
+    end = 1.04 * max(largest, default=0.0) or 1.0
+    lines = []
+    for place, curve in enumerate(curves):
+        style = {
+            "label": curve.name,
+            "color": _COLORS[place % len(_COLORS)],
+            "linestyle": _PATTERNS[place % len(_PATTERNS)],
+        }
+        stop = largest[place] + 0.02 * end if largest[place] else end
+        points = [(min(x, stop), s, a, b) for x, s, a, b in curve.points]
+        lines.append((points, style))
+    return _draw(lines, labels=(label, "certified accuracy, %"), step="pre", end=end)
+
+
+def _draw(
     lines: Sequence[tuple[Sequence[Point], dict[str, Any]]],
     *,
     labels: tuple[str, str],
     step: Literal["pre"] | None = None,
     end: float | None = None,
     scale: str = "linear",
-    dpi: int,
 ) -> bytes:
-    """PNG bytes: lines of shares in percent over x, their intervals shaded.
+    """PNG bytes of lines (points, style), their shares in percent.
 
-    Args:
-      lines: (points as of a `Curve`, style). labels: of x and y.
-      step: None joins points, "pre" holds a point's value back to the x of the point
-        before.
-      end: largest x. scale: of x, linear or log.
+    step: None joins points, "pre" holds a point's value back to the x of the point
+    before. end: largest x.
     """
     # Imported here because a run without pictures should not pay for it.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6.4, 4.2), dpi=dpi, layout="constrained")
+    figure = Figure(figsize=(6.4, 4.2), dpi=120, layout="constrained")
     canvas = FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     for points, style in lines:
-        x, share, low, high = zip(*sorted(points), strict=True)
-        axes.fill_between(
-            x,
-            _percent(low),
-            _percent(high),
-            step=step,
-            color=style["color"],
-            alpha=0.12,
-            linewidth=0,
-        )
-        drawstyle = f"steps-{step}" if step else "default"
-        axes.plot(x, _percent(share), drawstyle=drawstyle, **style)
+        x, *shares = zip(*sorted(points), strict=True)
+        share, low, high = ([100 * value for value in values] for values in shares)
+        shade = {"color": style["color"], "alpha": 0.12, "linewidth": 0}
+        axes.fill_between(x, low, high, step=step, **shade)
+        axes.plot(x, share, drawstyle=f"steps-{step}" if step else "default", **style)
     axes.set_xscale(scale)
     axes.set_xlabel(labels[0])
     axes.set_ylabel(labels[1])
@@ -106,7 +171,3 @@ def draw(
     png = io.BytesIO()
     canvas.print_png(png)
     return png.getvalue()
-
-
-def _percent(shares: Sequence[float]) -> list[float]:
-    return [100 * share for share in shares]

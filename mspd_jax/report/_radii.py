@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from fractions import Fraction
 
-from mspd_jax.report._groups import distinguishing_parts, grouped
 from mspd_jax.report._names import defense_name, model_name
-from mspd_jax.report._plot import Curve, accuracy_plot
+from mspd_jax.report._plot import Curve, accuracy_plot, grouped
 from mspd_jax.report._section import Section, section
 from mspd_jax.runs import Run
 
@@ -36,11 +35,8 @@ def radius_curves(runs: Sequence[Run]) -> list[Curve]:
     A curve joins runs that differ in eps alone, of which there are at least two; it
     starts at the clean accuracy.
     """
-    groups = grouped(filter(_usable, runs), _kind)
-    parts = distinguishing_parts(list(groups))
     return [
-        _curve(found, ", ".join(apart) or str(kind[0]))
-        for (kind, found), apart in zip(groups.items(), parts, strict=True)
+        _curve(name, found) for name, found in grouped(filter(_usable, runs), _kind)
     ]
 
 
@@ -58,7 +54,7 @@ def _kind(run: Run) -> tuple[str, ...]:
     return tuple(map(str, (model, defense, *chosen)))
 
 
-def _curve(found: Sequence[Run], name: str) -> Curve:
+def _curve(name: str, found: Sequence[Run]) -> Curve:
     points = [(0.0, *_point(found[0].summary or {}, "clean"))]
     points += [(_radius(run), *_point(run.summary or {}, "robust")) for run in found]
     unreliable = any((run.summary or {}).get("reliable") is False for run in found)

@@ -10,47 +10,23 @@ from mspd_jax.runs import Run
 Row = dict[str, Any]
 
 # Order of the CSV columns; attacks, one column each, follow `reliable`.
-_HEAD = (
-    "run",
-    "job",
-    "finished",
-    "model",
-    "defense",
-    "source",
-    "images",
-    "eps",
-    "norm",
-)
+_HEAD = "run job finished model defense source images eps norm".split()
 _KINDS = ("clean", "robust", "claimed")
 _ENDS = ("accuracy", "low", "high")
 _ACCURACY = (*(f"{kind}_{end}" for kind in _KINDS for end in _ENDS), "reliable")
 # Columns that a table has if one of its runs is a certification.
-_NOISE = ("method", "denoiser", "sigma", "samples", "alpha")
-_WINDOWS = ("method", "confidence")
-_NEURONS = ("cut", "keep")
-_CLAIMS = ("certified_accuracy", "abstained", "mean_radius", "samples_drawn")
+_NOISE = "method denoiser sigma samples alpha".split()
+_WINDOWS = "method confidence".split()
+_NEURONS = "cut keep".split()
+_CLAIMS = "certified_accuracy abstained mean_radius samples_drawn".split()
 _VERDICTS = (
-    "patch",
-    "windows",
-    "certified_accuracy",
-    "unguarded_accuracy",
-    "alert_rate",
-    "mean_predictions",
-)
-_CERTIFICATE = tuple(
-    dict.fromkeys((*_NOISE, *_WINDOWS, *_NEURONS, *_CLAIMS, *_VERDICTS))
-)
+    "patch windows certified_accuracy unguarded_accuracy alert_rate mean_predictions"
+).split()
+_CERTIFICATE = dict.fromkeys(_NOISE + _WINDOWS + _NEURONS + _CLAIMS + _VERDICTS)
 _TAIL = (
-    "labeler",
-    "labeler_accuracy",
-    "linf_mean",
-    "linf_max",
-    "l2_mean",
-    "l2_max",
-    "linf_to_original_max",
-    "seconds_per_image",
-    "warnings",
-)
+    "labeler labeler_accuracy linf_mean linf_max l2_mean l2_max linf_to_original_max "
+    "seconds_per_image warnings"
+).split()
 # Columns of one attack: of an attack on every image, and on those that survived the
 # attacks before it.
 ATTACK, AFTER = "attack:", "after:"
@@ -64,7 +40,7 @@ def summary_rows(runs: Sequence[Run]) -> list[Row]:
     Accuracies are shares with the `_low` and `_high` end of their interval; attacks
     have keys like `attack:pgd-20`, certified radii like `certified:0.5`.
     """
-    return [_row(run) for run in runs]
+    return [_common(run) | _results(run) for run in runs]
 
 
 def summary_columns(rows: Sequence[Row]) -> list[str]:
@@ -93,13 +69,10 @@ def certifies_patches(run: Run) -> bool:
     return run.info.get("job") == "certify" and run.fields.get("patch") is not None
 
 
-def _row(run: Run) -> Row:
-    row = _common(run)
+def _results(run: Run) -> Row:
     if certifies_patches(run):
-        return row | _against_patches(run)
-    if certifies_noise(run):
-        return row | _under_noise(run)
-    return row | _under_attack(run)
+        return _against_patches(run)
+    return _under_noise(run) if certifies_noise(run) else _under_attack(run)
 
 
 def _common(run: Run) -> Row:

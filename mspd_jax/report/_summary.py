@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from mspd_jax.report._rows import AFTER, ATTACK, Row
-from mspd_jax.report._words import accuracy, share
+from mspd_jax.report._tables import accuracy, share
 
 _PREFIXES = {ATTACK: "attack {} %", AFTER: "after {} %"}
 

@@ -1,4 +1,4 @@
-"""Tables as text: Markdown to read, CSV to compute with."""
+"""Tables as text, and what they say: Markdown to read, CSV to compute with."""
 
 import csv
 import io
@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-MISSING = "–"
+_MISSING = "–"
 
 
 def percent(
@@ -30,7 +30,7 @@ def percent(
       interval: its ends follow in brackets, rounded outwards.
     """
     if share is None:
-        return MISSING
+        return _MISSING
     if interval is not None:
         low, high = interval
         top = math.ceil(high * 1000 - 1e-9) / 10
@@ -45,6 +45,31 @@ def percent(
     return f"{math.floor(share * 1000 + 1e-9) / 10:.1f}"
 
 
+def share(row: Mapping[str, Any], key: str) -> str | None:
+    """A share of the row's images in percent, cut."""
+    value = row.get(key)
+    return None if value is None else percent(value, row["images"])
+
+
+def share_rounded_up(row: Mapping[str, Any], key: str) -> str | None:
+    """A share of what is bad in percent: rounded up, as what is good is cut."""
+    value = row.get(key)
+    return None if value is None else f"{math.ceil(1000 * value - 1e-6) / 10:.1f}"
+
+
+def accuracy(row: Mapping[str, Any], kind: str) -> str | None:
+    """An accuracy in percent, with its interval where it has one."""
+    value, low, high = (row[f"{kind}_{end}"] for end in ("accuracy", "low", "high"))
+    if value is None:
+        return None
+    return percent(value, row["images"], interval=None if low is None else (low, high))
+
+
+def marked_name(row: Mapping[str, Any]) -> str:
+    """The name of a run, marked where it is unfinished."""
+    return row["run"] + ("" if row["finished"] else " (unfinished)")
+
+
 def markdown_table(
     rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None
 ) -> str:
@@ -55,7 +80,8 @@ def markdown_table(
     Without `columns` the table has those in which a row has a value.
     """
     if columns is None:
-        columns = used_columns(rows)
+        known = dict.fromkeys(column for row in rows for column in row)
+        columns = [c for c in known if any(row.get(c) is not None for row in rows)]
     cells = [[_cell(row.get(column)) for column in columns] for row in rows]
     numeric = [
         all(_is_number(row.get(column)) for row in rows) and bool(rows)
@@ -75,19 +101,14 @@ def csv_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     for row in rows:
-        writer.writerow([_plain(row.get(column)) for column in columns])
+        values = (row.get(column) for column in columns)
+        writer.writerow([repr(v) if isinstance(v, float) else v for v in values])
     return text.getvalue()
-
-
-def used_columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The columns in which a row has a value, in the order of the rows' keys."""
-    columns = dict.fromkeys(column for row in rows for column in row)
-    return [c for c in columns if any(row.get(c) is not None for row in rows)]
 
 
 def _cell(value: Any) -> str:
     if value is None:
-        return MISSING
+        return _MISSING
     if isinstance(value, float):
         return f"{value:.4g}"
     return _escape(str(value))
@@ -103,11 +124,5 @@ def _is_number(value: Any) -> bool:
     try:
         float(str(value).split(" ")[0])
     except (ValueError, IndexError):
-        return value == MISSING
+        return value == _MISSING
     return True
-
-
-def _plain(value: Any) -> Any:
-    if value is None:
-        return ""
-    return repr(value) if isinstance(value, float) else value

@@ -8,7 +8,7 @@ import numpy as np
 from absl.testing import absltest, parameterized
 from PIL import Image
 
-from mspd_jax.report import Tile, amplified, comparison_picture
+from mspd_jax.report._comparison import Tile, amplified, comparison_picture
 
 GRAY = np.full((8, 8, 1), 0.5)
 GREEN, RED = np.array([26, 127, 55]), np.array([198, 40, 40])
@@ -88,7 +88,7 @@ class PictureTest(parameterized.TestCase):
         first = comparison_picture(rows, ["x", "y"])
         self.assertEqual(first, comparison_picture(rows, ["x", "y"]))
         code = (
-            "import sys, numpy as np; from mspd_jax.report import *; "
+            "import sys, numpy as np; from mspd_jax.report._comparison import *; "
             "assert 'matplotlib' not in sys.modules; "
             "comparison_picture([[Tile(np.zeros((4, 4, 1)))]], ['x']); "
             "assert 'matplotlib.pyplot' not in sys.modules"

@@ -4,7 +4,8 @@ import json
 
 import numpy as np
 
-from mspd_jax import data, evaluate, report
+from mspd_jax import data, evaluate
+from mspd_jax.report._certificates import certified_section
 from mspd_jax.runs import read_runs
 
 
@@ -230,7 +231,7 @@ WIDE = {"sigma": 0.5, "radii": (1.2, 1.3, 0.0), "wrong": 1}
 
 def section_of(*paths):
     """Text and plot of the section on certificates."""
-    found = report.certified_section(read_runs([str(path) for path in paths]))
+    found = certified_section(read_runs([str(path) for path in paths]))
     return found.text, found.pictures.get("certified.png")
 
 

@@ -1,12 +1,14 @@
 """The section of a report on certificates against patches."""
 
-from mspd_jax import report
+from mspd_jax.report._certificates import certified_section
+from mspd_jax.report._patches import patches_section
+from mspd_jax.report._section import Section
 from mspd_jax.runs import read_runs
 from tests.report.folders import certify_run, patches_run, table_of
 
 
 def section_of(path):
-    return report.patches_section(read_runs([str(path)]))
+    return patches_section(read_runs([str(path)]))
 
 
 def test_a_row_says_what_was_certified_and_at_what_cost(tmp_path):
@@ -66,7 +68,7 @@ def test_a_line_for_each_kind_of_several_windows(tmp_path, monkeypatch):
 
 def test_certificates_under_noise_are_not_in_it(tmp_path):
     certify_run(tmp_path / "noise", (0.5,), sigma=0.25)
-    assert section_of(tmp_path) == report.Section()
+    assert section_of(tmp_path) == Section()
     patches_run(tmp_path / "patch", 3, 1)
-    found = report.certified_section(read_runs([str(tmp_path)]))
+    found = certified_section(read_runs([str(tmp_path)]))
     assert [row["run"] for row in table_of(found.text)] == ["noise"]

@@ -2,24 +2,24 @@
 
 import pytest
 
-from mspd_jax import report
+from mspd_jax.report._rows import summary_columns, summary_rows
 from mspd_jax.runs import read_runs
 from tests.report.folders import certify_run, evaluate_run, patches_run, write_run
 
 
 def rows_of(path):
-    return report.summary_rows(read_runs([str(path)]))
+    return summary_rows(read_runs([str(path)]))
 
 
 def test_a_job_has_the_columns_of_its_kind(tmp_path):
     evaluate_run(tmp_path, "a", "digits:test", 0.5)
-    attacked, before = rows_of(tmp_path)[0], report.summary_columns(rows_of(tmp_path))
+    attacked, before = rows_of(tmp_path)[0], summary_columns(rows_of(tmp_path))
     assert attacked["attack:pgd-20"] == attacked["robust_accuracy"] == 0.5
     assert "attack:fgsm" in before and "sigma" not in before and "cut" not in before
     certify_run(tmp_path / "b", (0.5, 0.0), sigma=0.25)
     patches_run(tmp_path / "c", 3, 1, undetected={"pgd": 0.25})
     rows = rows_of(tmp_path)
-    columns = report.summary_columns(rows)
+    columns = summary_columns(rows)
     _, noise, patches = rows
     assert noise["certified:0.5"] == 0.5 and noise["sigma"] == 0.25
     assert patches["undetected:pgd"] == 0.25 and patches["certified_accuracy"] == 1 / 3

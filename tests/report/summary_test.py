@@ -3,13 +3,15 @@
 import json
 
 from mspd_jax import report
+from mspd_jax.report._rows import summary_rows
+from mspd_jax.report._summary import table_rows
 from mspd_jax.runs import read_runs
 from tests.report.folders import evaluate_run, protect_run, sweep_run, write_run
 
 
 def table(*paths):
     """The rows of the table, and its columns: those of its head."""
-    rows = report.table_rows(report.summary_rows(read_runs([str(p) for p in paths])))
+    rows = table_rows(summary_rows(read_runs([str(p) for p in paths])))
     head = report.markdown_table(rows).splitlines()[0]
     return rows, [column.strip() for column in head.strip("|").split("|")]
 
