@@ -1,20 +1,18 @@
 """The architectures by name: what the name says, their options, their network."""
 
-import functools
 import re
 from typing import NamedTuple
 
 from flax import linen as nn
 
 from mspd_jax.errors import InputError
-from mspd_jax.models import _dncnn
 from mspd_jax.models._architecture_options import checked
 from mspd_jax.models._bagnet import BAGNET_STAGES, BagNet
-from mspd_jax.models._imagenet_resnet import IMAGENET_STAGES, ImageNetResNet
+from mspd_jax.models._dncnn import DNCNN_EPSILON, DnCNN
 from mspd_jax.models._layers import NORM_EPSILON
 from mspd_jax.models._memnet import MemNet
 from mspd_jax.models._preactivation import PREACT_BLOCKS, PreactResNet, WideResNet
-from mspd_jax.models._resnet import ResNet
+from mspd_jax.models._resnet import IMAGENET_STAGES, ImageNetResNet, ResNet
 from mspd_jax.models._small_cnn import SmallCNN
 from mspd_jax.models._trn import TRN
 
@@ -29,8 +27,9 @@ RESTORERS = "trn, trn_small"
 # What a network makes: logits, an image, or an image from one and its gradient maps.
 KINDS = ("a classifier", "a denoiser", "a restoration network")
 
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-CIFAR10_MEAN, CIFAR10_STD = (0.4914, 0.4822, 0.4465), (0.2471, 0.2435, 0.2616)
+# The usual mean and std of pixels.
+_IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_CIFAR10 = (0.4914, 0.4822, 0.4465), (0.2471, 0.2435, 0.2616)
 
 
 class Family(NamedTuple):
@@ -41,7 +40,7 @@ class Family(NamedTuple):
       network: the Linen module.
       fields: names of the module's attributes that the groups set.
       options: further attributes and their defaults.
-      mean, std: usual normalization for three channels; None is 0 and 1.
+      normalization: usual mean and std of three channels; None is 0 and 1.
       kind: one of KINDS.
       epsilon: of its normalizations.
       size: usual height and width of its images.
@@ -51,45 +50,44 @@ class Family(NamedTuple):
     network: type[nn.Module]
     fields: tuple[str, ...]
     options: dict
-    mean: tuple[float, ...] | None
-    std: tuple[float, ...] | None
+    normalization: tuple[tuple[float, ...], tuple[float, ...]] | None = None
     kind: str = KINDS[0]
     epsilon: float = NORM_EPSILON
     size: int = 32
 
 
+def _dncnn(name: str, *, width: int) -> Family:
+    options = {"depth": 17, "width": width}
+    return Family(name, DnCNN, (), options, kind=KINDS[1], epsilon=DNCNN_EPSILON)
+
+
+def _trn(name: str, **sizes: int) -> Family:
+    options = {**sizes, "rule": "predicted", "maps": 1}
+    return Family(name, TRN, (), options, kind=KINDS[2])
+
+
 FAMILIES = {
-    "resnet": Family(
-        r"resnet(20|32|44|56|110)",
-        ResNet,
-        ("depth",),
-        {},
-        IMAGENET_MEAN,
-        IMAGENET_STD,
-    ),
+    "resnet": Family(r"resnet(20|32|44|56|110)", ResNet, ("depth",), {}, _IMAGENET),
     "preact_resnet": Family(
         rf"preact_resnet({'|'.join(map(str, PREACT_BLOCKS))})",
         PreactResNet,
         ("depth",),
         {"activation": "silu"},
-        CIFAR10_MEAN,
-        CIFAR10_STD,
+        _CIFAR10,
     ),
     "wide_resnet": Family(
         r"wide_resnet([1-9]\d{1,3})_([1-9]\d{0,2})",
         WideResNet,
         ("depth", "width"),
         {"activation": "silu"},
-        CIFAR10_MEAN,
-        CIFAR10_STD,
+        _CIFAR10,
     ),
     "imagenet_resnet": Family(
         rf"resnet({'|'.join(map(str, IMAGENET_STAGES))})",
         ImageNetResNet,
         ("depth",),
         {"width": 64},
-        IMAGENET_MEAN,
-        IMAGENET_STD,
+        _IMAGENET,
         size=224,
     ),
     "bagnet": Family(
@@ -97,55 +95,22 @@ FAMILIES = {
         BagNet,
         ("patch",),
         {"width": 64, "blocks": [3, 4, 6, 3], "strides": [2, 2, 2, 1]},
-        IMAGENET_MEAN,
-        IMAGENET_STD,
+        _IMAGENET,
         size=224,
     ),
     "small_cnn": Family(
-        r"small_cnn",
+        "small_cnn",
         SmallCNN,
         (),
         {"activation": "relu", "widths": [16, 32, 64], "norm": True},
-        None,
-        None,
     ),
-    **{
-        name: Family(
-            name,
-            _dncnn.DnCNN,
-            (),
-            {"depth": 17, "width": width},
-            None,
-            None,
-            kind=KINDS[1],
-            epsilon=_dncnn.EPSILON,
-        )
-        for name, width in (("dncnn", 64), ("dncnn_wide", 128))
-    },
+    "dncnn": _dncnn("dncnn", width=64),
+    "dncnn_wide": _dncnn("dncnn_wide", width=128),
     "memnet": Family(
-        "memnet",
-        MemNet,
-        (),
-        {"blocks": 3, "recursions": 6, "width": 64},
-        None,
-        None,
-        kind=KINDS[1],
+        "memnet", MemNet, (), {"blocks": 3, "recursions": 6, "width": 64}, kind=KINDS[1]
     ),
-    **{
-        name: Family(
-            name,
-            TRN,
-            (),
-            {**sizes, "rule": "predicted", "maps": 1},
-            None,
-            None,
-            kind=KINDS[2],
-        )
-        for name, sizes in (
-            ("trn", {"width": 64, "stages": 4, "blocks": 2, "shrink": 1}),
-            ("trn_small", {"width": 32, "stages": 3, "blocks": 1, "shrink": 2}),
-        )
-    },
+    "trn": _trn("trn", width=64, stages=4, blocks=2, shrink=1),
+    "trn_small": _trn("trn_small", width=32, stages=3, blocks=1, shrink=2),
 }
 
 
@@ -154,8 +119,7 @@ def parse_architecture(name: str) -> tuple[str, dict]:
 
     Raises InputError, which lists the names, for one that does not exist.
     """
-    family, _ = split_name(name)
-    return name, dict(FAMILIES[family].options)
+    return name, dict(family_of(name).options)
 
 
 def default_normalization(
@@ -165,16 +129,10 @@ def default_normalization(
 
     It is (0, 1) where there is none, and for images that do not have three channels.
     """
-    family = FAMILIES[split_name(name)[0]]
-    if family.mean is None or family.std is None or channels != 3:
+    usual = family_of(name).normalization
+    if usual is None or channels != 3:
         return (0.0,) * channels, (1.0,) * channels
-    return family.mean, family.std
-
-
-def default_image_shape(name: str) -> tuple[int, int, int]:
-    """The usual (height, width, channels) of an architecture's images."""
-    size = FAMILIES[split_name(name)[0]].size
-    return size, size, 3
+    return usual
 
 
 def split_name(name: str) -> tuple[str, dict]:
@@ -194,19 +152,14 @@ def split_name(name: str) -> tuple[str, dict]:
     )
 
 
-def kind_of(name: str) -> str:
-    """What networks of this name are: one of KINDS."""
-    return FAMILIES[split_name(name)[0]].kind
+def family_of(name: str) -> Family:
+    """The family of a name; raises as `split_name` does."""
+    return FAMILIES[split_name(name)[0]]
 
 
 def restores(name: str) -> bool:
     """Whether networks of this name return an image and not logits."""
-    return kind_of(name) != KINDS[0]
-
-
-def norm_epsilon(name: str) -> float:
-    """What the normalizations of an architecture add to the variance."""
-    return FAMILIES[split_name(name)[0]].epsilon
+    return family_of(name).kind != KINDS[0]
 
 
 def complete_options(name: str, options: dict) -> dict:
@@ -214,7 +167,7 @@ def complete_options(name: str, options: dict) -> dict:
 
     Raises InputError for an unknown name, ValueError for unusable options.
     """
-    family = FAMILIES[split_name(name)[0]]
+    family = family_of(name)
     if surplus := sorted(set(options) - set(family.options)):
         accepted = ", ".join(family.options) or "none"
         raise ValueError(f"{name} has no option {surplus}; its options: {accepted}")
@@ -238,17 +191,15 @@ def make_network(
       name: that `parse_architecture` accepts.
       options: what is missing takes its default.
       outputs: number of classes, for a network that returns images of channels.
-      axis_name: see `Formed`.
-      folded: see `Formed`.
+      axis_name, folded: see `Formed`.
     """
     key, numbers = split_name(name)
-    values = complete_options(name, options)
-    defaults = FAMILIES[key].options
+    family = FAMILIES[key]
     fields = {
-        option: checked(option, value, default=defaults[option])
-        for option, value in values.items()
+        option: checked(option, value, default=family.options[option])
+        for option, value in complete_options(name, options).items()
     }
     fields.pop("rule", None)  # says what is shown to the network, not how it is built
     fields["channels" if restores(name) else "num_classes"] = outputs
-    network = functools.partial(FAMILIES[key].network, **numbers, **fields)
-    return network(axis_name=axis_name, folded=folded)
+    form = {"axis_name": axis_name, "folded": folded}
+    return family.network(**numbers, **fields, **form)

@@ -19,9 +19,8 @@ from mspd_jax.models._layers import ConvNorm, conv
 
 # By the size of the patches: in how many stages the first block has a 3x3 convolution.
 BAGNET_STAGES = {9: 2, 17: 3, 33: 4}
-# Of the reference code, for the normalization of the stem alone: what its running
-# moments keep.
-STEM_MOMENTUM = 0.999
+# Of the reference code: what the running moments of the stem, and of it alone, keep.
+_STEM_MOMENTUM = 0.999
 
 
 class BagNet(Classifier):
@@ -41,9 +40,8 @@ class BagNet(Classifier):
     @nn.nowrap
     def layers(self, train: bool) -> Layers:
         first = conv(self.width, kernel=1, padding="VALID", name="point")
-        stem = self.part(
-            ConvNorm, self.width, padding="VALID", momentum=STEM_MOMENTUM, name="stem"
-        )
+        moments = {"momentum": _STEM_MOMENTUM, "padding": "VALID"}
+        stem = self.part(ConvNorm, self.width, **moments, name="stem")
         layers: Layers = {"stem": lambda x: nn.relu(stem(first(x), train))}
         for name, stage, block in block_places(self.blocks):
             large = block == 0 and stage < BAGNET_STAGES[self.patch]

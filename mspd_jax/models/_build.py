@@ -14,14 +14,16 @@ from mspd_jax.errors import InputError
 from mspd_jax.models._architectures import (
     KINDS,
     complete_options,
-    kind_of,
+    family_of,
     make_network,
-    norm_epsilon,
     restores,
 )
 from mspd_jax.models._initialize import initialize
 from mspd_jax.models._layers import fold_norms
 from mspd_jax.models._spec import Model, ModelSpec, check_spec, input_shape
+
+# Architecture, options as JSON, outputs.
+Signature = tuple[str, str, int]
 
 
 def build_module(spec: ModelSpec, axis_name: str | None = None) -> nn.Module:
@@ -30,7 +32,7 @@ def build_module(spec: ModelSpec, axis_name: str | None = None) -> nn.Module:
     Equal specifications give the same object, so that nothing compiles twice. With
     `axis_name`, batch statistics are averaged over the devices of that axis.
     """
-    return _network(*signature(spec), axis_name, False)
+    return network_of(signature(spec), axis_name=axis_name)
 
 
 def create_model(key: jax.Array, spec: ModelSpec) -> Model:
@@ -70,8 +72,7 @@ def predictor(model: Model, *, dtype: DTypeLike = jnp.float32) -> jax.tree_util.
       predict = models.predictor(models.load_model("cifar10_resnet20_robust"))
       logits = jax.jit(jax.vmap(predict))(images)  # [B, 32, 32, 3] -> [B, 10]
     """
-    _check_kind(model.spec, KINDS[0])
-    return function_of(model, dtype=dtype)
+    return _function_of_kind(KINDS[0], model, dtype)
 
 
 def restorer(model: Model, *, dtype: DTypeLike = jnp.float32) -> jax.tree_util.Partial:
@@ -80,8 +81,7 @@ def restorer(model: Model, *, dtype: DTypeLike = jnp.float32) -> jax.tree_util.P
     Everything else is as for `predictor`. What comes out is not clipped. Raises
     InputError for what is no denoiser.
     """
-    _check_kind(model.spec, KINDS[1])
-    return function_of(model, dtype=dtype)
+    return _function_of_kind(KINDS[1], model, dtype)
 
 
 def map_restorer(
@@ -92,8 +92,7 @@ def map_restorer(
     [H, W, C * (1 + maps)], the image first -> image [H, W, C]. Everything else is as
     for `restorer`. Raises InputError for what is no restoration network.
     """
-    _check_kind(model.spec, KINDS[2])
-    return function_of(model, dtype=dtype)
+    return _function_of_kind(KINDS[2], model, dtype)
 
 
 def function_of(
@@ -102,7 +101,7 @@ def function_of(
     """Any network in evaluation mode: what it reads -> logits, or an image."""
     check_spec(model.spec)
     weights = jax.tree.map(lambda leaf: leaf.astype(dtype), folded_weights(model))
-    function = _predict_function(*signature(model.spec))
+    function = _predict_function(signature(model.spec))
     return jax.tree_util.Partial(function, weights, *normalization(model.spec))
 
 
@@ -113,7 +112,7 @@ def gives_images(spec: ModelSpec) -> bool:
 
 def model_kind(spec: ModelSpec) -> str:
     """A classifier, a denoiser, or a restoration network."""
-    return kind_of(spec.architecture)
+    return family_of(spec.architecture).kind
 
 
 def train_outputs(
@@ -157,28 +156,24 @@ def train_outputs(
     return out, updated.get("batch_stats", {})
 
 
-def _check_kind(spec, wanted):
-    kind = kind_of(spec.architecture)
+def _function_of_kind(wanted, model, dtype) -> jax.tree_util.Partial:
+    kind = model_kind(model.spec)
     if kind != wanted:
         raise InputError(
-            f"a {spec.architecture} is {kind}, not {wanted}: name a checkpoint of "
-            f"{wanted}"
+            f"a {model.spec.architecture} is {kind}, not {wanted}: name a checkpoint "
+            f"of {wanted}"
         )
+    return function_of(model, dtype=dtype)
 
 
 def folded_weights(model: Model) -> dict:
     """The weights of a network's folded form."""
     statistics = model.variables.get("batch_stats", {})
-    epsilon = norm_epsilon(model.spec.architecture)
+    epsilon = family_of(model.spec.architecture).epsilon
     return _fold(model.variables["params"], statistics, epsilon=epsilon)
 
 
-def folded_network(architecture: str, options: str, outputs: int) -> nn.Module:
-    """The folded form of the network with this `signature`."""
-    return _network(architecture, options, outputs, None, True)
-
-
-def signature(spec: ModelSpec) -> tuple[str, str, int]:
+def signature(spec: ModelSpec) -> Signature:
     """The hashable part of a specification that decides what is compiled."""
     options = complete_options(spec.architecture, spec.options)
     outputs = spec.image_shape[-1] if gives_images(spec) else spec.num_classes
@@ -186,20 +181,20 @@ def signature(spec: ModelSpec) -> tuple[str, str, int]:
 
 
 @functools.cache
-def _network(architecture, options, outputs, axis_name, folded):
+def network_of(
+    signed: Signature, *, axis_name: str | None = None, folded: bool = False
+) -> nn.Module:
+    """The network of this `signature`; see `Formed` for its form."""
+    name, options, outputs = signed
     return make_network(
-        architecture,
-        json.loads(options),
-        outputs=outputs,
-        axis_name=axis_name,
-        folded=folded,
+        name, json.loads(options), outputs=outputs, axis_name=axis_name, folded=folded
     )
 
 
 @functools.cache
-def _predict_function(architecture, options, outputs) -> Callable:
-    module = folded_network(architecture, options, outputs)
-    images = restores(architecture)
+def _predict_function(signed: Signature) -> Callable:
+    module = network_of(signed, folded=True)
+    images = restores(signed[0])
 
     def predict(weights, mean, std, image):
         chex.assert_shape(image, (None, None, mean.shape[0]))

@@ -11,9 +11,10 @@ import numpy as np
 
 from mspd_jax.errors import InputError
 from mspd_jax.models._architectures import (
-    default_image_shape,
     default_normalization,
+    family_of,
     parse_architecture,
+    restores,
     split_name,
 )
 from mspd_jax.models._build import build_module
@@ -21,15 +22,6 @@ from mspd_jax.models._initialize import variable_shapes
 from mspd_jax.models._spec import Model, ModelSpec, check_spec
 from mspd_jax.models._tensor_file import file_sha256, read_tensors
 from mspd_jax.models._torch_names import torch_name
-
-_CLASSIFIERS = {
-    "resnet": "linear.weight",
-    "preact_resnet": "logits.weight",
-    "wide_resnet": "logits.weight",
-    "imagenet_resnet": "fc.weight",
-    "bagnet": "fc.weight",
-    "small_cnn": "linear.weight",
-}
 
 
 def convert_torch(
@@ -81,17 +73,23 @@ def convert_torch(
         options |= _dncnn_options(path, tensors)
     if family in ("imagenet_resnet", "bagnet"):
         options |= _imagenet_options(options, tensors)
-    shape = image_shape or default_image_shape(architecture)
+    size = family_of(architecture).size
+    shape = image_shape or (size, size, 3)
     normalization = default_normalization(architecture, shape[-1])
     buffers = _buffers(tensors)
+    if restores(architecture):
+        num_classes = 0
+    elif not num_classes:
+        num_classes = _count_classes(path, family, tensors)
+    origin = {"source": pathlib.Path(path).name, "sha256": file_sha256(path)}
     spec = ModelSpec(
         architecture=architecture,
         options=options,
         mean=tuple(mean or buffers.get("mean") or normalization[0]),
         std=tuple(std or buffers.get("std") or normalization[1]),
-        num_classes=_num_classes(path, family, tensors, num_classes),
+        num_classes=num_classes,
         image_shape=cast(tuple[int, int, int], tuple(shape)),  # checked below
-        origin=_origin(path) | ({} if sigma is None else {"sigma": sigma}),
+        origin=origin if sigma is None else origin | {"sigma": sigma},
     )
     _check(spec)
     shapes = variable_shapes(build_module(spec), spec.image_shape)
@@ -145,17 +143,8 @@ def _buffers(tensors) -> dict:
     return {name: tensors.pop(name).ravel().tolist() for name in ("mean", "std")}
 
 
-def _origin(path) -> dict:
-    return {"source": pathlib.Path(path).name, "sha256": file_sha256(path)}
-
-
-def _num_classes(path, family, tensors, wanted: int | None) -> int:
-    if family not in _CLASSIFIERS:
-        return 0
-    return wanted or _count_classes(path, tensors, _CLASSIFIERS[family])
-
-
-def _count_classes(path, tensors, name):
+def _count_classes(path, family, tensors) -> int:
+    name = torch_name(family, ("params", "head", "kernel"))
     if name not in tensors or tensors[name].ndim != 2:
         raise InputError(
             f"{path} has no classifier {name} to count the classes of: is `arch` right?"

@@ -10,8 +10,7 @@ from mspd_jax.models._form import Formed
 from mspd_jax.models._layers import ConvNorm, conv
 
 # Of the reference code, in place of what the classifiers use.
-EPSILON = 1e-4
-MOMENTUM = 0.95
+DNCNN_EPSILON, _MOMENTUM = 1e-4, 0.95
 
 
 class DnCNN(Formed):
@@ -31,9 +30,8 @@ class DnCNN(Formed):
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
-        layer = functools.partial(
-            self.part, ConvNorm, self.width, epsilon=EPSILON, momentum=MOMENTUM
-        )
+        moments = {"epsilon": DNCNN_EPSILON, "momentum": _MOMENTUM}
+        layer = functools.partial(self.part, ConvNorm, self.width, **moments)
         y = nn.relu(conv(self.width, use_bias=True, name="first")(x))
         for index in range(self.depth - 2):
             y = nn.relu(layer(name=f"layer{index}")(y, train))

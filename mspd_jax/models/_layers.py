@@ -10,8 +10,7 @@ from mspd_jax.convolution import convolution
 from mspd_jax.models._form import Formed
 
 ACTIVATIONS = {"relu": nn.relu, "silu": nn.silu}
-NORM_EPSILON = 1e-5
-NORM_MOMENTUM = 0.9
+NORM_EPSILON, NORM_MOMENTUM = 1e-5, 0.9
 
 Padding = str | Sequence[tuple[int, int]]
 # What "same" padding puts around an even-sized image, by stride.
@@ -120,8 +119,7 @@ class ConvNorm(Formed):
         )(x)
         if self.folded:
             return x
-        moments = (self.epsilon, self.momentum)
-        return self.part(Norm, *moments, name="norm")(x, train)
+        return self.part(Norm, self.epsilon, self.momentum, name="norm")(x, train)
 
 
 def fold_norms(

@@ -40,12 +40,9 @@ class PreactivationBlock(Formed):
         y = conv(self.features, name="second")(self.activation(y))
         if x.shape[-1] == self.features:
             return x + y
-        shortcut = functools.partial(
-            conv, self.features, strides=strides, name="shortcut"
-        )
-        if self.wide:
-            return shortcut(kernel=1, padding="VALID")(active) + y
-        return shortcut(padding=padding)(x) + y
+        shape = {"kernel": 1, "padding": "VALID"} if self.wide else {"padding": padding}
+        shortcut = conv(self.features, strides=strides, **shape, name="shortcut")
+        return shortcut(active if self.wide else x) + y
 
 
 class PreactResNet(Classifier):

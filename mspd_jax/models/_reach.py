@@ -25,24 +25,17 @@ class Reach(NamedTuple):
     low: int
     high: int
 
-    def through(self, *, stride: int = 1, low: int = 0, high: int = 0) -> "Reach":
-        """The reach of what reads, at place i, the values stride i + low to .. + high.
-
-        self: the reach of these values.
-        """
-        return Reach(
-            self.stride * stride,
-            self.low + self.stride * low,
-            self.high + self.stride * high,
-        )
+    def through(self, stride: int, low: int, high: int) -> "Reach":
+        """That of what reads, at place i, the values stride i + low to .. + high."""
+        low, high = self.low + self.stride * low, self.high + self.stride * high
+        return Reach(self.stride * stride, low, high)
 
 
 PIXEL = Reach(stride=1, low=0, high=0)
 
 
 class _Local(NamedTuple):
-    """What is known of a value that looks at the image: its axes of rows and columns,
-    and the reach along either."""
+    """Of a value that looks at the image, its axes of rows and columns, and reaches."""
 
     axes: tuple[int, int]
     reaches: tuple[Reach, Reach]
@@ -119,19 +112,16 @@ def _pointwise(equation, values):
     axes = {v.axes for v, _ in seen}
     if len(axes) > 1 or any(x[a] != shape[a] for v, x in seen for a in v.axes):
         raise InputError(f"{equation.primitive.name} joins maps of different places")
-    return _Local(
-        axes.pop(),
-        tuple(_union(pair) for pair in zip(*(v.reaches for v, _ in seen), strict=True)),
-    )
+    pairs = zip(*(v.reaches for v, _ in seen), strict=True)
+    return _Local(axes.pop(), tuple(_union(pair) for pair in pairs))
 
 
 def _union(reaches):
     strides = {reach.stride for reach in reaches}
     if len(strides) > 1:
         raise InputError("two branches of different strides meet")
-    return Reach(
-        strides.pop(), min(r.low for r in reaches), max(r.high for r in reaches)
-    )
+    low, high = min(r.low for r in reaches), max(r.high for r in reaches)
+    return Reach(strides.pop(), low, high)
 
 
 def _convolution(value, shapes, *, strides, padding, **_):
@@ -164,25 +154,15 @@ def _pool(value, shapes, *, window_dimensions, window_strides, padding, **settin
 def _windowed(value, axes, kernel, strides, padding):
     if value.axes != axes:
         raise InputError("a window slides over other axes than rows and columns")
-    reaches = zip(value.reaches, kernel, strides, padding, strict=True)
-    return value._replace(
-        reaches=tuple(
-            reach.through(stride=stride, low=-before, high=size - 1 - before)
-            for reach, size, stride, (before, _) in reaches
-        )
-    )
+    windows = zip(kernel, strides, padding, strict=True)
+    steps = [(step, -before, size - 1 - before) for size, step, (before, _) in windows]
+    return _through(value, steps)
 
 
 def _slice(value, shapes, *, start_indices, strides, **_):
     strides = strides or (1,) * len(shapes[0])
-    return value._replace(
-        reaches=tuple(
-            reach.through(
-                stride=strides[a], low=start_indices[a], high=start_indices[a]
-            )
-            for a, reach in zip(value.axes, value.reaches, strict=True)
-        )
-    )
+    starts = [(strides[a], start_indices[a]) for a in value.axes]
+    return _through(value, [(stride, start, start) for stride, start in starts])
 
 
 def _pad(value, shapes, *, padding_config):
@@ -190,12 +170,13 @@ def _pad(value, shapes, *, padding_config):
     configs = [padding_config[a] for a in value.axes]
     if any(interior for _, _, interior in configs):
         raise InputError("the reach of a map with gaps is not known")
-    return value._replace(
-        reaches=tuple(
-            reach.through(low=-before, high=-before)
-            for reach, (before, _, _) in zip(value.reaches, configs, strict=True)
-        )
-    )
+    return _through(value, [(1, -before, -before) for before, _, _ in configs])
+
+
+def _through(value, steps):
+    """Its reaches, each through a `Reach` (stride, low, high) of what reads it."""
+    both = zip(value.reaches, steps, strict=True)
+    return value._replace(reaches=tuple(reach.through(*step) for reach, step in both))
 
 
 def _reshape(value, shapes, *, new_sizes, dimensions=None, **_):
@@ -220,15 +201,12 @@ def _reduce(value, shapes, *, axes, **_):
     del shapes
     if set(axes) & set(value.axes):
         raise InputError("it sums or compares over all rows or columns")
-    return value._replace(axes=tuple(_without(axes, a) for a in value.axes))
+    kept = tuple(a - sum(other < a for other in axes) for a in value.axes)
+    return value._replace(axes=kept)
 
 
 def _squeeze(value, shapes, *, dimensions):
     return _reduce(value, shapes, axes=dimensions)
-
-
-def _without(removed, axis):
-    return axis - sum(other < axis for other in removed)
 
 
 def _broadcast(value, shapes, *, shape, broadcast_dimensions, **_):

@@ -1,31 +1,81 @@
-"""CIFAR ResNet-20/32/44/56/110 (He et al. 2016, section 4.2), shortcut option A.
+"""The ResNets of He et al. 2016 (arXiv 1512.03385), for CIFAR and for ImageNet.
 
-Three stages of n = (depth - 2) / 6 basic blocks with 16, 32 and 64 channels. A shortcut
-that changes the shape has no weights: every second pixel, and zero channels around.
-Channel split and layer order are those of akamaster/pytorch_resnet_cifar10, whose
-checkpoints `mspd_jax.models.convert_torch` reads.
+Layouts and layer orders are those of akamaster/pytorch_resnet_cifar10 and of
+torchvision, whose checkpoints `mspd_jax.models.convert_torch` reads.
 """
 
 import functools
+from collections.abc import Sequence
 
+import jax
 from flax import linen as nn
 
-from mspd_jax.models._blocks import BasicBlock, padded_shortcut
+from mspd_jax.models._blocks import BasicBlock, Bottleneck, padded_shortcut
 from mspd_jax.models._form import Classifier, Layers, block_places
-from mspd_jax.models._layers import ConvNorm
+from mspd_jax.models._layers import SYMMETRIC_PADDING, ConvNorm
+
+# By depth: the kind of block, and how many of them each stage has.
+IMAGENET_STAGES = {
+    18: (BasicBlock, (2, 2, 2, 2)),
+    34: (BasicBlock, (3, 4, 6, 3)),
+    50: (Bottleneck, (3, 4, 6, 3)),
+    101: (Bottleneck, (3, 4, 23, 3)),
+    152: (Bottleneck, (3, 8, 36, 3)),
+}
 
 
 class ResNet(Classifier):
-    """CIFAR ResNet: normalized images [..., H, W, C] -> logits [..., num_classes]."""
+    """CIFAR ResNet-20/32/44/56/110 (section 4.2), shortcut option A.
+
+    Three stages of n = (depth - 2) / 6 basic blocks with 16, 32 and 64 channels. A
+    shortcut that changes the shape has no weights: every second pixel, and zero
+    channels around.
+    """
 
     depth: int
 
     @nn.nowrap
     def layers(self, train: bool) -> Layers:
         stem = self.part(ConvNorm, 16, name="stem")
+        block = functools.partial(self.part, BasicBlock, shortcut=padded_shortcut)
         layers: Layers = {"stem": lambda x: nn.relu(stem(x, train))}
-        for name, stage, block in block_places(3 * [(self.depth - 2) // 6]):
-            shape = 16 * 2**stage, 2 if stage > 0 and block == 0 else 1
-            module = self.part(BasicBlock, *shape, padded_shortcut, name=name)
-            layers[name] = functools.partial(module, train=train)
-        return layers
+        return layers | _stages(block, 16, 3 * [(self.depth - 2) // 6], train)
+
+
+class ImageNetResNet(Classifier):
+    """ImageNet ResNet-18/34/50/101/152 (section 4.1), shortcut option B.
+
+    A 7x7 convolution and a max pool, then four stages of basic or bottleneck blocks. A
+    shortcut that changes the shape is a normalized 1x1 convolution. `width` is the
+    number of channels after the stem; each stage has twice as many as the one before.
+    Images may have any size; maps are 32 times smaller at the end.
+
+    Deviation: a bottleneck has its stride in the 3x3 convolution, as in torchvision
+    (known as v1.5), where the paper has it in the 1x1 convolution before.
+    """
+
+    depth: int
+    width: int
+
+    @nn.nowrap
+    def layers(self, train: bool) -> Layers:
+        shape = (self.width, 2, ((3, 3), (3, 3)))
+        stem = self.part(ConvNorm, *shape, kernel=7, name="stem")
+        kind, blocks = IMAGENET_STAGES[self.depth]
+        block = functools.partial(self.part, kind)
+        layers: Layers = {"stem": lambda x: nn.relu(stem(x, train)), "pool": _max_pool}
+        return layers | _stages(block, self.width, blocks, train)
+
+
+def _stages(part, width: int, blocks: Sequence[int], train: bool) -> Layers:
+    """Each stage after the first begins with a stride of 2 and doubles the channels."""
+    layers: Layers = {}
+    for name, stage, block in block_places(blocks):
+        strides = 2 if stage > 0 and block == 0 else 1
+        module = part(width * 2**stage, strides, name=name)
+        layers[name] = functools.partial(module, train=train)
+    return layers
+
+
+def _max_pool(x: jax.Array) -> jax.Array:
+    return nn.max_pool(x, (3, 3), strides=(2, 2), padding=SYMMETRIC_PADDING)

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 from mspd_jax.convolution import direct_convolutions
 from mspd_jax.errors import InputError
 from mspd_jax.models._build import (
-    folded_network,
     folded_weights,
+    network_of,
     normalization,
     normalize,
     predictor,
@@ -59,10 +59,10 @@ def split(model: Model, cut: str) -> Split:
     """
     predictor(model)  # refuses what is no classifier
     spec = model.spec
-    form = signature(spec), cut
     weights = folded_weights(model)
-    shallow = jax.tree_util.Partial(_shallow(*form), weights, *normalization(spec))
-    rest = jax.tree_util.Partial(_rest(*form), weights)
+    first, second = _parts(signature(spec), cut)
+    shallow = jax.tree_util.Partial(first, weights, *normalization(spec))
+    rest = jax.tree_util.Partial(second, weights)
     try:
         reaches = reach_of(shallow, spec.image_shape)
     except InputError as error:
@@ -75,22 +75,15 @@ def split(model: Model, cut: str) -> Split:
 
 
 @functools.cache
-def _shallow(form, cut) -> Callable:
-    network = folded_network(*form)
+def _parts(signed, cut) -> tuple[Callable, Callable]:
+    network = network_of(signed, folded=True)
 
     def shallow(weights, mean, std, image):
         with direct_convolutions():
             x = normalize(image, mean, std)
             return network.apply({"params": weights}, x, span=(None, cut))
 
-    return shallow
-
-
-@functools.cache
-def _rest(form, cut) -> Callable:
-    network = folded_network(*form)
-
     def rest(weights, places):
         return network.apply({"params": weights}, places, span=(cut, None))
 
-    return rest
+    return shallow, rest

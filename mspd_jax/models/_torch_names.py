@@ -23,42 +23,60 @@ _LEAVES = {
 }
 
 _BLOCK = r"stage(\d)_block(\d+)/"
-
-# Per family: replacements in a Flax path, applied in order.
-_RULES = {
-    "resnet": (
-        (_BLOCK, lambda match: f"layer{int(match[1]) + 1}.{match[2]}."),
-        (r"(stem|first)/conv", "conv1"),
-        (r"(stem|first)/norm", "bn1"),
-        (r"second/conv", "conv2"),
-        (r"second/norm", "bn2"),
-        (r"^head", "linear"),
+# Replacements in a Flax path, applied in order. What blocks of He et al. are called:
+_RESIDUAL = (
+    (_BLOCK, lambda match: f"layer{int(match[1]) + 1}.{match[2]}."),
+    (r"(stem|first)/conv", "conv1"),
+    (r"(stem|first)/norm", "bn1"),
+    (r"second/conv", "conv2"),
+    (r"second/norm", "bn2"),
+    (r"third/conv", "conv3"),
+    (r"third/norm", "bn3"),
+    (r"shortcut/conv", "downsample.0"),
+    (r"shortcut/norm", "downsample.1"),
+)
+_PREACTIVATION = (
+    (r"first/norm", "batchnorm_1"),
+    (r"norm0", "batchnorm_0"),
+    (r"^norm", "batchnorm"),
+    (r"^head", "logits"),
+)
+# In a Sequential, layers have numbers: convolution, ReLU, then three to a layer.
+_DNCNN = (
+    (r"^first", "dncnn.0"),
+    (r"^layer(\d+)/conv", lambda match: f"dncnn.{3 * int(match[1]) + 2}"),
+    (r"^layer(\d+)/norm", lambda match: f"dncnn.{3 * int(match[1]) + 3}"),
+)
+_FAMILIES = {
+    "resnet": (*_RESIDUAL, (r"^head", "linear")),
+    "imagenet_resnet": (*_RESIDUAL, (r"^head", "fc")),
+    "bagnet": (
+        (r"^point", "conv1"),
+        (r"^stem/conv", "conv2"),
+        *_RESIDUAL,
+        (r"^head", "fc"),
     ),
     "preact_resnet": (
         (_BLOCK, r"layer_\1.\2."),
         (r"^stem", "conv_2d"),
         (r"first/conv", "conv_2d_1"),
-        (r"first/norm", "batchnorm_1"),
         (r"second", "conv_2d_2"),
-        (r"norm0", "batchnorm_0"),
-        (r"^norm", "batchnorm"),
-        (r"^head", "logits"),
+        *_PREACTIVATION,
     ),
     "wide_resnet": (
         (_BLOCK, r"layer.\1.block.\2."),
         (r"^stem", "init_conv"),
         (r"first/conv", "conv_0"),
-        (r"first/norm", "batchnorm_1"),
         (r"second", "conv_1"),
-        (r"norm0", "batchnorm_0"),
-        (r"^norm", "batchnorm"),
-        (r"^head", "logits"),
+        *_PREACTIVATION,
     ),
     "small_cnn": (
         (r"^layer(\d+)/conv", r"conv\1"),
         (r"^layer(\d+)/norm", r"bn\1"),
         (r"^head", "linear"),
     ),
+    "dncnn": _DNCNN,
+    "dncnn_wide": _DNCNN,
     "memnet": (
         (r"^block(\d+)_gate", r"dense_memory.\1.gate_unit"),
         (r"^block(\d+)_(\d+)_", r"dense_memory.\1.recursive_unit.\2."),
@@ -70,27 +88,6 @@ _RULES = {
         (r"/conv", ".conv"),
     ),
 }
-# In a Sequential, layers have numbers: convolution, ReLU, then three to a layer.
-_DNCNN = (
-    (r"^first", "dncnn.0"),
-    (r"^layer(\d+)/conv", lambda match: f"dncnn.{3 * int(match[1]) + 2}"),
-    (r"^layer(\d+)/norm", lambda match: f"dncnn.{3 * int(match[1]) + 3}"),
-)
-_RULES |= {"dncnn": _DNCNN, "dncnn_wide": _DNCNN}
-_IMAGENET = (
-    (_BLOCK, lambda match: f"layer{int(match[1]) + 1}.{match[2]}."),
-    (r"(stem|first)/conv", "conv1"),
-    (r"(stem|first)/norm", "bn1"),
-    (r"second/conv", "conv2"),
-    (r"second/norm", "bn2"),
-    (r"third/conv", "conv3"),
-    (r"third/norm", "bn3"),
-    (r"shortcut/conv", "downsample.0"),
-    (r"shortcut/norm", "downsample.1"),
-    (r"^head", "fc"),
-)
-_BAGNET = ((r"^point", "conv1"), (r"^stem/conv", "conv2"), *_IMAGENET)
-_RULES |= {"imagenet_resnet": _IMAGENET, "bagnet": _BAGNET}
 
 
 def torch_name(family: str, path: tuple[str, ...]) -> str:
@@ -100,6 +97,6 @@ def torch_name(family: str, path: tuple[str, ...]) -> str:
     """
     _, *modules, leaf = path
     name = "/".join(modules)
-    for pattern, replacement in _RULES[family]:
+    for pattern, replacement in _FAMILIES[family]:
         name = re.sub(pattern, replacement, name)
     return f"{name}.{_LEAVES[leaf]}"

@@ -14,8 +14,8 @@ _STYLES = {
     None: ("#444444", "#d0d0d0", 0.8, ""),
 }
 _TILE, _CAPTION, _HEAD, _GAP = 1.5, 0.26, 0.42, 0.12  # inches
-_BOLD = {"fontsize": 8.5, "fontweight": "bold", "linespacing": 1.1}
-_CENTERED = {"ha": "center", "va": "center", "parse_math": False}
+_BOLD: dict[str, Any] = {"fontsize": 8.5, "fontweight": "bold", "linespacing": 1.1}
+_CENTERED: dict[str, Any] = {"ha": "center", "va": "center", "parse_math": False}
 _ENLARGED = 96  # images up to this many pixels show their pixels as squares
 
 

@@ -158,7 +158,7 @@ def test_neither_does_winograds_method_leak():
     weights = _build.folded_weights(model)
     kernel = weights["stage0_block0"]["second"]["kernel"]
     assert winograd.pays_off(1, (16, 16), ((1, 1), (1, 1)), kernel)
-    module = _build.folded_network(*_build.signature(model.spec))
+    module = _build.network_of(_build.signature(model.spec), folded=True)
     scaling = _build.normalization(model.spec)
 
     def as_it_is(image):
