@@ -8,3 +8,8 @@ class InputError(ValueError):
     arguments in backticks; a launch main, which knows that `eps` was --eps, prints them
     as flags.
     """
+
+
+def first_line(error: Exception) -> str:
+    """The first line of what an error says; its type where it says nothing."""
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

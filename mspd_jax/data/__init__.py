@@ -8,23 +8,22 @@ knows its content: `Source.fingerprint` changes with any image, label, name or i
 from mspd_jax.data._check import check_compatible as check_compatible
 from mspd_jax.data._check import check_unchanged as check_unchanged
 from mspd_jax.data._check import load_arrays
-from mspd_jax.data._image import read_image
+from mspd_jax.data._image import encode_png as encode_png
+from mspd_jax.data._image import read_image, write_png
 from mspd_jax.data._open import open_source
 from mspd_jax.data._quantize import quantize
 from mspd_jax.data._record import Record, Source
-from mspd_jax.data._select import every, from_arrays, paired, select
-from mspd_jax.data._write import encode_png, write_png
+from mspd_jax.data._select import every as every
+from mspd_jax.data._select import from_arrays, select
+from mspd_jax.data._select import paired as paired
 
 # What users call; other rooms may import the rest.
 __all__ = [
     "Record",
     "Source",
-    "encode_png",
-    "every",
     "from_arrays",
     "load_arrays",
     "open_source",
-    "paired",
     "quantize",
     "read_image",
     "select",

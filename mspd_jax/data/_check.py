@@ -7,7 +7,7 @@ import numpy as np
 from mspd_jax.data._record import Source, as_float
 from mspd_jax.errors import InputError
 
-_Shape = tuple[int, int, int]
+_Shape = tuple[int, ...]
 
 
 def check_compatible(
@@ -23,10 +23,9 @@ def check_compatible(
       image_shape: (H, W, C) that the model accepts.
       num_classes: None for a model without classes.
     """
-    height, width, channels = image_shape
-    wanted = height, width, channels
+    wanted = tuple(image_shape)
     for position, shape in _shapes(source):
-        if shape is not None and shape != wanted:
+        if shape not in (None, wanted):
             raise InputError(
                 f"source {source.spec!r}: {_where(source, position)} is {_say(shape)} "
                 f"but the model reads {_say(wanted)}; give images of that size or "

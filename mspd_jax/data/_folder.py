@@ -32,6 +32,7 @@ from mspd_jax.data._image import IMAGE_SUFFIXES, header_shape, read_image
 from mspd_jax.data._name_index import name_indices
 from mspd_jax.data._record import Record, Source, output_name
 from mspd_jax.data._run_folder import (
+    Entry,
     check_finished,
     read_run_folder,
     recorded_classes,
@@ -42,16 +43,12 @@ from mspd_jax.errors import InputError
 _FLAT = re.compile(r"(\d{5,7})_(\d{1,5})")
 
 
-# index, label, path, name for outputs
-_Entry = tuple[int, int, pathlib.Path, str]
-
-
 class _Listing(NamedTuple):
     """Images of a folder in the order in which a limit takes them, and the classes."""
 
-    entries: list[_Entry]
-    num_classes: int | None
-    class_names: tuple[str, ...] | None
+    entries: list[Entry]
+    num_classes: int | None = None
+    class_names: tuple[str, ...] | None = None
 
 
 def open_folder(spec: str, rest: str, *, limit: int | None) -> Source:
@@ -83,12 +80,8 @@ def open_folder(spec: str, rest: str, *, limit: int | None) -> Source:
     def fingerprint_of(positions: Sequence[int]) -> str:
         chosen = [entries[position] for position in positions]
         prints = file_prints([path for _, _, path, _ in chosen])
-        return digest(
-            *(
-                f"{index} {label} {name} {found}"
-                for (index, label, _, name), found in zip(chosen, prints, strict=True)
-            )
-        )
+        both = zip(chosen, prints, strict=True)
+        return digest(*(f"{i} {label} {name} {p}" for (i, label, _, name), p in both))
 
     return Source(
         spec=spec,
@@ -108,7 +101,7 @@ def open_folder(spec: str, rest: str, *, limit: int | None) -> Source:
 
 def _list_folder(spec: str, root: pathlib.Path) -> _Listing:
     if runs.is_run_folder(root):
-        return _Listing(read_run_folder(spec, root), recorded_classes(root), None)
+        return _Listing(read_run_folder(spec, root), recorded_classes(root))
     above = root.resolve().parent
     if root.resolve().name == "images" and runs.is_run_folder(above):
         check_finished(spec, above)  # the images of a run, without its records
@@ -137,17 +130,17 @@ def _list_classes(
 ) -> _Listing:
     classes = [folder.name for folder in inside]
     numbered = all(re.fullmatch(r"\d{1,5}", name) for name in classes)
-    labels = {name: int(name) if numbered else i for i, name in enumerate(classes)}
-    paths = sorted((path, folder.name) for folder in inside for path in inside[folder])
-    names = [path.relative_to(root).with_suffix(".png").as_posix() for path, _ in paths]
-    entries = [
-        (index, labels[folder], path, name)
-        for index, (path, folder), name in zip(
-            name_indices(names), paths, names, strict=True
-        )
+    images = sorted(
+        (path, int(folder.name) if numbered else place)
+        for place, folder in enumerate(inside)
+        for path in inside[folder]
+    )
+    names = [
+        path.relative_to(root).with_suffix(".png").as_posix() for path, _ in images
     ]
+    entries = _indexed(images, names)
     if numbered:
-        return _Listing(entries, None, None)
+        return _Listing(entries)
     return _Listing(entries, len(classes), tuple(classes))
 
 
@@ -155,13 +148,7 @@ def _list_files(spec: str, images: list[pathlib.Path]) -> _Listing:
     matches = [_FLAT.fullmatch(path.stem) for path in images]
     if not any(matches):
         names = [f"{path.stem}.png" for path in images]
-        entries = [
-            (index, -1, path, name)
-            for index, path, name in zip(
-                name_indices(names), images, names, strict=True
-            )
-        ]
-        return _Listing(entries, None, None)
+        return _Listing(_indexed([(path, -1) for path in images], names))
     if not all(matches):
         odd = images[matches.index(None)].name
         flat = next(p.name for p, match in zip(images, matches, strict=True) if match)
@@ -180,10 +167,16 @@ def _list_files(spec: str, images: list[pathlib.Path]) -> _Listing:
                 f"source {spec!r}: {one[2].name} and {other[2].name} have the same "
                 "index; remove one"
             )
-    return _Listing(entries, None, None)
+    return _Listing(entries)
 
 
-def _check_names(spec: str, entries: list[_Entry]) -> None:
+def _indexed(images: list[tuple[pathlib.Path, int]], names: list[str]) -> list[Entry]:
+    """Entries of (path, label), whose index follows from the name."""
+    found = zip(name_indices(names), images, names, strict=True)
+    return [(index, label, path, name) for index, (path, label), name in found]
+
+
+def _check_names(spec: str, entries: list[Entry]) -> None:
     paths: dict[str, pathlib.Path] = {}
     for _, _, path, name in entries:
         if name in paths:

@@ -1,4 +1,4 @@
-"""Reading image files: upright, gray or RGB, 8 bits a channel, or refused by name.
+"""Image files: read upright, gray or RGB, 8 bits a channel, or refused; PNG written.
 
 Channels follow the file: gray modes give [H, W, 1], color modes and palettes
 [H, W, 3]. What an 8-bit gray or RGB image cannot hold is refused, never dropped: more
@@ -8,15 +8,17 @@ and all files of several frames or pages. The second picture that cameras hide b
 JPEG (a preview, a gain map) is no frame of it.
 """
 
+import contextlib
 import io
 import os
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, TiffImagePlugin
 
 from mspd_jax.data._record import as_float
-from mspd_jax.errors import InputError
+from mspd_jax.errors import InputError, first_line
+from mspd_jax.runs import write_file
 
 IMAGE_SUFFIXES = frozenset(
     ".bmp .gif .jfif .jpe .jpeg .jpg .pbm .pgm .png .pnm .ppm .tif .tiff .webp".split()
@@ -60,45 +62,63 @@ def read_levels(
       name: what messages call it.
       channels: 1 or 3 converts to gray or RGB, None keeps what the file has.
     """
-    try:
-        with Image.open(_opened(file)) as image:
-            _check_kind(image, name)
-            turned = _orientation(image) != 1
-            upright = ImageOps.exif_transpose(image) if turned else image
-            return _to_levels(upright, channels)
-    except InputError:
-        raise
-    except _UNREADABLE as error:
-        raise InputError(_unreadable(name, error)) from error
+    with _opened(file, name) as image:
+        turned = _orientation(image) != 1
+        upright = ImageOps.exif_transpose(image) if turned else image
+        gray = upright.mode in _GRAY if channels is None else channels == 1
+        colors = upright.convert("RGB")
+        levels = np.asarray(colors.convert("L") if gray else colors)
+        return levels[..., None] if gray else levels
 
 
 def header_shape(
     file: str | os.PathLike | bytes, name: str | os.PathLike
 ) -> tuple[int, int, int]:
     """(H, W, C) of an image file or its bytes from the header; `name` as above."""
+    with _opened(file, name) as image:
+        width, height = image.size
+        if isinstance(image, TiffImagePlugin.TiffImageFile):
+            # Some versions of Pillow turn the size of a TIFF at opening.
+            width, height = image.tag_v2[256], image.tag_v2[257]
+        if _orientation(image) in _TURNED:
+            width, height = height, width
+        return height, width, 1 if image.mode in _GRAY else 3
+
+
+def encode_png(image: np.ndarray) -> bytes:
+    """PNG bytes of a uint8 image [H, W, 1] (gray) or [H, W, 3] (RGB); no loss."""
+    image = np.asarray(image)
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[-1] not in (1, 3):
+        raise ValueError(
+            "image must be uint8 [H, W, 1] or [H, W, 3], got "
+            f"{image.dtype} {list(image.shape)}"
+        )
+    squeezed = image[..., 0] if image.shape[-1] == 1 else image
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(squeezed)).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def write_png(path: str | os.PathLike, image: np.ndarray) -> None:
+    """Writes a uint8 image [H, W, 1] or [H, W, 3] as PNG, whole or not at all."""
+    write_file(path, encode_png(image))
+
+
+@contextlib.contextmanager
+def _opened(
+    file: str | os.PathLike | bytes, name: str | os.PathLike
+) -> Iterator[ImageFile.ImageFile]:
+    """An image that loses nothing with 8 bits; InputError where its use fails."""
     try:
-        with Image.open(_opened(file)) as image:
+        with Image.open(io.BytesIO(file) if isinstance(file, bytes) else file) as image:
             _check_kind(image, name)
-            width, height = image.size
-            if isinstance(image, TiffImagePlugin.TiffImageFile):
-                # Some versions of Pillow turn the size of a TIFF at opening.
-                width, height = image.tag_v2[256], image.tag_v2[257]
-            if _orientation(image) in _TURNED:
-                width, height = height, width
-            return height, width, 1 if image.mode in _GRAY else 3
+            yield image
     except InputError:
         raise
     except _UNREADABLE as error:
-        raise InputError(_unreadable(name, error)) from error
-
-
-def _opened(file: str | os.PathLike | bytes) -> Any:
-    return io.BytesIO(file) if isinstance(file, bytes) else file
-
-
-def _unreadable(name: str | os.PathLike, error: Exception) -> str:
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return f"cannot read the image {name} ({reason}); remove or replace it"
+        raise InputError(
+            f"cannot read the image {name} ({first_line(error)}); remove or replace it"
+        ) from error
 
 
 def _check_kind(image: ImageFile.ImageFile, name: str | os.PathLike) -> None:
@@ -146,10 +166,3 @@ def _orientation(image: ImageFile.ImageFile) -> int:
     if image.format == "PNG" and not known:
         return 1
     return image.getexif().get(0x0112, 1)
-
-
-def _to_levels(image: Image.Image, channels: int | None) -> np.ndarray:
-    gray = image.mode in _GRAY if channels is None else channels == 1
-    image = image.convert("RGB").convert("L") if gray else image.convert("RGB")
-    levels = np.asarray(image)
-    return levels[..., None] if gray else levels

@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 
 from mspd_jax.data._record import Source, array_source
-from mspd_jax.errors import InputError
+from mspd_jax.errors import InputError, first_line
 
 _BROKEN = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
 
@@ -28,9 +28,9 @@ def open_npz(spec: str, rest: str, *, limit: int | None) -> Source:
             found = [] if bare else list(stored.files)
             arrays = {name: stored[name] for name in found if name in ("x", "y")}
     except _BROKEN as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
-            f"source {spec!r}: {path} is not a readable .npz archive ({reason})"
+            f"source {spec!r}: {path} is not a readable .npz archive "
+            f"({first_line(error)})"
         ) from error
     if bare:
         raise InputError(
@@ -41,8 +41,8 @@ def open_npz(spec: str, rest: str, *, limit: int | None) -> Source:
             f"source {spec!r}: {path} has no array x (images); it holds {found}"
         )
     images = _check_images(spec, arrays["x"])
-    labels = _check_labels(spec, arrays.get("y"), len(images))
-    images, labels = images[:limit], labels[:limit]
+    labels = _check_labels(spec, arrays.get("y"), len(images))[:limit]
+    images = images[:limit]
     return array_source(spec, images, labels, np.arange(len(images)), num_classes=None)
 
 

@@ -7,18 +7,19 @@ from mspd_jax import runs
 from mspd_jax.data._record import output_name
 from mspd_jax.errors import InputError
 
+# Index, label, path, and name for outputs.
+Entry = tuple[int, int, pathlib.Path, str]
 
-def read_run_folder(
-    spec: str, root: pathlib.Path
-) -> list[tuple[int, int, pathlib.Path, str]]:
-    """Entries (index, label, path, name) of a run that wrote images, sorted by index.
+
+def read_run_folder(spec: str, root: pathlib.Path) -> list[Entry]:
+    """The entries of a run that wrote images, sorted by index.
 
     A record of an image has `index`, `file` (relative to the folder) and, where known,
     `label` and `name`; records without `file` are those of other jobs. A run that has
     not finished is refused: more images would be there a moment later. No file outside
     the folder is ever opened, whatever the records or links in it say.
     """
-    entries: dict[int, tuple[int, int, pathlib.Path, str]] = {}
+    entries: dict[int, Entry] = {}
     indices = set()
     try:
         for place, line in runs.record_lines(root):
@@ -62,11 +63,11 @@ def recorded_classes(root: pathlib.Path) -> int | None:
     return count if isinstance(count, int) else None
 
 
-def is_safe_name(name: str) -> bool:
+def _is_safe(name: str) -> bool:
     """Whether an output name is relative, without `..`, and ends in `.png`."""
-    parts = pathlib.PurePath(name).parts
-    safe = ".." not in parts and not pathlib.PurePath(name).is_absolute()
-    return safe and name.endswith(".png") and "\\" not in name and "\x00" not in name
+    path = pathlib.PurePath(name)
+    inside = ".." not in path.parts and not path.is_absolute()
+    return inside and name.endswith(".png") and "\\" not in name and "\x00" not in name
 
 
 def _parsed(where: str, line: str) -> dict:
@@ -79,9 +80,7 @@ def _parsed(where: str, line: str) -> dict:
     return record
 
 
-def _entry(
-    where: str, root: pathlib.Path, record: dict
-) -> tuple[int, int, pathlib.Path, str]:
+def _entry(where: str, root: pathlib.Path, record: dict) -> Entry:
     try:
         index, label = int(record["index"]), int(record.get("label", -1))
         name = str(record.get("name", output_name(index, label)))
@@ -89,7 +88,7 @@ def _entry(
         inside = file.resolve().is_relative_to(root.resolve())
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise _no_record(where, error) from error
-    if not inside or not is_safe_name(name):
+    if not inside or not _is_safe(name):
         raise InputError(
             f"{where} leads out of the folder (file {record['file']!r}, name {name!r})"
         )

@@ -13,26 +13,14 @@ import os
 import pathlib
 import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from mspd_jax.data._digest import array_digest, digest, file_prints
 from mspd_jax.data._image import header_shape, read_levels
 from mspd_jax.data._record import Record, Source, as_float, output_name
-from mspd_jax.errors import InputError
-
-
-class _Stored(NamedTuple):
-    """Where the images of a split lie.
-
-    indices: in the split, int64 [n]. shards: number of the file of each, int64 [n].
-    files: path and number of images of each file.
-    """
-
-    indices: np.ndarray
-    shards: np.ndarray
-    files: list[tuple[str, int]]
+from mspd_jax.errors import InputError, first_line
 
 
 def open_tfds(
@@ -50,70 +38,78 @@ def open_tfds(
         builder = tfds.builder_from_directory(folder)
         features = builder.info.features
         image_key, label_key = _find_keys(spec, tfds, builder.info)
-        stored = _stored_order(spec, builder.info, split)
-        indices = stored.indices[:limit]
-        records = _open_records(spec, tfds, builder, split, image_key)
+        indices, shards, files = _stored_order(spec, builder.info, split)
+        indices = indices[:limit]
+        # The encoded image as it lies in the record; other features as TFDS makes them.
+        decoders = {image_key: tfds.decode.SkipDecoding()}
+        records = builder.as_data_source(split, decoders=decoders)
+        records[0]
     except InputError:
         raise
-    except ImportError as error:
-        raise InputError(_needs_tensorflow(spec, folder, error)) from error
+    except (ImportError, NotImplementedError) as error:
+        raise InputError(
+            f"source {spec!r}: {folder} can only be read with TensorFlow "
+            f"({first_line(error)}); prepare it as array_record: tfds build NAME "
+            "--file_format=array_record"
+        ) from error
     except Exception as error:  # TFDS raises whatever its parsers do
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"source {spec!r}: cannot open {folder} ({reason})") from error
+        raise InputError(
+            f"source {spec!r}: cannot open {folder} ({first_line(error)})"
+        ) from error
 
     shape = tuple(features[image_key].shape)
     fixed, channels = None not in shape, shape[-1]
 
-    def fetch(position: int) -> tuple[dict, str]:
-        where = f"{indices[position]} of {spec}"
+    def where(position: int) -> str:
+        return f"{indices[position]} of {spec}"
+
+    def fetch(position: int) -> tuple[bytes, int, str]:
+        """Encoded image, label, name."""
         try:
             row = records[position]
         except Exception as error:  # a damaged record; array_record has no error type
-            raise InputError(f"cannot read the image {where} ({error})") from error
-        return row, where
+            raise InputError(
+                f"cannot read the image {where(position)} ({error})"
+            ) from error
+        label = -1 if label_key is None else int(row[label_key])
+        return row[image_key], label, output_name(int(indices[position]), label)
 
     def read(position: int) -> Record:
-        row, where = fetch(position)
-        label = -1 if label_key is None else int(row[label_key])
-        index = int(indices[position])
-        levels = read_levels(row[image_key], where, channels)
-        return Record(index, as_float(levels), label, output_name(index, label))
+        encoded, label, name = fetch(position)
+        levels = read_levels(encoded, where(position), channels)
+        return Record(int(indices[position]), as_float(levels), label, name)
 
     def shape_of(position: int) -> tuple[int, int, int] | None:
         try:
-            row, where = fetch(position)
-            height, width, found = header_shape(row[image_key], where)
+            encoded, _, _ = fetch(position)
+            height, width, found = header_shape(encoded, where(position))
         except InputError:
             return None
         return height, width, channels or found
 
     def digest_of(position: int) -> str | None:
         try:
-            row, _ = fetch(position)
+            encoded, label, name = fetch(position)
         except InputError:
             return None
-        label = -1 if label_key is None else int(row[label_key])
-        name = output_name(int(indices[position]), label)
-        return digest(name, label, bytes(row[image_key]))
+        return digest(name, label, bytes(encoded))
 
     def fingerprint_of(positions: Sequence[int]) -> str:
         chosen = np.asarray(positions, np.int64)
-        files = [stored.files[shard] for shard in np.unique(stored.shards[chosen])]
-        prints = file_prints([path for path, _ in files])
+        read_from = [files[shard] for shard in np.unique(shards[chosen])]
+        prints = file_prints([path for path, _ in read_from])
         return digest(
             builder.info.name,
             builder.info.version,
-            *(f"{pathlib.Path(path).name} {length}" for path, length in files),
+            *(f"{pathlib.Path(path).name} {length}" for path, length in read_from),
             *prints,
             array_digest(indices, chosen),
         )
 
     label_feature = None if label_key is None else features[label_key]
     num_classes = getattr(label_feature, "num_classes", None)
-    max_label = -1
-    if num_classes is not None:
-        max_label = num_classes - 1
-    elif label_key is not None:
+    max_label = -1 if num_classes is None else num_classes - 1
+    if num_classes is None and label_key is not None:
         max_label = max(int(records[i][label_key]) for i in range(len(indices)))
     names = getattr(label_feature, "names", None)
     return Source(
@@ -133,13 +129,13 @@ def open_tfds(
 
 def _import_tfds(spec: str) -> Any:
     try:
-        import tensorflow_datasets as tfds
+        import tensorflow_datasets
     except ImportError as error:
         raise InputError(
             f"source {spec!r} needs the package tensorflow-datasets ({error}); install "
             "it with: pip install tensorflow-datasets array_record importlib_resources"
         ) from error
-    return tfds
+    return tensorflow_datasets
 
 
 def _find_version(spec: str, name: str, data_dir: pathlib.Path) -> pathlib.Path:
@@ -206,17 +202,22 @@ def _is_integer(feature: Any) -> bool:
     return np.issubdtype(np.dtype(feature.np_dtype), np.integer)
 
 
-def _stored_order(spec: str, info: Any, split: str) -> _Stored:
-    """Index in its split, and file, of every record that `split` selects."""
+def _stored_order(
+    spec: str, info: Any, split: str
+) -> tuple[np.ndarray, np.ndarray, list[tuple[str, int]]]:
+    """Where the records lie that `split` selects.
+
+    The index of each in its split, the number of its file, and of all files the path
+    and the number of records.
+    """
     try:
         chosen = info.splits[split].file_instructions
     except (KeyError, ValueError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
         held = ", ".join(
             f"{key} ({info.splits[key].num_examples})" for key in info.splits
         )
         raise InputError(
-            f"source {spec!r}: no split {split!r} ({reason}); the splits are {held}, "
+            f"source {spec!r}: no split {split!r} ({first_line(error)}); the splits are {held}, "
             "slices such as test[:100] are accepted"
         ) from error
     files: list[tuple[str, int]] = []
@@ -240,31 +241,10 @@ def _stored_order(spec: str, info: Any, split: str) -> _Stored:
     if len(indices) == 0:
         raise InputError(f"source {spec!r}: the split {split!r} selects no images")
     if len(keys) > 1:
-        return _Stored(np.arange(len(indices)), places, files)
+        return np.arange(len(indices)), places, files
     if np.any(np.diff(indices) <= 0):
         raise InputError(
             f"source {spec!r}: the slices {split!r} overlap or are out of order; give "
             "them in rising order"
         )
-    return _Stored(indices, places, files)
-
-
-def _open_records(
-    spec: str, tfds: Any, builder: Any, split: str, image_key: str
-) -> Any:
-    # The encoded image as it lies in the record; every other feature as TFDS makes it.
-    decoders = {image_key: tfds.decode.SkipDecoding()}
-    try:
-        records = builder.as_data_source(split, decoders=decoders)
-        records[0]
-    except NotImplementedError as error:
-        raise InputError(_needs_tensorflow(spec, builder.data_dir, error)) from error
-    return records
-
-
-def _needs_tensorflow(spec: str, folder: str | os.PathLike, error: Exception) -> str:
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return (
-        f"source {spec!r}: {folder} can only be read with TensorFlow ({reason}); "
-        "prepare it as array_record: tfds build NAME --file_format=array_record"
-    )
+    return indices, places, files

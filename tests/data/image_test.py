@@ -1,12 +1,18 @@
-"""Image files as Pillow users, cameras and scanners write them."""
+"""Image files as Pillow users, cameras and scanners write them, and as we do."""
 
+import os
 import pathlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from mspd_jax.data._image import header_shape, read_image
+from mspd_jax.data._image import (
+    encode_png,
+    header_shape,
+    read_image,
+    write_png,
+)
 from mspd_jax.errors import InputError
 
 LEVELS = np.random.default_rng(0).integers(0, 256, (3, 5, 3), np.uint8)
@@ -222,3 +228,33 @@ def test_a_preview_behind_a_jpeg_is_no_frame_of_it(tmp_path):
     alone = save(tmp_path, Image.fromarray(LEVELS), "y.jpg")
     assert header_shape(path, path) == (3, 5, 3)
     np.testing.assert_array_equal(read_image(path), read_image(alone))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_png_gives_back_every_level(tmp_path, channels):
+    image = np.random.default_rng(0).integers(0, 256, (5, 7, channels), np.uint8)
+    image.flat[:2] = 0, 255
+    path = tmp_path / "deep" / "er" / "x.png"
+    write_png(path, image)
+    back = read_image(path)
+    assert back.dtype == np.float32
+    np.testing.assert_array_equal(back, image.astype(np.float32) / np.float32(255))
+    assert os.listdir(path.parent) == ["x.png"]
+
+
+def test_png_bytes_depend_on_the_pixels_alone():
+    image = np.arange(64, dtype=np.uint8).reshape(8, 8, 1)
+    assert encode_png(image) == encode_png(np.asfortranarray(image))
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((4, 4, 1), np.float32),
+        np.zeros((4, 4), np.uint8),
+        np.zeros((4, 4, 2), np.uint8),
+    ],
+)
+def test_other_arrays_are_refused(image):
+    with pytest.raises(ValueError, match="uint8"):
+        encode_png(image)
