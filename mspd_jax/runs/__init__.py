@@ -22,7 +22,6 @@ from mspd_jax.runs._journal import note as note
 from mspd_jax.runs._journal import remove_journal as remove_journal
 from mspd_jax.runs._journal import share as share
 from mspd_jax.runs._journal import still_right as still_right
-from mspd_jax.runs._log import Log as Log
 from mspd_jax.runs._log import append_log as append_log
 from mspd_jax.runs._log import log_files as log_files
 from mspd_jax.runs._log import open_log as open_log
@@ -40,8 +39,4 @@ from mspd_jax.runs._write import write_file as write_file
 from mspd_jax.runs._write import write_json as write_json
 
 # What users call; other rooms may import the rest.
-__all__ = [
-    "Run",
-    "read_records",
-    "read_runs",
-]
+__all__ = ["Run", "read_records", "read_runs"]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from mspd_jax.errors import InputError
-from mspd_jax.runs._log import Log, append_log, log_files, open_log, read_log
+from mspd_jax.runs._log import append_log, json_lines, log_files, open_log, read_log
 from mspd_jax.runs._write import write_file, write_json
 
 _RECORDS = "records"
@@ -21,12 +21,12 @@ _RECORDS = "records"
 class OpenRun(NamedTuple):
     """An opened run folder.
 
-    path: the folder. log: where this process appends its records.
+    path: the folder. log: the file that this process appends its records to.
     done: data-set indices that have a record, from all processes.
     """
 
     path: pathlib.Path
-    log: Log
+    log: pathlib.Path
     done: frozenset[int]
 
 
@@ -103,8 +103,7 @@ def merge_records(run: OpenRun) -> list[dict]:
     the number of processes and interruptions.
     """
     records = read_records(run.path)
-    text = "".join(json.dumps(record) + "\n" for record in records)
-    write_file(run.path / "records.jsonl", text.encode())
+    write_file(run.path / "records.jsonl", json_lines(records).encode())
     for part in log_files(run.path, _RECORDS):
         if part.name != "records.jsonl":
             part.unlink()

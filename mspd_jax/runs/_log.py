@@ -9,36 +9,26 @@ import json
 import os
 import pathlib
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
-
-
-class Log(NamedTuple):
-    """folder, name: NAME*.jsonl below the folder belong to the log. file: the one that
-    this process appends to."""
-
-    folder: pathlib.Path
-    name: str
-    file: pathlib.Path
 
 
 def open_log(
     folder: pathlib.Path, name: str, *, process_index: int = 0, process_count: int = 1
-) -> Log:
-    """The log `name` of a folder, ready to append to; its last line is whole."""
+) -> pathlib.Path:
+    """The file of a log that this process appends to; its last line is whole."""
     part = ""
     if process_count > 1:
         part = f"-{process_index:05d}-of-{process_count:05d}"
-    log = Log(folder, name, folder / f"{name}{part}.jsonl")
-    _cut_torn_line(log.file)
-    return log
+    file = folder / f"{name}{part}.jsonl"
+    _cut_torn_line(file)
+    return file
 
 
-def append_log(log: Log, entries: Iterable[dict]) -> None:
+def append_log(path: pathlib.Path, entries: Iterable[dict]) -> None:
     """Writes entries at once and through to the disk."""
-    text = "".join(json.dumps(entry) + "\n" for entry in entries)
+    text = json_lines(entries)
     if not text:
         return
-    with open(log.file, "a", encoding="utf-8") as file:
+    with open(path, "a", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
@@ -52,6 +42,11 @@ def read_log(folder: pathlib.Path, name: str) -> Iterator[dict]:
                 entry = _parsed(line)
                 if entry is not None:
                     yield entry
+
+
+def json_lines(entries: Iterable[dict]) -> str:
+    """A line of JSON for each entry."""
+    return "".join(json.dumps(entry) + "\n" for entry in entries)
 
 
 def log_files(folder: pathlib.Path, name: str) -> list[pathlib.Path]:

@@ -2,9 +2,9 @@
 
 import json
 import math
-import os
 import pathlib
 
+from mspd_jax.runs._log import append_log, json_lines
 from mspd_jax.runs._write import write_file
 
 _NAME = "metrics.jsonl"
@@ -20,10 +20,7 @@ def epoch_line(totals: dict, *, step: int, steps_per_epoch: int, **fields) -> di
 
 def append_metrics(folder: pathlib.Path, line: dict) -> None:
     """Adds a line to the log in a run folder, through to the disk."""
-    with open(folder / _NAME, "a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    append_log(folder / _NAME, [line])
 
 
 def read_metrics(folder: pathlib.Path) -> list[dict]:
@@ -42,7 +39,7 @@ def rewind_metrics(folder: pathlib.Path, step: int) -> None:
     """Drops the epochs after `step`: they are about to be trained again."""
     kept = [line for line in read_metrics(folder) if line["step"] <= step]
     if (folder / _NAME).exists():
-        write_file(folder / _NAME, "".join(json.dumps(k) + "\n" for k in kept).encode())
+        write_file(folder / _NAME, json_lines(kept).encode())
 
 
 def _number(value: float) -> float | None:

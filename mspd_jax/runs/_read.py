@@ -28,8 +28,7 @@ class Run(NamedTuple):
 def read_runs(paths: Sequence[str]) -> list[Run]:
     """The runs in `paths`: run folders, or folders that hold some, in given order."""
     found = []
-    for text in paths:
-        path = pathlib.Path(text).expanduser()
+    for path in (pathlib.Path(text).expanduser() for text in paths):
         if not path.is_dir():
             raise InputError(f"--runs: there is no folder {path}")
         folders = _run_folders(path)
@@ -67,17 +66,14 @@ def _run_folders(path: pathlib.Path) -> list[pathlib.Path]:
     patterns = [f"{'*/' * depth}run.json" for depth in range(5)]
     files = [file for pattern in patterns for file in sorted(path.glob(pattern))]
     # The folder of a sweep holds runs, it is none.
-    return [
-        f.parent for f in files if not str(read_json(f).get("job")).endswith("sweep")
-    ]
+    jobs = {file.parent: str(read_info(file.parent).get("job")) for file in files}
+    return [folder for folder, job in jobs.items() if not job.endswith("sweep")]
 
 
 def _short_names(paths: Sequence[pathlib.Path]) -> list[str]:
     """The shortest ends of the paths that tell them apart."""
     resolved = [path.resolve() for path in paths]
-    if not resolved:
-        return []
-    for length in range(1, max(len(path.parts) for path in resolved)):
+    for length in range(1, max((len(path.parts) for path in resolved), default=0)):
         names = ["/".join(path.parts[-length:]) for path in resolved]
         if len(set(names)) == len(names):
             return names
@@ -85,7 +81,7 @@ def _short_names(paths: Sequence[pathlib.Path]) -> list[str]:
 
 
 def _read_run(path: pathlib.Path, name: str) -> Run:
-    info = read_json(path / "run.json")
+    info = read_info(path)
     summary = path / "summary.json"
     return Run(
         path=path,

@@ -32,12 +32,12 @@ class RunFolderTest(absltest.TestCase):
     def test_a_torn_line_is_cut_and_its_image_done_again(self):
         run = runs.open_run(self.path, IDENTITY)
         runs.append_records(run, [{"index": 0}, {"index": 1}])
-        with open(run.log.file, "a") as file:
+        with open(run.log, "a") as file:
             file.write('{"index": 2, "li')
         again = runs.open_run(self.path, IDENTITY)
         self.assertEqual(again.done, {0, 1})
         runs.append_records(again, [{"index": 2}])
-        self.assertEqual(run.log.file.read_text().count("\n"), 3)
+        self.assertEqual(run.log.read_text().count("\n"), 3)
         self.assertLen(runs.read_records(self.path), 3)
 
     def test_another_run_is_refused_and_left_alone(self):
