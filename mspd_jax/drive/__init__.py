@@ -1,35 +1,22 @@
 """The driver: per-example methods over data sets, devices, processes and restarts."""
 
-from mspd_jax.drive._blocks import Block as Block
-from mspd_jax.drive._blocks import pack as pack
-from mspd_jax.drive._blocks import row_of as row_of
-from mspd_jax.drive._devices import run_on_devices
+from mspd_jax.drive._devices import run_on_devices as run_on_devices
 from mspd_jax.drive._drive import Outcome, drive
-from mspd_jax.drive._here import Here as Here
 from mspd_jax.drive._here import barrier as barrier
 from mspd_jax.drive._here import here as here
-from mspd_jax.drive._in_turn import in_turn
+from mspd_jax.drive._in_turn import in_turn as in_turn
 from mspd_jax.drive._progress import progress_bar as progress_bar
 from mspd_jax.drive._progress import shared_line as shared_line
 from mspd_jax.drive._replicate import any_scalar as any_scalar
 from mspd_jax.drive._replicate import chosen_devices as chosen_devices
 from mspd_jax.drive._replicate import host_copy as host_copy
-from mspd_jax.drive._replicate import local_devices as local_devices
 from mspd_jax.drive._replicate import place_copies as place_copies
 from mspd_jax.drive._replicate import place_shares as place_shares
 from mspd_jax.drive._replicate import process_share as process_share
-from mspd_jax.drive._replicate import replicate
-from mspd_jax.drive._run import Ran as Ran
+from mspd_jax.drive._replicate import replicate as replicate
 from mspd_jax.drive._run import run
 from mspd_jax.drive._size import images_per_block as images_per_block
 from mspd_jax.drive._size import images_per_pass as images_per_pass
 
 # What users call; other rooms may import the rest.
-__all__ = [
-    "Outcome",
-    "drive",
-    "in_turn",
-    "replicate",
-    "run",
-    "run_on_devices",
-]
+__all__ = ["Outcome", "drive", "run"]

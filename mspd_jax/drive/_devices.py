@@ -21,26 +21,19 @@ from mspd_jax.models import as_pytree
 
 
 def run_on_devices(
-    key, predict, method, index, image, label, *, devices, block=None, axis_name=None
+    key, predict, method, index, image, label, *, devices, axis_name=None
 ):
     """Applies a per-example method to a batch; results keep their row. Host arrays.
 
     method: (key, predict, image, label) -> pytree, per example, a callable pytree.
-    index, label: int [B]; image: [B, H, W, C]. The key of each example is
-    fold_in(key, index). block: rows of the program, by default all for each device; B
-    is a multiple of it.
-
-    axis_name: all devices work on all rows, for a method that shares out the work of an
-    example itself, over the devices of this axis, and returns the same on each.
+    index, label: int [B]; image: [B, H, W, C]; B is a multiple of the devices. The key
+    of each example is fold_in(key, index). axis_name: see `block_runner`.
     """
-    if axis_name is not None:
-        run = _on_all_devices(tuple(devices), axis_name)
-        places = np.arange(len(devices))  # there must be something to split
-        args = as_pytree(predict), as_pytree(method), index, image, label
-        return jax.device_get(run(places, key, *args))
-    block = len(index) // len(devices) if block is None else block
+    block = len(index) // (1 if axis_name else len(devices))
     with workers(devices) as pool:
-        start = block_runner(pool, key, predict, method, devices=devices)
+        start = block_runner(
+            pool, key, predict, method, devices=devices, axis_name=axis_name
+        )
         parts = [
             start(number, index[rows], image[rows], label[rows])
             for number, rows in enumerate(
@@ -63,19 +56,27 @@ def block_runner(
     method: Callable,
     *,
     devices: Sequence[jax.Device],
+    axis_name: str | None = None,
 ) -> Callable[..., concurrent.futures.Future]:
     """start(number, index, image, label) -> a future of the rows' results.
 
     The arrays hold one block; `number` chooses the device. What is needed to call the
     program is put on each device, and the program is compiled, once.
+
+    axis_name: all devices work on all rows, for a method that shares out the work of an
+    example itself, over the devices of this axis, and returns the same on each.
     """
+    held = (key, as_pytree(predict), as_pytree(method))
+    if axis_name is not None:
+        shared = _on_all_devices(tuple(devices), axis_name)
+        places = np.arange(len(devices))  # there must be something to split
+        return lambda number, *rows: pool.submit(_called, shared, places, *held, *rows)
     devices = devices[:1] if devices[0].platform == "cpu" else devices
     placed, compiled = {}, {}
 
     def start(number, index, image, label):
         device = devices[number % len(devices)]
         if device not in placed:
-            held = (key, as_pytree(predict), as_pytree(method))
             placed[device] = jax.device_put(held, device)
         rows = jax.device_put((index, image, label), device)
         kind = device, image.shape, image.dtype

@@ -1,8 +1,7 @@
 """The driver: a per-example method over a data set, on all devices, resumable."""
 
 import concurrent.futures
-import functools
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -10,7 +9,7 @@ import numpy as np
 
 from mspd_jax.data import Record, Source
 from mspd_jax.drive._blocks import Block, pack
-from mspd_jax.drive._devices import block_runner, run_on_devices, workers
+from mspd_jax.drive._devices import block_runner, workers
 from mspd_jax.drive._replicate import local_devices
 from mspd_jax.errors import InputError
 
@@ -30,11 +29,6 @@ class Outcome(NamedTuple):
     record: Record | None
     result: Any
     error: str | None
-
-
-class _Loaded(NamedTuple):
-    block: Block
-    records: list[Record | str]  # a string says why that image could not be read
 
 
 def drive(
@@ -82,80 +76,70 @@ def drive(
         concurrent.futures.ThreadPoolExecutor(_READERS) as readers,
         workers(devices) as pool,
     ):
-        job = key, predict, method
-        if axis_name is None:
-            start = block_runner(pool, *job, devices=devices)
-        else:
-            run = functools.partial(
-                run_on_devices, *job, devices=devices, axis_name=axis_name
-            )
-            start = functools.partial(_in_turn, pool, run)
-        running = None
-        for batch in _prefetched(readers, source, work):
-            started = [
-                (loaded, _start(start, number, loaded))
-                for number, loaded in enumerate(batch)
-            ]
-            if running is not None:
-                yield _finish(running)
-            running = started
-        if running is not None:
-            yield _finish(running)
+        start = block_runner(
+            pool, key, predict, method, devices=devices, axis_name=axis_name
+        )
+        read = _one_behind(_begin_reading(readers, source, blocks) for blocks in work)
+        computed = _one_behind(_begin(start, batch) for batch in read)
+        yield from map(_finish, computed)
 
 
-def _prefetched(readers, source, work) -> Iterator[list[_Loaded]]:
-    """Reads one batch ahead."""
+def _one_behind(batches: Iterable[Any]) -> Iterator[Any]:
+    """The batches, each handed out when the next has been made."""
+    made = None
+    for batch in batches:
+        if made is not None:
+            yield made
+        made = batch
+    if made is not None:
+        yield made
 
-    def submit(blocks: list[Block]):
-        needed = np.unique(np.concatenate([b.positions for b in blocks]))
-        return blocks, {p: readers.submit(_read, source, int(p)) for p in needed}
 
-    def collect(blocks, futures) -> list[_Loaded]:
-        return [_Loaded(b, [futures[p].result() for p in b.positions]) for b in blocks]
-
-    ahead = None
-    for blocks in work:
-        current, ahead = ahead, submit(blocks)
-        if current is not None:
-            yield collect(*current)
-    if ahead is not None:
-        yield collect(*ahead)
+def _begin_reading(readers, source: Source, blocks: list[Block]):
+    """(block, futures of its records) of the blocks of a batch."""
+    needed = np.unique(np.concatenate([block.positions for block in blocks]))
+    records = {p: readers.submit(_read, source, int(p)) for p in needed}
+    return [(block, [records[p] for p in block.positions]) for block in blocks]
 
 
 def _read(source: Source, position: int) -> Record | str:
+    """The record, or why it cannot be read."""
     try:
         return source.read(position)
     except InputError as error:
         return str(error)
 
 
-def _start(start, number: int, loaded: _Loaded):
-    """Starts a block on a device; unreadable images become copies of others."""
-    readable = [r for r in loaded.records if not isinstance(r, str)]
-    if not readable:
-        return None
-    rows = [readable[0] if isinstance(r, str) else r for r in loaded.records]
-    return start(
-        number,
-        np.asarray([r.index for r in rows], np.uint32),
-        np.stack([r.image for r in rows]),
-        np.asarray([r.label for r in rows], np.int32),
-    )
+def _begin(start, batch):
+    """(block, records, future of the results) of the blocks of a batch.
 
-
-def _in_turn(pool, run, number: int, *rows):
-    """A block that all devices share, as `block_runner` starts one."""
-    del number
-    return pool.submit(run, *rows)
+    Images that cannot be read become copies of others.
+    """
+    begun = []
+    for number, (block, futures) in enumerate(batch):
+        records = [future.result() for future in futures]
+        readable = [r for r in records if not isinstance(r, str)]
+        if not readable:
+            begun.append((block, records, None))
+            continue
+        rows = [readable[0] if isinstance(r, str) else r for r in records]
+        results = start(
+            number,
+            np.asarray([r.index for r in rows], np.uint32),
+            np.stack([r.image for r in rows]),
+            np.asarray([r.label for r in rows], np.int32),
+        )
+        begun.append((block, records, results))
+    return begun
 
 
 def _finish(batch) -> list[Outcome]:
     """The outcomes of the blocks of a batch, in the order of the source."""
     outcomes = []
-    for loaded, future in batch:
+    for block, records, future in batch:
         results = None if future is None else future.result()
-        for row in np.flatnonzero(loaded.block.wanted):
-            position, record = int(loaded.block.positions[row]), loaded.records[row]
+        for row in np.flatnonzero(block.wanted):
+            position, record = int(block.positions[row]), records[row]
             if isinstance(record, str):
                 outcomes.append(Outcome(position, None, None, record))
             else:

@@ -7,6 +7,7 @@ from absl.testing import parameterized
 
 from mspd_jax import drive
 from mspd_jax.data import Record, Source
+from mspd_jax.drive._blocks import pack, row_of
 from mspd_jax.errors import InputError
 
 COUNT = 23
@@ -145,7 +146,7 @@ class PackTest(parameterized.TestCase):
     @parameterized.parameters(1, 4, 8, 32)
     def test_rows_are_of_the_index_and_even(self, block):
         for step in (1, 10, 20):
-            rows = drive.row_of(step * np.arange(400), block=block)
+            rows = row_of(step * np.arange(400), block=block)
             counts = np.bincount(rows.astype(int), minlength=block)
             self.assertLen(counts, block)
             self.assertLess(np.abs(counts - 400 / block).max(), 5)
@@ -154,13 +155,13 @@ class PackTest(parameterized.TestCase):
     def test_every_pending_image_once_in_its_own_row(self, block):
         indices, pending = 10 * np.arange(COUNT), [3, 4, 9, 14, 22]
         found = []
-        for blocks in drive.pack(indices, pending, block=block, step=2):
+        for blocks in pack(indices, pending, block=block, step=2):
             self.assertLessEqual(len(blocks), 2)
             for one in blocks:
                 self.assertLen(one.positions, block)
                 self.assertContainsSubset(one.positions, one.positions[one.wanted])
                 own = one.positions[one.wanted]
-                rows = drive.row_of(indices[own], block=block)
+                rows = row_of(indices[own], block=block)
                 np.testing.assert_array_equal(np.flatnonzero(one.wanted), rows)
                 found += own.tolist()
         self.assertEqual(sorted(found), pending)
@@ -170,7 +171,7 @@ class PackTest(parameterized.TestCase):
             of = [
                 {
                     int(p)
-                    for blocks in drive.pack(
+                    for blocks in pack(
                         np.arange(COUNT),
                         seen,
                         block=2,

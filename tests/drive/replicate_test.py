@@ -11,6 +11,7 @@ import jax
 import pytest
 
 from mspd_jax import drive
+from mspd_jax.drive._replicate import local_devices
 
 LIBRARY = pathlib.Path(__file__).resolve().parents[2] / "mspd_jax"
 NAMES = {
@@ -114,6 +115,6 @@ def test_copies_shares_and_collectives_on_two_devices():
 
 def test_this_process_feeds_all_devices_of_a_single_process():
     devices = drive.chosen_devices()
-    assert devices == jax.devices() == drive.local_devices(devices)
+    assert devices == jax.devices() == local_devices(devices)
     assert drive.chosen_devices(devices[:1]) == devices[:1]
     assert drive.process_share(devices) == (0, 1)
