@@ -12,24 +12,18 @@ from mspd_jax.report._comparison import Tile, amplified, comparison_picture
 from mspd_jax.report._section import Section, section
 from mspd_jax.runs import Run
 
-TITLES = (
+_TITLES = (
     "original",
     "protected",
     "perturbation\n×10",
     "original,\nattacked",
     "protected,\nattacked",
 )
-_ALT = "original, protected, perturbation, attacked"
 
 
 class _Shown(NamedTuple):
-    """What the picture shows: a protect run, its source, and evaluations of both.
-
-    Attributes:
-      source: of the originals, None if it cannot be read.
-      before, after: evaluations of the originals and of the protected images.
-      attack: whose images were saved, None if none's were.
-    """
+    """A protect run, its source if it can be read, evaluations of the originals and of
+    the protected images, and the attack whose images they saved."""
 
     protect: Run
     source: data.Source | None
@@ -55,14 +49,14 @@ def protection_section(runs: Sequence[Run], *, images: int = 8) -> Section:
     shown = _Shown(protect, source, before, after, _strongest_attack(after, before))
     records = [r for r in protect.records if r.get("file")][:images]
     rows = [_row(record, shown) for record in records]
-    used = [c for c in range(len(TITLES)) if any(row[c] is not None for row in rows)]
+    used = [c for c in range(len(_TITLES)) if any(row[c] is not None for row in rows)]
     if not used:
-        text = f"\nNo picture: the images of {protect.name} cannot be read.\n"
-        return Section(text)
+        return Section(f"\nNo picture: the images of {protect.name} cannot be read.\n")
     grid = [[row[c] for c in used] for row in rows]
-    png = comparison_picture(grid, [TITLES[c] for c in used])
+    png = comparison_picture(grid, [_TITLES[c] for c in used])
     text = f"First {len(rows)} images of `{protect.name}`.{_remarks(shown)}{missing}\n"
-    return section(text, name="picture.png", png=png, alt=_ALT)
+    alt = "original, protected, perturbation, attacked"
+    return section(text, name="picture.png", png=png, alt=alt)
 
 
 def _remarks(shown: _Shown) -> str:
@@ -82,21 +76,17 @@ def _row(record: dict, shown: _Shown) -> list[Tile | None]:
     protected = _file(shown.protect, record)
     original = _original(shown.source, index)
 
-    def tile(image: np.ndarray | None, found: Mapping[str, Any] | None) -> Tile | None:
+    def tile(image: np.ndarray | None, found: Mapping[str, Any]) -> Tile | None:
         """The image, with the class that a model finds in it."""
-        if image is None:
-            return None
-        if found is None or "prediction" not in found:
-            return Tile(image)
+        if image is None or "prediction" not in found:
+            return None if image is None else Tile(image)
         prediction = found["prediction"]
         name = _class_name(shown.source, prediction)
         return Tile(image, name, prediction == label if label >= 0 else None)
 
-    def attacked(run: Run | None, found: Mapping[str, Any] | None) -> Tile | None:
-        if run is None or found is None or shown.attack is None:
-            return None
-        outcome = found["attacks"].get(shown.attack) or {}
-        return tile(_file(run, outcome), outcome)
+    def attacked(run: Run | None, found: Mapping[str, Any]) -> Tile | None:
+        outcome = found.get("attacks", {}).get(shown.attack) or {}
+        return None if run is None else tile(_file(run, outcome), outcome)
 
     change = None
     if original is not None and protected is not None:
@@ -132,13 +122,14 @@ def _evaluations(runs: Sequence[Run], protect: Run) -> tuple[Run | None, Run | N
     evaluations = [run for run in runs if _is(run, "evaluate")]
     after = [run for run in evaluations if _reads(run, protect)]
     before = [run for run in evaluations if _source_of(run) == _source_of(protect)]
-    for one in after:
-        for other in before:
-            if one.info.get("models") == other.info.get("models"):
-                return one, other
-    if after:
-        return after[0], None
-    return None, before[0] if before else None
+    pairs: list[tuple[Run | None, Run | None]] = [
+        (one, other)
+        for one in after
+        for other in before
+        if one.info.get("models") == other.info.get("models")
+    ]
+    pairs += [(one, None) for one in after] + [(None, other) for other in before]
+    return pairs[0] if pairs else (None, None)
 
 
 def _strongest_attack(*evaluations: Run | None) -> str | None:
@@ -180,9 +171,9 @@ def _class_name(source: data.Source | None, label: int) -> str:
     return names[label] if label < len(names) else str(label)
 
 
-def _record(run: Run | None, index: int) -> dict | None:
+def _record(run: Run | None, index: int) -> dict:
     records = [] if run is None else run.records
-    return next((r for r in records if r["index"] == index), None)
+    return next((r for r in records if r["index"] == index), {})
 
 
 def _file(run: Run, record: Mapping[str, Any]) -> np.ndarray | None:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from fractions import Fraction
 
-from mspd_jax.report._names import defense_name, model_name
 from mspd_jax.report._plot import Curve, accuracy_plot, grouped
+from mspd_jax.report._rows import defense_name, model_name
 from mspd_jax.report._section import Section, section
 from mspd_jax.runs import Run
 
