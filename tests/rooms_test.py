@@ -26,13 +26,24 @@ FOLDERS = ("records.jsonl", "run.json", "metrics.jsonl", "records*.jsonl")
 
 def asks_jax(source, names):
     """Whether a source takes one of these from JAX."""
+    nodes = list(ast.walk(ast.parse(source)))
     return any(
         isinstance(node, ast.Attribute)
         and node.attr in names
         and isinstance(node.value, ast.Name)
         and node.value.id in ("jax", "multihost_utils")
-        for node in ast.walk(ast.parse(source))
+        for node in nodes
+    ) or any(
+        alias.name in names
+        for node in nodes
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("jax")
+        for alias in node.names
     )
+
+
+def names_maps(source):
+    """Whether a source maps a function over devices."""
+    return asks_jax(source, {"pmap", "shard_map"})
 
 
 def names_devices(source):
@@ -73,6 +84,7 @@ def reads_flags(source):
 
 
 RULES = {
+    "maps": (names_maps, ("mspd_jax/drive/_replicate.py",)),
     "devices": (names_devices, ("mspd_jax/drive/",)),
     # Orbax has all processes save a model, and one of them put it in place.
     "processes": (
@@ -97,6 +109,7 @@ def test_one_room_alone_knows(rule):
     [
         (names_devices, "import jax\nn = jax.device_count()"),
         (names_devices, "import jax\nf = jax.pmap(g)"),
+        (names_maps, "from jax import pmap"),
         (names_processes, "import jax\nn = jax.process_count()"),
         (names_records, 'path = folder / "records.jsonl"'),
         (reads_flags, "from absl import app, flags"),

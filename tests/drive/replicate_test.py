@@ -1,72 +1,14 @@
-"""The one place of devices: no other room names them; copies, shares, collectives."""
+"""Copies, shares and collectives on several devices."""
 
-import ast
 import os
-import pathlib
 import subprocess
 import sys
 import textwrap
 
 import jax
-import pytest
 
 from mspd_jax import drive
 from mspd_jax.drive._replicate import local_devices
-
-LIBRARY = pathlib.Path(__file__).resolve().parents[2] / "mspd_jax"
-NAMES = {
-    "pmap",
-    "local_devices",
-    "local_device_count",
-    "devices",
-    "device_count",
-    "process_index",
-    "process_count",
-    "default_backend",
-    "shard_map",
-}
-# Below `drive`: the processes of a cluster write and read one checkpoint together.
-EXEMPT = {"models/_checkpoint.py": {"process_index", "process_count"}}
-
-
-def device_names(source):
-    """Attributes of `jax` that tell devices and processes, or run a function on all."""
-    return {
-        node.attr
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.Attribute)
-        and node.attr in NAMES
-        and isinstance(node.value, ast.Name)
-        and node.value.id == "jax"
-    } | {
-        alias.name
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("jax")
-        for alias in node.names
-        if alias.name in NAMES
-    }
-
-
-def files():
-    return sorted(str(p.relative_to(LIBRARY)) for p in LIBRARY.rglob("*.py"))
-
-
-@pytest.mark.parametrize("name", files())
-def test_drive_alone_names_devices(name):
-    found = device_names((LIBRARY / name).read_text())
-    if name.startswith("drive/"):
-        assert found.isdisjoint({"pmap", "shard_map"}) or name == "drive/_replicate.py"
-    else:
-        assert found == EXEMPT.get(name, set())
-
-
-@pytest.mark.parametrize(
-    "source",
-    ["import jax\njax.pmap(f)", "from jax import pmap", "n = jax.device_count()"],
-)
-def test_the_rule_can_fail(source):
-    assert device_names(source)
-
 
 ON_TWO = """
     import sys
