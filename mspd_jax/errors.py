@@ -12,4 +12,5 @@ class InputError(ValueError):
 
 def first_line(error: Exception) -> str:
     """The first line of what an error says; its type where it says nothing."""
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

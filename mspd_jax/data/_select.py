@@ -14,19 +14,14 @@ def select(source: Source, indices: Collection[int]) -> Source:
     wanted = np.fromiter(indices, np.int64, len(indices))
     positions = np.flatnonzero(np.isin(source.indices, wanted))
     shape_of, fingerprint_of = source.shape_of, source.fingerprint_of
-
-    def place(position: int) -> int:
-        return int(positions[position])
-
     return source._replace(
         indices=source.indices[positions],
-        read=lambda position: source.read(place(position)),
-        shape_of=None if shape_of is None else lambda p: shape_of(place(p)),
+        read=lambda p: source.read(int(positions[p])),
+        shape_of=shape_of and (lambda p: shape_of(int(positions[p]))),
         files=source.files and tuple(source.files[p] for p in positions),
-        digest_of=lambda position: source.digest_of(place(position)),
-        fingerprint_of=None
-        if fingerprint_of is None
-        else lambda chosen: fingerprint_of([place(p) for p in chosen]),
+        digest_of=lambda p: source.digest_of(int(positions[p])),
+        fingerprint_of=fingerprint_of
+        and (lambda chosen: fingerprint_of([int(positions[p]) for p in chosen])),
     )
 
 

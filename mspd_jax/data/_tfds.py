@@ -217,8 +217,8 @@ def _stored_order(
             f"{key} ({info.splits[key].num_examples})" for key in info.splits
         )
         raise InputError(
-            f"source {spec!r}: no split {split!r} ({first_line(error)}); the splits are {held}, "
-            "slices such as test[:100] are accepted"
+            f"source {spec!r}: no split {split!r} ({first_line(error)}); the splits "
+            f"are {held}, slices such as test[:100] are accepted"
         ) from error
     files: list[tuple[str, int]] = []
     starts = {}

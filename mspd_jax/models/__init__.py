@@ -9,7 +9,8 @@ from mspd_jax.models._architectures import (
 )
 from mspd_jax.models._architectures import parse_architecture as parse_architecture
 from mspd_jax.models._batched import from_batched
-from mspd_jax.models._build import build_module, create_model, predictor, restorer
+from mspd_jax.models._build import build_module as build_module
+from mspd_jax.models._build import create_model, predictor, restorer
 from mspd_jax.models._build import function_of as function_of
 from mspd_jax.models._build import gives_images as gives_images
 from mspd_jax.models._build import map_restorer as map_restorer
@@ -17,12 +18,8 @@ from mspd_jax.models._build import model_kind as model_kind
 from mspd_jax.models._build import train_outputs as train_outputs
 from mspd_jax.models._callable import as_pytree as as_pytree
 from mspd_jax.models._callable import behind
-from mspd_jax.models._checkpoint import (
-    function_hash,
-    load_model,
-    model_hash,
-    save_model,
-)
+from mspd_jax.models._checkpoint import function_hash as function_hash
+from mspd_jax.models._checkpoint import load_model, model_hash, save_model
 from mspd_jax.models._convert import convert_torch
 from mspd_jax.models._reach import PIXEL as PIXEL
 from mspd_jax.models._reach import Reach as Reach
@@ -36,11 +33,9 @@ __all__ = [
     "Model",
     "ModelSpec",
     "behind",
-    "build_module",
     "convert_torch",
     "create_model",
     "from_batched",
-    "function_hash",
     "load_model",
     "model_hash",
     "predictor",

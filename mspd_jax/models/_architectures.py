@@ -1,6 +1,7 @@
 """The architectures by name: what the name says, their options, their network."""
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from flax import linen as nn
@@ -36,9 +37,9 @@ class Family(NamedTuple):
     """Architectures that differ in the numbers of their name alone.
 
     Attributes:
-      pattern: regular expression of the whole name; its groups are the numbers.
+      pattern: of the whole name; its groups are numbers, named as the attributes of
+        the module that they set.
       network: the Linen module.
-      fields: names of the module's attributes that the groups set.
       options: further attributes and their defaults.
       normalization: usual mean and std of three channels; None is 0 and 1.
       kind: one of KINDS.
@@ -48,7 +49,6 @@ class Family(NamedTuple):
 
     pattern: str
     network: type[nn.Module]
-    fields: tuple[str, ...]
     options: dict
     normalization: tuple[tuple[float, ...], tuple[float, ...]] | None = None
     kind: str = KINDS[0]
@@ -56,44 +56,44 @@ class Family(NamedTuple):
     size: int = 32
 
 
+def _any(numbers: Iterable[int]) -> str:
+    return "|".join(map(str, numbers))
+
+
 def _dncnn(name: str, *, width: int) -> Family:
     options = {"depth": 17, "width": width}
-    return Family(name, DnCNN, (), options, kind=KINDS[1], epsilon=DNCNN_EPSILON)
+    return Family(name, DnCNN, options, kind=KINDS[1], epsilon=DNCNN_EPSILON)
 
 
 def _trn(name: str, **sizes: int) -> Family:
     options = {**sizes, "rule": "predicted", "maps": 1}
-    return Family(name, TRN, (), options, kind=KINDS[2])
+    return Family(name, TRN, options, kind=KINDS[2])
 
 
 FAMILIES = {
-    "resnet": Family(r"resnet(20|32|44|56|110)", ResNet, ("depth",), {}, _IMAGENET),
+    "resnet": Family(r"resnet(?P<depth>20|32|44|56|110)", ResNet, {}, _IMAGENET),
     "preact_resnet": Family(
-        rf"preact_resnet({'|'.join(map(str, PREACT_BLOCKS))})",
+        rf"preact_resnet(?P<depth>{_any(PREACT_BLOCKS)})",
         PreactResNet,
-        ("depth",),
         {"activation": "silu"},
         _CIFAR10,
     ),
     "wide_resnet": Family(
-        r"wide_resnet([1-9]\d{1,3})_([1-9]\d{0,2})",
+        r"wide_resnet(?P<depth>[1-9]\d{1,3})_(?P<width>[1-9]\d{0,2})",
         WideResNet,
-        ("depth", "width"),
         {"activation": "silu"},
         _CIFAR10,
     ),
     "imagenet_resnet": Family(
-        rf"resnet({'|'.join(map(str, IMAGENET_STAGES))})",
+        rf"resnet(?P<depth>{_any(IMAGENET_STAGES)})",
         ImageNetResNet,
-        ("depth",),
         {"width": 64},
         _IMAGENET,
         size=224,
     ),
     "bagnet": Family(
-        rf"bagnet({'|'.join(map(str, BAGNET_STAGES))})",
+        rf"bagnet(?P<patch>{_any(BAGNET_STAGES)})",
         BagNet,
-        ("patch",),
         {"width": 64, "blocks": [3, 4, 6, 3], "strides": [2, 2, 2, 1]},
         _IMAGENET,
         size=224,
@@ -101,13 +101,12 @@ FAMILIES = {
     "small_cnn": Family(
         "small_cnn",
         SmallCNN,
-        (),
         {"activation": "relu", "widths": [16, 32, 64], "norm": True},
     ),
     "dncnn": _dncnn("dncnn", width=64),
     "dncnn_wide": _dncnn("dncnn_wide", width=128),
     "memnet": Family(
-        "memnet", MemNet, (), {"blocks": 3, "recursions": 6, "width": 64}, kind=KINDS[1]
+        "memnet", MemNet, {"blocks": 3, "recursions": 6, "width": 64}, kind=KINDS[1]
     ),
     "trn": _trn("trn", width=64, stages=4, blocks=2, shrink=1),
     "trn_small": _trn("trn_small", width=32, stages=3, blocks=1, shrink=2),
@@ -143,7 +142,7 @@ def split_name(name: str) -> tuple[str, dict]:
     for key, family in FAMILIES.items():
         match = re.fullmatch(family.pattern, name)
         if match:
-            numbers = dict(zip(family.fields, map(int, match.groups()), strict=True))
+            numbers = {name: int(text) for name, text in match.groupdict().items()}
             if key != "wide_resnet" or numbers["depth"] % 6 == 4:
                 return key, numbers
     raise InputError(

@@ -12,13 +12,10 @@ from mspd_jax.models._layers import SYMMETRIC_PADDING, ConvNorm, Padding
 # A bottleneck has so many times the channels of its 3x3 convolution at its end.
 EXPANSION = 4
 
-# From a block, its input and the output of its residual branch, what is added to it.
-Shortcut = Callable[["BasicBlock | Bottleneck", jax.Array, jax.Array, bool], jax.Array]
 
-
-def padded_shortcut(
-    block: "BasicBlock | Bottleneck", x: jax.Array, y: jax.Array, train: bool
-) -> jax.Array:
+# Shortcuts: from a block, its input x and the output y of its residual branch, what is
+# added to y.
+def padded_shortcut(block, x: jax.Array, y: jax.Array, train: bool) -> jax.Array:
     """Option A, without weights: every second pixel, zero channels on both sides."""
     del train
     x = x[..., :: block.strides, :: block.strides, :]
@@ -28,9 +25,7 @@ def padded_shortcut(
     return jnp.pad(x, sides) if missing else x
 
 
-def projected_shortcut(
-    block: "BasicBlock | Bottleneck", x: jax.Array, y: jax.Array, train: bool
-) -> jax.Array:
+def projected_shortcut(block, x: jax.Array, y: jax.Array, train: bool) -> jax.Array:
     """Option B: a normalized 1x1 convolution, where the block changes the shape.
 
     Where the residual branch does not pad, its map is smaller, and the shortcut loses
@@ -47,7 +42,7 @@ class BasicBlock(Formed):
 
     features: int
     strides: int
-    shortcut: Shortcut = projected_shortcut
+    shortcut: Callable = projected_shortcut
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:

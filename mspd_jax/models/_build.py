@@ -19,7 +19,7 @@ from mspd_jax.models._architectures import (
     restores,
 )
 from mspd_jax.models._initialize import initialize
-from mspd_jax.models._layers import fold_norms
+from mspd_jax.models._layers import as_channels, fold_norms
 from mspd_jax.models._spec import Model, ModelSpec, check_spec, input_shape
 
 # Architecture, options as JSON, outputs.
@@ -218,12 +218,10 @@ def normalization(spec: ModelSpec) -> tuple[jax.Array, jax.Array]:
 
 def normalize(images: jax.Array, mean: jax.Array, std: jax.Array) -> jax.Array:
     """What a network reads: images [..., H, W, C] less mean, by std."""
-    shape = (1,) * (images.ndim - 1) + mean.shape
-    return (images - jnp.reshape(mean, shape)) / jnp.reshape(std, shape)
+    return (images - as_channels(mean, images)) / as_channels(std, images)
 
 
 def _denormalize(images, mean, std):
     # The gradient maps, which were read after the image's channels, are not returned.
     mean, std = mean[: images.shape[-1]], std[: images.shape[-1]]
-    shape = (1,) * (images.ndim - 1) + mean.shape
-    return images * jnp.reshape(std, shape) + jnp.reshape(mean, shape)
+    return images * as_channels(std, images) + as_channels(mean, images)

@@ -100,10 +100,8 @@ def _put_in_place(workshop, path):
     # Orbax notes the folder it wrote to, which the renaming makes untrue.
     (new / "commit_success.txt").write_text("Checkpoint commit succeeded")
     files = sorted(file for file in new.rglob("*") if file.is_file())
-    sums = [
-        f"{file_sha256(file)}  {file.relative_to(new).as_posix()}" for file in files
-    ]
-    (new / _SUMS).write_text("\n".join(sums) + "\n")
+    sums = (f"{file_sha256(f)}  {f.relative_to(new).as_posix()}\n" for f in files)
+    (new / _SUMS).write_text("".join(sums))
     if path.exists():
         path.rename(old)
     new.rename(path)
@@ -150,16 +148,15 @@ def load_model(path: str | os.PathLike) -> Model:
 def _find(path):
     """The checkpoint directory that a user's argument means."""
     name, path = os.fspath(path), pathlib.Path(path).absolute()
-    if not path.exists() and pathlib.Path(name).name == name:
-        shipped = ZOO / name
-        if (shipped / _MARK).is_file():
-            return shipped
+    shipped = {
+        folder.name: folder for folder in ZOO.glob("*") if (folder / _MARK).is_file()
+    }
+    if not path.exists() and name in shipped:
+        return shipped[name]
     if not path.exists():
-        shipped_names = [folder.name for folder in ZOO.glob("*") if folder.is_dir()]
         raise InputError(
             f"no model {name!r}: there is no {path}, and the models that ship with "
-            f"the package are: "
-            f"{', '.join(sorted(shipped_names)) or '(none)'}"
+            f"the package are: {', '.join(sorted(shipped)) or '(none)'}"
         )
     for folder in (path, path / "model"):
         if (folder / _MARK).is_file():

@@ -44,15 +44,11 @@ def _is_kernel(path):
 
 
 def _leaf(path, shape, normal, orthogonal):
-    if _is_kernel(path) and orthogonal:
+    if not _is_kernel(path):
+        return jnp.ones(shape) if path[-1].key in ("scale", "var") else jnp.zeros(shape)
+    if orthogonal:
         last = path[-2].key == "last"
         return jnp.zeros(shape) if last else _orthogonal(normal, shape)
-    if _is_kernel(path):
-        return _he_normal(normal, shape)
-    return jnp.ones(shape) if path[-1].key in ("scale", "var") else jnp.zeros(shape)
-
-
-def _he_normal(normal, shape):
     gain = 1.0 if len(shape) == 2 else 2.0
     return normal.reshape(shape) * math.sqrt(gain / math.prod(shape[:-1]))
 

@@ -59,22 +59,22 @@ class Norm(Formed):
         scale = self.param("scale", nn.initializers.ones, features)
         bias = self.param("bias", nn.initializers.zeros, features)
         if self.folded:
-            return x * _as_channels(scale, x) + _as_channels(bias, x)
+            return x * as_channels(scale, x) + as_channels(bias, x)
         mean = self.variable("batch_stats", "mean", jnp.zeros, features)
         variance = self.variable("batch_stats", "var", jnp.ones, features)
         if not train:
             moments = mean.value, variance.value
             scale, bias = _affine(scale, bias, *moments, epsilon=self.epsilon)
-            return x * _as_channels(scale, x) + _as_channels(bias, x)
+            return x * as_channels(scale, x) + as_channels(bias, x)
         batch_mean = self._average(x)
-        centered = x - _as_channels(batch_mean, x)
+        centered = x - as_channels(batch_mean, x)
         batch_variance = self._average(centered**2)
         if not self.is_initializing():
             mean.value = self._move(mean.value, batch_mean)
             unbiased = batch_variance * self._bessel(x)
             variance.value = self._move(variance.value, unbiased)
         scale = scale * jax.lax.rsqrt(batch_variance + self.epsilon)
-        return centered * _as_channels(scale, x) + _as_channels(bias, x)
+        return centered * as_channels(scale, x) + as_channels(bias, x)
 
     def _average(self, x):
         # A product with ones: XLA sums columns on CPUs several times slower, and the
@@ -135,7 +135,7 @@ def fold_norms(
         moments = batch_stats["norm"]
         scale, bias = _affine(**params["norm"], **moments, epsilon=epsilon)
         kernel = params["conv"]["kernel"]
-        return {"conv": {"kernel": kernel * _as_channels(scale, kernel), "bias": bias}}
+        return {"conv": {"kernel": kernel * as_channels(scale, kernel), "bias": bias}}
     if "scale" in params:
         scale, bias = _affine(**params, **batch_stats, epsilon=epsilon)
         return {"scale": scale, "bias": bias}
@@ -152,5 +152,6 @@ def _affine(scale, bias, mean, var, *, epsilon):
     return scale, bias - mean * scale
 
 
-def _as_channels(vector, x):
+def as_channels(vector: jax.Array, x: jax.Array) -> jax.Array:
+    """A vector along the last axis of `x`, ready to be computed with it."""
     return jnp.reshape(vector, (1,) * (x.ndim - 1) + vector.shape)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 from safetensors import numpy as safetensors
 
-from mspd_jax.errors import InputError
+from mspd_jax.errors import InputError, first_line
 
 TORCH_SUFFIXES = (".pt", ".pth", ".th")
 # Where training scripts keep the weights, and what wrappers put before a name.
@@ -84,10 +84,10 @@ def _read_torch(path):
             warnings.simplefilter("ignore")  # on odd pickles, which end in an error
             content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
         raise InputError(
             f"{path} is refused: it is damaged, or it holds more than tensors and "
-            f"plain containers, which would have to be executed ({reason[0]})"
+            f"plain containers, which would have to be executed "
+            f"({first_line(error)})"
         ) from error
     state = _state_dict(path, content)
     tensors = {}

@@ -109,8 +109,7 @@ def _blocks_as_channels(x, size):
     x = jnp.pad(x, [*sides, (0, 0)], mode="edge")
     *lead, height, width, channels = x.shape
     x = x.reshape(*lead, height // size, size, width // size, size, channels)
-    x = jnp.moveaxis(x, -1, -4)  # ..., rows, channels, in row, columns, in column
-    x = jnp.moveaxis(x, -2, -4)  # ..., rows, columns, channels, in row, in column
+    x = jnp.moveaxis(x, (-4, -2), (-2, -1))  # places in a block behind the channels
     return x.reshape(*lead, height // size, width // size, channels * size**2)
 
 
@@ -120,6 +119,5 @@ def _channels_as_blocks(x, size):
         return x
     *lead, height, width, channels = x.shape
     x = x.reshape(*lead, height, width, channels // size**2, size, size)
-    x = jnp.moveaxis(x, -3, -1)  # ..., rows, columns, in row, in column, channels
-    x = jnp.moveaxis(x, -3, -4)  # ..., rows, in row, columns, in column, channels
+    x = jnp.moveaxis(x, (-2, -1), (-4, -2))  # each behind its rows or columns
     return x.reshape(*lead, height * size, width * size, channels // size**2)
