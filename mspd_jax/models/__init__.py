@@ -1,8 +1,8 @@
 """Networks, classifiers and denoisers: by name, as functions, on disk, converted."""
 
-from mspd_jax.models._architecture_options import LABEL_RULES as LABEL_RULES
 from mspd_jax.models._architectures import ARCHITECTURES as ARCHITECTURES
 from mspd_jax.models._architectures import DENOISERS as DENOISERS
+from mspd_jax.models._architectures import LABEL_RULES as LABEL_RULES
 from mspd_jax.models._architectures import RESTORERS as RESTORERS
 from mspd_jax.models._architectures import (
     default_normalization as default_normalization,

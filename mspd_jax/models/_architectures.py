@@ -7,10 +7,9 @@ from typing import NamedTuple
 from flax import linen as nn
 
 from mspd_jax.errors import InputError
-from mspd_jax.models._architecture_options import checked
 from mspd_jax.models._bagnet import BAGNET_STAGES, BagNet
 from mspd_jax.models._dncnn import DNCNN_EPSILON, DnCNN
-from mspd_jax.models._layers import NORM_EPSILON
+from mspd_jax.models._layers import ACTIVATIONS, NORM_EPSILON
 from mspd_jax.models._memnet import MemNet
 from mspd_jax.models._preactivation import PREACT_BLOCKS, PreactResNet, WideResNet
 from mspd_jax.models._resnet import IMAGENET_STAGES, ImageNetResNet, ResNet
@@ -28,6 +27,8 @@ RESTORERS = "trn, trn_small"
 # What a network makes: logits, an image, or an image from one and its gradient maps.
 KINDS = ("a classifier", "a denoiser", "a restoration network")
 
+# By which label the gradient maps of a restoration network are taken.
+LABEL_RULES = ("predicted", "uniform", "softmax", "all")
 # The usual mean and std of pixels.
 _IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _CIFAR10 = (0.4914, 0.4822, 0.4465), (0.2471, 0.2435, 0.2616)
@@ -142,7 +143,7 @@ def split_name(name: str) -> tuple[str, dict]:
     for key, family in FAMILIES.items():
         match = re.fullmatch(family.pattern, name)
         if match:
-            numbers = {name: int(text) for name, text in match.groupdict().items()}
+            numbers = {field: int(n) for field, n in match.groupdict().items()}
             if key != "wide_resnet" or numbers["depth"] % 6 == 4:
                 return key, numbers
     raise InputError(
@@ -172,7 +173,7 @@ def complete_options(name: str, options: dict) -> dict:
         raise ValueError(f"{name} has no option {surplus}; its options: {accepted}")
     complete = family.options | options
     for option, value in complete.items():
-        checked(option, value, default=family.options[option])
+        _checked(option, value, default=family.options[option])
     return complete
 
 
@@ -195,10 +196,38 @@ def make_network(
     key, numbers = split_name(name)
     family = FAMILIES[key]
     fields = {
-        option: checked(option, value, default=family.options[option])
+        option: _checked(option, value, default=family.options[option])
         for option, value in complete_options(name, options).items()
     }
     fields.pop("rule", None)  # says what is shown to the network, not how it is built
     fields["channels" if restores(name) else "num_classes"] = outputs
     form = {"axis_name": axis_name, "folded": folded}
     return family.network(**numbers, **fields, **form)
+
+
+def _checked(option: str, value: object, *, default: object) -> object:
+    """The attribute of a network that this value of an option means.
+
+    default: the option's default, which says of what kind the values are. Raises
+    ValueError for what the option cannot be.
+    """
+    if isinstance(default, bool):
+        fits, wanted = isinstance(value, bool), "true or false"
+    elif isinstance(default, int):
+        least = 2 if option == "depth" else 1
+        fits, wanted = type(value) is int and value >= least, f"{least} or more"
+    elif isinstance(default, list):
+        # One for each of the stages, but for as many layers as there are widths.
+        length = None if option == "widths" else len(default)
+        numbers = value if isinstance(value, list | tuple) else ()
+        fits = len(numbers) == length if length else len(numbers) > 0
+        fits = fits and all(type(n) is int and n > 0 for n in numbers)
+        wanted = f"a list of {f'{length} ' if length else ''}positive integers"
+    else:
+        words = list(ACTIVATIONS) if option == "activation" else list(LABEL_RULES)
+        fits, wanted = isinstance(value, str) and value in words, f"one of {words}"
+    if not fits:
+        raise ValueError(f"{option} must be {wanted}, got {value!r}")
+    if option == "activation":
+        return ACTIVATIONS[str(value)]
+    return tuple(value) if isinstance(value, list) else value

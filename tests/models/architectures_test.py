@@ -1,9 +1,10 @@
-"""Names and normalizations of the architectures."""
+"""Names, normalizations and options of the architectures."""
 
 from absl.testing import parameterized
 
 from mspd_jax import models
 from mspd_jax.errors import InputError
+from tests.models.cifar10_networks import spec
 
 
 class ParseTest(parameterized.TestCase):
@@ -44,3 +45,18 @@ class NormalizationTest(parameterized.TestCase):
         means, stds = models.default_normalization(name, channels)
         self.assertEqual((len(means), len(stds)), (channels, channels))
         self.assertEqual((means[0], stds[0]), (mean, std))
+
+
+class OptionsTest(parameterized.TestCase):
+    @parameterized.parameters(
+        ("small_cnn", dict(widths=[])),
+        ("small_cnn", dict(widths=[8, 0])),
+        ("small_cnn", dict(widths="16")),
+        ("small_cnn", dict(norm=1)),
+        ("wide_resnet28_10", dict(activation="tanh")),
+        ("resnet20", dict(activation="relu")),
+        ("small_cnn", dict(depth=3)),
+    )
+    def test_bad_option_is_refused(self, name, options):
+        with self.assertRaises(ValueError):
+            models.build_module(spec(name, **options))
