@@ -15,10 +15,9 @@ _GOLDEN = 2654435769
 
 
 class Block(NamedTuple):
-    """Positions of images in their rows.
+    """int [block] positions of images in their rows, and bool [block] whether wanted.
 
-    positions: int [block]; rows without an image repeat one that the block has.
-    wanted: bool [block], which rows have an image of their own.
+    A row that has no image of its own repeats one of the block, and is not wanted.
     """
 
     positions: np.ndarray

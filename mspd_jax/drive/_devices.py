@@ -30,7 +30,7 @@ def run_on_devices(
     of each example is fold_in(key, index). axis_name: see `block_runner`.
     """
     block = len(index) // (1 if axis_name else len(devices))
-    with workers(devices) as pool:
+    with concurrent.futures.ThreadPoolExecutor(len(devices)) as pool:
         start = block_runner(
             pool, key, predict, method, devices=devices, axis_name=axis_name
         )
@@ -42,11 +42,6 @@ def run_on_devices(
         ]
         results = [part.result() for part in parts]
     return jax.tree.map(lambda *rows: np.concatenate(rows), *results)
-
-
-def workers(devices: Sequence[jax.Device]) -> concurrent.futures.ThreadPoolExecutor:
-    """As many threads as blocks are to be computed at once."""
-    return concurrent.futures.ThreadPoolExecutor(len(devices))
 
 
 def block_runner(

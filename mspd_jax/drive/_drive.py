@@ -1,4 +1,4 @@
-"""The driver: a per-example method over a data set, on all devices, resumable."""
+"""The driver: a method over a data set, resumable, on all devices or on the host."""
 
 import concurrent.futures
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -9,7 +9,7 @@ import numpy as np
 
 from mspd_jax.data import Record, Source
 from mspd_jax.drive._blocks import Block, pack
-from mspd_jax.drive._devices import block_runner, workers
+from mspd_jax.drive._devices import block_runner
 from mspd_jax.drive._replicate import local_devices
 from mspd_jax.errors import InputError
 
@@ -74,7 +74,7 @@ def drive(
     )
     with (
         concurrent.futures.ThreadPoolExecutor(_READERS) as readers,
-        workers(devices) as pool,
+        concurrent.futures.ThreadPoolExecutor(len(devices)) as pool,
     ):
         start = block_runner(
             pool, key, predict, method, devices=devices, axis_name=axis_name
@@ -82,6 +82,30 @@ def drive(
         read = _one_behind(_begin_reading(readers, source, blocks) for blocks in work)
         computed = _one_behind(_begin(start, batch) for batch in read)
         yield from map(_finish, computed)
+
+
+def in_turn(
+    key: jax.Array,
+    method: Callable[[jax.Array, Record], Any],
+    source: Source,
+    *,
+    skip: Collection[int] = (),
+) -> Iterator[list[Outcome]]:
+    """Outcomes like those of `drive`, each a batch, in the order of the source.
+
+    For what is no program of JAX, as asking a classifier far away: the next image is
+    begun when the outcome of the last one has been taken. method: (key, image) ->
+    result, with the key fold_in(key, its index). skip: data-set indices that are done.
+    """
+    for position, index in enumerate(source.indices):
+        if int(index) in skip:
+            continue
+        record = _read(source, position)
+        if isinstance(record, str):
+            yield [Outcome(position, None, None, record)]
+        else:
+            result = method(jax.random.fold_in(key, record.index), record)
+            yield [Outcome(position, record, result, None)]
 
 
 def _one_behind(batches: Iterable[Any]) -> Iterator[Any]:

@@ -1,11 +1,14 @@
-"""The driver: same rows for any batch, device and process split; unreadable images."""
+"""The driver: same rows for any batch, device and process split; unreadable images.
+
+In turn: keys by index, done ones left out, unreadable ones named.
+"""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from absl.testing import parameterized
 
-from mspd_jax import drive
+from mspd_jax import data, drive
 from mspd_jax.data import Record, Source
 from mspd_jax.drive._blocks import pack, row_of
 from mspd_jax.errors import InputError
@@ -186,3 +189,50 @@ class PackTest(parameterized.TestCase):
             ]
             self.assertContainsSubset(set(pending), of[0] | of[1] | of[2])
             self.assertEmpty(of[0] & of[1] | of[1] & of[2] | of[0] & of[2])
+
+
+def source_of(broken=()):
+    images = np.arange(5 * 4, dtype=np.uint8).reshape(5, 2, 2, 1)
+    source = data.from_arrays(images, np.arange(5, dtype=np.int32))
+    source = data.every(source, 2)  # indices 0, 2, 4
+
+    def read(position):
+        if position in broken:
+            raise InputError(f"image {position} is broken")
+        return source.read(position)
+
+    return source._replace(read=read)
+
+
+def test_each_image_has_the_key_of_its_index_and_what_is_done_is_left_out():
+    key, seen = jax.random.key(3), []
+
+    def method(own, record):
+        seen.append(record.index)
+        return jax.random.bits(own), int(record.label)
+
+    batches = drive.in_turn(key, method, source_of(), skip={2})
+    first = next(batches)
+    assert seen == [0]  # no image is begun before the last one has been taken
+    found = [*first, *(outcome for batch in batches for outcome in batch)]
+    assert [(o.position, o.record.index, o.error) for o in found] == [
+        (0, 0, None),
+        (2, 4, None),
+    ]
+    for outcome in found:
+        index = outcome.record.index
+        want = jax.random.bits(jax.random.fold_in(key, index))
+        assert outcome.result == (want, index)
+
+
+def test_an_unreadable_image_is_an_outcome_with_the_reason():
+    found = [
+        outcome
+        for batch in drive.in_turn(jax.random.key(0), lambda key, r: 7, source_of({1}))
+        for outcome in batch
+    ]
+    assert [(o.position, o.result, o.error) for o in found] == [
+        (0, 7, None),
+        (1, None, "image 1 is broken"),
+        (2, 7, None),
+    ]
