@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from mspd_jax.data._record import Source, as_float
+from mspd_jax.data._record import Source, as_float, if_readable
 from mspd_jax.errors import InputError
 
 _Shape = tuple[int, ...]
@@ -16,12 +16,8 @@ def check_compatible(
     """Raises InputError unless a model of that shape and class count can read `source`.
 
     Unreadable images are passed over: the driver reports them. Where the source does
-    not know its shapes every image is read until one differs.
-
-    Args:
-      source: the images.
-      image_shape: (H, W, C) that the model accepts.
-      num_classes: None for a model without classes.
+    not know its shapes every image is read until one differs. image_shape: (H, W, C);
+    num_classes: None for a model without classes.
     """
     wanted = tuple(image_shape)
     for position, shape in _shapes(source):
@@ -49,13 +45,8 @@ def check_unchanged(source: Source, digests: Mapping[int, str | None]) -> list[i
     """Raises InputError naming an image that is not what it was when it was recorded.
 
     So that a run that is continued never mixes results of two images of one name.
-
-    Args:
-      source: the images as they are now.
-      digests: by data-set index what `source.digest_of` said then; None is not checked.
-
-    Returns:
-      The indices of `digests` that the source does not have any more.
+    digests: by data-set index what `source.digest_of` said then; None is not checked.
+    Returns the indices of `digests` that the source does not have any more.
     """
     places = {int(index): place for place, index in enumerate(source.indices)}
     for index in sorted(digests.keys() & places.keys()):
@@ -102,19 +93,13 @@ def load_arrays(source: Source) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _shapes(source: Source) -> Iterable[tuple[int, _Shape | None]]:
-    count = len(source.indices)
+    positions = range(len(source.indices))
     if source.shape_of is not None:
-        return ((position, source.shape_of(position)) for position in range(count))
+        return ((position, source.shape_of(position)) for position in positions)
     if source.image_shape is not None:
         return [(0, source.image_shape)]
-    return ((position, _read_shape(source, position)) for position in range(count))
-
-
-def _read_shape(source: Source, position: int) -> _Shape | None:
-    try:
-        return source.read(position).image.shape
-    except InputError:
-        return None
+    records = (if_readable(source.read, position) for position in positions)
+    return enumerate(record and record.image.shape for record in records)
 
 
 def _where(source: Source, position: int) -> str:

@@ -30,7 +30,7 @@ from mspd_jax import runs
 from mspd_jax.data._digest import digest, file_digest, file_prints
 from mspd_jax.data._image import IMAGE_SUFFIXES, header_shape, read_image
 from mspd_jax.data._name_index import name_indices
-from mspd_jax.data._record import Record, Source, output_name
+from mspd_jax.data._record import Record, Source, if_readable, output_name
 from mspd_jax.data._run_folder import (
     Entry,
     check_finished,
@@ -66,7 +66,7 @@ def open_folder(spec: str, rest: str, *, limit: int | None) -> Source:
     _check_names(spec, listing.entries)
     entries = sorted(listing.entries[:limit])
     labels = [label for _, label, _, _ in listing.entries]
-    shapes = [_shape_or_none(path) for _, _, path, _ in entries]
+    shapes = [if_readable(header_shape, path, path) for _, _, path, _ in entries]
     known = set(shapes) - {None}
 
     def read(position: int) -> Record:
@@ -198,10 +198,3 @@ def _walk(folder: pathlib.Path) -> list[pathlib.Path]:
 
 def _is_image(path: pathlib.Path) -> bool:
     return path.suffix.lower() in IMAGE_SUFFIXES
-
-
-def _shape_or_none(path: pathlib.Path) -> tuple[int, int, int] | None:
-    try:
-        return header_shape(path, path)
-    except InputError:
-        return None

@@ -55,12 +55,9 @@ def read_levels(
     name: str | os.PathLike,
     channels: int | None = None,
 ) -> np.ndarray:
-    """Pixels of an image file as uint8 [H, W, C].
+    """Pixels of an image file, or of its bytes, as uint8 [H, W, C].
 
-    Args:
-      file: its path or its bytes.
-      name: what messages call it.
-      channels: 1 or 3 converts to gray or RGB, None keeps what the file has.
+    name: for messages. channels: 1 or 3 converts to gray or RGB, None keeps all.
     """
     with _opened(file, name) as image:
         turned = _orientation(image) != 1

@@ -1,11 +1,14 @@
 """What a source of images is: a record per image, read by position."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from mspd_jax.data._digest import array_digest, digest
+from mspd_jax.errors import InputError
+
+_Value = TypeVar("_Value")
 
 
 class Record(NamedTuple):
@@ -22,10 +25,6 @@ class Record(NamedTuple):
     image: np.ndarray
     label: int
     name: str
-
-
-def _unknown(position: int) -> None:
-    del position
 
 
 class Source(NamedTuple):
@@ -59,7 +58,7 @@ class Source(NamedTuple):
     read: Callable[[int], Record]
     shape_of: Callable[[int], tuple[int, int, int] | None] | None = None
     files: tuple[str, ...] | None = None
-    digest_of: Callable[[int], str | None] = _unknown
+    digest_of: Callable[[int], str | None] = lambda position: None
     fingerprint_of: Callable[[Sequence[int]], str] | None = None
 
     @property
@@ -75,6 +74,14 @@ class Source(NamedTuple):
         classes = self.class_names or ()
         images = self.fingerprint_of(range(len(self.indices)))
         return digest(images, self.num_classes, *classes)
+
+
+def if_readable(function: Callable[..., _Value], *args: Any) -> _Value | None:
+    """What the function returns; None where an image cannot be read."""
+    try:
+        return function(*args)
+    except InputError:
+        return None
 
 
 def output_name(index: int, label: int) -> str:

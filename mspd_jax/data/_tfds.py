@@ -9,6 +9,7 @@ The index is the place in the stored order of the split, also for a slice: the f
 image of `test[100:200]` has index 100. A sum of splits (`train+test`) counts through.
 """
 
+import functools
 import os
 import pathlib
 import re
@@ -19,7 +20,13 @@ import numpy as np
 
 from mspd_jax.data._digest import array_digest, digest, file_prints
 from mspd_jax.data._image import header_shape, read_levels
-from mspd_jax.data._record import Record, Source, as_float, output_name
+from mspd_jax.data._record import (
+    Record,
+    Source,
+    as_float,
+    if_readable,
+    output_name,
+)
 from mspd_jax.errors import InputError, first_line
 
 
@@ -79,19 +86,13 @@ def open_tfds(
         levels = read_levels(encoded, where(position), channels)
         return Record(int(indices[position]), as_float(levels), label, name)
 
-    def shape_of(position: int) -> tuple[int, int, int] | None:
-        try:
-            encoded, _, _ = fetch(position)
-            height, width, found = header_shape(encoded, where(position))
-        except InputError:
-            return None
+    def shape_of(position: int) -> tuple[int, int, int]:
+        encoded, _, _ = fetch(position)
+        height, width, found = header_shape(encoded, where(position))
         return height, width, channels or found
 
-    def digest_of(position: int) -> str | None:
-        try:
-            encoded, label, name = fetch(position)
-        except InputError:
-            return None
+    def digest_of(position: int) -> str:
+        encoded, label, name = fetch(position)
         return digest(name, label, bytes(encoded))
 
     def fingerprint_of(positions: Sequence[int]) -> str:
@@ -121,8 +122,8 @@ def open_tfds(
         class_names=tuple(names) if names else None,
         labelled=label_key is not None,
         read=read,
-        shape_of=None if fixed else shape_of,
-        digest_of=digest_of,
+        shape_of=None if fixed else functools.partial(if_readable, shape_of),
+        digest_of=functools.partial(if_readable, digest_of),
         fingerprint_of=fingerprint_of,
     )
 
@@ -205,10 +206,9 @@ def _is_integer(feature: Any) -> bool:
 def _stored_order(
     spec: str, info: Any, split: str
 ) -> tuple[np.ndarray, np.ndarray, list[tuple[str, int]]]:
-    """Where the records lie that `split` selects.
+    """Index in its split and number of the file of each record that `split` selects.
 
-    The index of each in its split, the number of its file, and of all files the path
-    and the number of records.
+    And the files: path and number of records.
     """
     try:
         chosen = info.splits[split].file_instructions
