@@ -136,10 +136,7 @@ def default_normalization(
 
 
 def split_name(name: str) -> tuple[str, dict]:
-    """Family and numbers of a name: wide_resnet28_10 -> wide_resnet, depth and width.
-
-    Raises InputError for a name that does not exist.
-    """
+    """Family and numbers of a name; raises InputError for one that does not exist."""
     for key, family in FAMILIES.items():
         match = re.fullmatch(family.pattern, name)
         if match:
@@ -163,10 +160,7 @@ def restores(name: str) -> bool:
 
 
 def complete_options(name: str, options: dict) -> dict:
-    """The options with defaults for those that are missing.
-
-    Raises InputError for an unknown name, ValueError for unusable options.
-    """
+    """The options with defaults for those that are missing, or ValueError."""
     family = family_of(name)
     if surplus := sorted(set(options) - set(family.options)):
         accepted = ", ".join(family.options) or "none"
@@ -187,11 +181,8 @@ def make_network(
 ) -> nn.Module:
     """The Linen module of an architecture; raises as `complete_options` does.
 
-    Args:
-      name: that `parse_architecture` accepts.
-      options: what is missing takes its default.
-      outputs: number of classes, for a network that returns images of channels.
-      axis_name, folded: see `Formed`.
+    outputs: number of classes, for a network that returns images of channels.
+    axis_name, folded: see `Formed`.
     """
     key, numbers = split_name(name)
     family = FAMILIES[key]
@@ -208,8 +199,7 @@ def make_network(
 def _checked(option: str, value: object, *, default: object) -> object:
     """The attribute of a network that this value of an option means.
 
-    default: the option's default, which says of what kind the values are. Raises
-    ValueError for what the option cannot be.
+    Of what kind it is the option's default says. ValueError for any other.
     """
     if isinstance(default, bool):
         fits, wanted = isinstance(value, bool), "true or false"

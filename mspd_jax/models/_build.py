@@ -123,22 +123,17 @@ def train_outputs(
     axis_name: str | None = None,
     edit: tuple[str, Callable] | None = None,
 ) -> tuple[jax.Array, dict]:
-    """Logits (or images) in training mode, and the moved statistics.
+    """Logits [B, K] (or images) in training mode, and the moved batch_stats.
 
-    Normalization is inside. Gradients flow through the first result alone.
+    Normalization is inside. Gradients flow through the first result alone. The second
+    is {} where the network keeps no statistics.
 
     Args:
-      spec: of the network.
-      variables: its weights and statistics.
       images: [B, H, W, C] in [0, 1], for a restoration network with its gradient maps
         as further channels.
-      axis_name: batch normalization uses the moments of the batch over all devices of
-        this axis.
+      axis_name: the batch is that of all devices of this axis.
       edit: a layer of a classifier, and what is done to the maps [B, h, w, c] behind
         it.
-
-    Returns:
-      (logits [B, K] or images, new batch_stats); the latter is {} where there are none.
     """
     chex.assert_rank(images, 4)
     mean, std = normalization(spec)

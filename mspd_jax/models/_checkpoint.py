@@ -79,7 +79,8 @@ def save_model(
         "spec": spec_to_json(model.spec),
         "arrays_sha256": model_hash(model),
     }
-    tree = jax.tree.map(np.asarray, _without_empty(model.variables))
+    parts = {k: part for k, part in model.variables.items() if jax.tree.leaves(part)}
+    tree = jax.tree.map(np.asarray, parts)
     # Named after the target, so that the next call clears what a killed one left.
     workshop = path.with_name(f".{path.name}.unfinished")
     try:
@@ -135,7 +136,7 @@ def load_model(path: str | os.PathLike) -> Model:
         raise InputError(
             f"{folder} is not a checkpoint of a model: {reason}"
         ) from error
-    if _shapes(_flatten(wanted)) != _shapes(_flatten(tree)):
+    if _shapes(wanted) != _shapes(tree):
         raise InputError(
             f"{folder} holds other arrays than those of its {spec.architecture}"
         )
@@ -211,14 +212,10 @@ def _this_process_alone() -> ocp.Context:
     return context
 
 
-def _without_empty(variables):
-    return {name: tree for name, tree in variables.items() if jax.tree.leaves(tree)}
-
-
 def _flatten(tree) -> dict:
     leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
     return {"/".join(key.key for key in path): leaf for path, leaf in leaves}
 
 
-def _shapes(leaves):
-    return {path: (leaf.shape, leaf.dtype) for path, leaf in leaves.items()}
+def _shapes(tree):
+    return {path: (leaf.shape, leaf.dtype) for path, leaf in _flatten(tree).items()}

@@ -100,10 +100,8 @@ def _fill(path, family, architecture, shapes, tensors):
     """The variables of `shapes` from `tensors`, or an error that names the misfits."""
     leaves, structure = jax.tree_util.tree_flatten_with_path(shapes)
     names = [torch_name(family, tuple(key.key for key in keys)) for keys, _ in leaves]
-    wanted = {
-        name: _torch_shape(leaf.shape)
-        for name, (_, leaf) in zip(names, leaves, strict=True)
-    }
+    torch_shapes = (_torch_shape(leaf.shape) for _, leaf in leaves)
+    wanted = dict(zip(names, torch_shapes, strict=True))
     problems = {
         "missing": sorted(set(wanted) - set(tensors)),
         "surplus": sorted(set(tensors) - set(wanted)),
@@ -123,17 +121,14 @@ def _fill(path, family, architecture, shapes, tensors):
             f"{kind}: {', '.join(items)}" for kind, items in problems.items() if items
         )
         raise InputError(f"{path} does not fit {architecture}: {listed}")
-    arrays = [jnp.asarray(_from_torch(tensors[name])) for name in names]
-    return jax.tree.unflatten(structure, arrays)
+    found = (tensors[name] for name in names)
+    arrays = [t.transpose(2, 3, 1, 0) if t.ndim == 4 else t.T for t in found]
+    return jax.tree.unflatten(structure, map(jnp.asarray, arrays))
 
 
 def _torch_shape(shape):
     """[h, w, in, out] -> [out, in, h, w] and [in, out] -> [out, in]."""
     return (*shape[:1:-1], *shape[:2]) if len(shape) == 4 else tuple(reversed(shape))
-
-
-def _from_torch(tensor):
-    return tensor.transpose(2, 3, 1, 0) if tensor.ndim == 4 else tensor.T
 
 
 def _buffers(tensors) -> dict:

@@ -71,7 +71,10 @@ class Norm(Formed):
         batch_variance = self._average(centered**2)
         if not self.is_initializing():
             mean.value = self._move(mean.value, batch_mean)
-            unbiased = batch_variance * self._bessel(x)
+            count = x.size // x.shape[-1]
+            if self.axis_name is not None:
+                count *= jax.lax.axis_size(self.axis_name)
+            unbiased = batch_variance * (count / max(count - 1, 1))
             variance.value = self._move(variance.value, unbiased)
         scale = scale * jax.lax.rsqrt(batch_variance + self.epsilon)
         return centered * as_channels(scale, x) + as_channels(bias, x)
@@ -89,12 +92,6 @@ class Norm(Formed):
     def _move(self, running, batch):
         batch = jax.lax.stop_gradient(batch)
         return self.momentum * running + (1 - self.momentum) * batch
-
-    def _bessel(self, x):
-        count = x.size // x.shape[-1]
-        if self.axis_name is not None:
-            count *= jax.lax.axis_size(self.axis_name)
-        return count / max(count - 1, 1)
 
 
 class ConvNorm(Formed):

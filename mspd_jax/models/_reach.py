@@ -25,11 +25,6 @@ class Reach(NamedTuple):
     low: int
     high: int
 
-    def through(self, stride: int, low: int, high: int) -> "Reach":
-        """That of what reads, at place i, the values stride i + low to .. + high."""
-        low, high = self.low + self.stride * low, self.high + self.stride * high
-        return Reach(self.stride * stride, low, high)
-
 
 PIXEL = Reach(stride=1, low=0, high=0)
 
@@ -174,9 +169,12 @@ def _pad(value, shapes, *, padding_config):
 
 
 def _through(value, steps):
-    """Its reaches, each through a `Reach` (stride, low, high) of what reads it."""
-    both = zip(value.reaches, steps, strict=True)
-    return value._replace(reaches=tuple(reach.through(*step) for reach, step in both))
+    """What reads, at place i of either axis, the values stride i + low to .. + high."""
+    reaches = tuple(
+        Reach(of.stride * stride, of.low + of.stride * low, of.high + of.stride * high)
+        for of, (stride, low, high) in zip(value.reaches, steps, strict=True)
+    )
+    return value._replace(reaches=reaches)
 
 
 def _reshape(value, shapes, *, new_sizes, dimensions=None, **_):

@@ -64,10 +64,7 @@ def check_spec(spec: ModelSpec) -> None:
 
 
 def input_shape(spec: ModelSpec) -> tuple[int, int, int]:
-    """Height, width and channels of what the network reads.
-
-    A restoration network reads its gradient maps as further channels of the image.
-    """
+    """Height, width and channels of what is read: gradient maps are more channels."""
     options = complete_options(spec.architecture, spec.options)
     height, width, channels = spec.image_shape
     return height, width, channels * (1 + options.get("maps", 0))

@@ -12,7 +12,8 @@ from safetensors import numpy as safetensors
 
 from mspd_jax.errors import InputError, first_line
 
-TORCH_SUFFIXES = (".pt", ".pth", ".th")
+_TORCH_SUFFIXES = (".pt", ".pth", ".th")
+_ACCEPTED = ", ".join(_TORCH_SUFFIXES) + " or .safetensors"
 # Where training scripts keep the weights, and what wrappers put before a name.
 _NESTS = ("state_dict", "model_state_dict", "model", "net")
 _PREFIX = re.compile(r"((module|model|net|_orig_mod)\.)+")
@@ -29,15 +30,15 @@ def read_tensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """
     path = pathlib.Path(path)
     if not path.is_file():
-        raise InputError(f"no file {path}: give a {_accepted()} file")
+        raise InputError(f"no file {path}: give a {_ACCEPTED} file")
     if path.suffix == ".safetensors":
         tensors = _read_safetensors(path)
-    elif path.suffix in TORCH_SUFFIXES:
+    elif path.suffix in _TORCH_SUFFIXES:
         tensors = _read_torch(path)
     else:
         raise InputError(
             f"{path}: a {path.suffix or 'nameless'} file cannot be "
-            f"converted, only {_accepted()}"
+            f"converted, only {_ACCEPTED}"
         )
     named = {}
     for name, tensor in tensors.items():
@@ -56,17 +57,18 @@ def file_sha256(path: str | os.PathLike) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _accepted():
-    return ", ".join(TORCH_SUFFIXES) + " or .safetensors"
-
-
 def _read_safetensors(path):
     # The reader raises its own error type, OSError, KeyError (types) and more.
     try:
         tensors = safetensors.load_file(path)
     except Exception as error:
         raise InputError(f"{path} is no readable safetensors file: {error}") from error
-    return {name: _as_float32(tensor) for name, tensor in tensors.items()}
+    # Of its types only floating ones have a kind of f or V (bfloat16 and float8, which
+    # NumPy itself does not know).
+    return {
+        name: tensor.astype(np.float32) if tensor.dtype.kind in "fV" else tensor
+        for name, tensor in tensors.items()
+    }
 
 
 def _read_torch(path):
@@ -111,9 +113,3 @@ def _state_dict(path, content):
         f"{path} holds a {type(content).__name__}, not a state dict: save "
         "model.state_dict()"
     )
-
-
-def _as_float32(tensor):
-    # Of the types that safetensors yields, only floating ones have a kind of f or V
-    # (bfloat16 and float8, which NumPy itself does not know).
-    return tensor.astype(np.float32) if tensor.dtype.kind in "fV" else tensor

@@ -91,10 +91,7 @@ _FAMILIES = {
 
 
 def torch_name(family: str, path: tuple[str, ...]) -> str:
-    """The PyTorch name of a variable.
-
-    path: collection, modules and leaf, e.g. ("params", "head", "kernel").
-    """
+    """The PyTorch name of a variable, as ("params", "head", "kernel")."""
     _, *modules, leaf = path
     name = "/".join(modules)
     for pattern, replacement in _FAMILIES[family]:

@@ -15,12 +15,7 @@ _ROLES = ("target", "denoiser")
 
 
 class Best(NamedTuple):
-    """The best over sigma of a group of runs.
-
-    Attributes:
-      row: a summary row with the largest share at each radius.
-      members: the summary rows that it is chosen from.
-    """
+    """A summary row with the largest share at each radius, and those it is from."""
 
     row: Row
     members: list[Row]
@@ -34,11 +29,10 @@ def best_over_sigma(measured: Sequence[tuple[Run, Row]]) -> list[Best]:
     """
     groups: list[list[tuple[Run, Row]]] = []
     for run, row in measured:
-        group = next((g for g in groups if _alike(g[0], (run, row))), None)
-        if group is None:
-            groups.append([(run, row)])
-        else:
-            group.append((run, row))
+        alike = (group for group in groups if _alike(group[0], (run, row)))
+        if (group := next(alike, None)) is None:
+            groups.append(group := [])
+        group.append((run, row))
     members = [[row for _, row in group] for group in groups]
     return [Best(_best(m), m) for m in members if len({row["sigma"] for row in m}) > 1]
 
@@ -56,15 +50,12 @@ def _alike(one: tuple[Run, Row], other: tuple[Run, Row]) -> bool:
 
 
 def _same_model(role: str, run: Run, other: Run) -> bool:
-    paths = [r.fields.get(role) for r in (run, other)]
-    if paths[0] == paths[1]:
-        hashes = [(r.info.get("models") or {}).get(role) for r in (run, other)]
-        return hashes[0] == hashes[1]
-    one, two = (
-        _without_sigma(str(path), r.fields["sigma"])
-        for path, r in zip(paths, (run, other), strict=True)
-    )
-    return not one.isdisjoint(two)
+    path, path2 = (r.fields.get(role) for r in (run, other))
+    if path == path2:
+        one, two = ((r.info.get("models") or {}).get(role) for r in (run, other))
+        return one == two
+    kept = _without_sigma(str(path), run.fields["sigma"])
+    return not kept.isdisjoint(_without_sigma(str(path2), other.fields["sigma"]))
 
 
 def _without_sigma(path: str, sigma: float) -> set[str]:

@@ -20,13 +20,10 @@ _ENLARGED = 96  # images up to this many pixels show their pixels as squares
 
 
 class Tile(NamedTuple):
-    """One image of the picture.
+    """An image, float [H, W, 1 or 3] in [0, 1], and the text below it.
 
-    Attributes:
-      image: float [H, W, 1 or 3] in [0, 1].
-      caption: text below it, for example the class that a model sees.
-      right: True paints frame and caption green with a check mark, False red with a
-        cross, None leaves them gray.
+    right: True paints frame and caption green with a check mark, False red with a
+    cross, None leaves them gray.
     """
 
     image: np.ndarray

@@ -23,13 +23,7 @@ _Item = TypeVar("_Item")
 
 
 class Curve(NamedTuple):
-    """One line of a plot.
-
-    Attributes:
-      name: for the legend.
-      points: (x, share, low, high), low and high the bounds of an interval.
-      unreliable: whether a check of the numbers has failed: drawn dashed.
-    """
+    """One line of a plot, dashed where a check of its numbers has failed."""
 
     name: str
     points: Sequence[Point]
@@ -66,10 +60,7 @@ def certified_curve(name: str, records: Sequence[dict]) -> Curve:
     A point (x, share, low, high) says what is certified at each radius above the x of
     the point before it and up to x, x included; the first is at 0, the last at
     infinity, where nothing is certified. low, high: 95 %, over the choice of images.
-
-    Args:
-      name: for the legend. records: of a certification, see
-        `evaluate.certified_accuracy`.
+    records: of a certification, see `evaluate.certified_accuracy`.
     """
     right = [r["radius"] for r in records if r["correct"] and r["radius"] > 0]
     radii = np.array(right, np.float64)
@@ -93,10 +84,8 @@ def accuracy_plot(
 ) -> bytes:
     """PNG bytes: accuracy in percent over x, intervals shaded.
 
-    Lines join measured points and are no claim about what lies between.
-
-    Args:
-      label: of x. claim: of y, what the accuracy says. scale: of x, linear or log.
+    Lines join measured points and are no claim about what lies between. label, scale
+    (linear or log): of x. claim: of y, what the accuracy says.
     """
     lines = []
     for place, curve in enumerate(curves):

@@ -22,8 +22,7 @@ _TITLES = (
 
 
 class _Shown(NamedTuple):
-    """A protect run, its source if it can be read, evaluations of the originals and of
-    the protected images, and the attack whose images they saved."""
+    """A run, evaluations of its originals and its images, and an attack they saved."""
 
     protect: Run
     source: data.Source | None

@@ -8,14 +8,9 @@ from mspd_jax.report._rows import defense_name, model_name
 from mspd_jax.report._section import Section, section
 from mspd_jax.runs import Run
 
-_ALT = "robust accuracy against eps"
-
 
 def radii_section(runs: Sequence[Run]) -> Section:
-    """The plot of evaluations at several eps, and a line on what it shows.
-
-    Without two radii of one kind there is no plot and the line says why.
-    """
+    """The plot of evaluations at several eps, or a line that says why there is none."""
     curves = radius_curves(runs)
     if not curves:
         return Section("\nNo curve: no two evaluations differ in eps alone.\n")
@@ -23,18 +18,17 @@ def radii_section(runs: Sequence[Run]) -> Section:
     unit = "pixel values from 0 to 1"
     if norms == ["linf"]:  # radii of this norm are read in levels of 255
         unit = "levels of 255"
-        curves = [_in_levels(curve) for curve in curves]
+        curves = [
+            curve._replace(points=[(255 * x, s, a, b) for x, s, a, b in curve.points])
+            for curve in curves
+        ]
     png = accuracy_plot(curves, label=f"eps, {' and '.join(norms)} ({unit})")
     text = "Robust accuracy against eps; shaded: 95 % interval.\n"
-    return section(text, name="curve.png", png=png, alt=_ALT)
+    return section(text, name="curve.png", png=png, alt="robust accuracy against eps")
 
 
 def radius_curves(runs: Sequence[Run]) -> list[Curve]:
-    """Robust accuracy against eps, a curve for each kind of evaluation.
-
-    A curve joins runs that differ in eps alone, of which there are at least two; it
-    starts at the clean accuracy.
-    """
+    """A curve for all runs that differ in eps alone, begun at the clean accuracy."""
     return [
         _curve(name, found) for name, found in grouped(filter(_usable, runs), _kind)
     ]
@@ -59,11 +53,6 @@ def _curve(name: str, found: Sequence[Run]) -> Curve:
     points += [(_radius(run), *_point(run.summary or {}, "robust")) for run in found]
     unreliable = any((run.summary or {}).get("reliable") is False for run in found)
     return Curve(name, points, unreliable)
-
-
-def _in_levels(curve: Curve) -> Curve:
-    points = [(255 * x, share, low, high) for x, share, low, high in curve.points]
-    return curve._replace(points=points)
 
 
 def _point(summary: dict, kind: str) -> tuple[float, float, float]:

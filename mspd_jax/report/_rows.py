@@ -71,10 +71,7 @@ def certifies_patches(run: Run) -> bool:
 
 
 def model_name(fields: Mapping[str, Any]) -> str | None:
-    """The model that the run is about: its checkpoint's name, or where it is queried.
-
-    fields: of the run's job.
-    """
+    """The model that a job is about: its checkpoint's name, or where it is queried."""
     if fields.get("query"):
         return _query_name(fields["query"])
     roles = ("target", "surrogate", "arch", "init")
@@ -192,8 +189,7 @@ def _failed_checks(summary: dict) -> list[str]:
 
 
 def _warnings(summary: dict) -> list[str]:
-    """The warnings of a run; of reliability checks, which have a section of their own,
-    only that they failed."""
+    """Those of a run, but of checks, which have their own section, that they failed."""
     failed = _failed_checks(summary)
     others = summary.get("warnings") or []
     others = [text for text in others if not text.startswith("unreliable")]

@@ -4,12 +4,7 @@ from typing import NamedTuple
 
 
 class Section(NamedTuple):
-    """A part of a report.
-
-    Attributes:
-      text: Markdown, empty where there is nothing to say.
-      pictures: PNG bytes by the names of the files that the text shows.
-    """
+    """Markdown, empty where there is nothing to say, and PNG bytes by file name."""
 
     text: str = ""
     pictures: dict[str, bytes] = {}
