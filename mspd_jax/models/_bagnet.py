@@ -38,11 +38,11 @@ class BagNet(Classifier):
     strides: tuple[int, ...]
 
     @nn.nowrap
-    def layers(self, train: bool) -> Layers:
+    def layers(self) -> Layers:
         first = conv(self.width, kernel=1, padding="VALID", name="point")
         moments = {"momentum": _STEM_MOMENTUM, "padding": "VALID"}
         stem = self.part(ConvNorm, self.width, **moments, name="stem")
-        layers: Layers = {"stem": lambda x: nn.relu(stem(first(x), train))}
+        layers: Layers = {"stem": lambda x, train: nn.relu(stem(first(x), train))}
         for name, stage, block in block_places(self.blocks):
             large = block == 0 and stage < BAGNET_STAGES[self.patch]
             module = self.part(
@@ -53,11 +53,11 @@ class BagNet(Classifier):
                 padding="VALID",
                 name=name,
             )
-            layers[name] = functools.partial(self._block, module, train)
+            layers[name] = functools.partial(self._block, module)
         return layers
 
     @nn.nowrap
-    def _block(self, module: Bottleneck, train: bool, x: jax.Array) -> jax.Array:
+    def _block(self, module: Bottleneck, x: jax.Array, train: bool) -> jax.Array:
         if min(x.shape[-3:-1]) < module.kernel:
             raise InputError(
                 f"the images are too small for a bagnet{self.patch} with strides "

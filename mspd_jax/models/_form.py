@@ -7,7 +7,7 @@
   kernel and bias. `fold_norms` turns the weights of the first form into the second.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 import jax
@@ -16,7 +16,8 @@ from flax import linen as nn
 
 from mspd_jax.errors import InputError
 
-Layers = dict[str, Callable[[jax.Array], jax.Array]]
+# By name, in order: from what a layer reads, and whether in training, what it makes.
+Layers = dict[str, Callable[[jax.Array, bool], jax.Array]]
 # Of a network's layers, by name: the one after which it begins, and its last one.
 Span = tuple[str | None, str | None]
 WHOLE: Span = (None, None)
@@ -55,18 +56,17 @@ class Classifier(Formed, kw_only=True):
     num_classes: int
 
     @nn.nowrap
-    def layers(self, train: bool) -> Layers:
-        """All layers before the head by name, in their order."""
+    def layers(self) -> Layers:
+        """All layers before the head."""
         raise NotImplementedError
 
     @nn.compact
     def __call__(
         self, x: jax.Array, train: bool = False, span: Span = WHOLE
     ) -> jax.Array:
-        layers = self.layers(train)
         head = nn.Dense(self.num_classes, name="head")
-        layers["head"] = lambda x: head(global_average(x))
-        return in_turn(layers, x, span)
+        layers = self.layers() | {"head": lambda x, train: head(global_average(x))}
+        return in_turn(layers, x, train, span)
 
 
 def block_places(blocks: Sequence[int]) -> Iterator[tuple[str, int, int]]:
@@ -76,9 +76,21 @@ def block_places(blocks: Sequence[int]) -> Iterator[tuple[str, int, int]]:
             yield f"stage{stage}_block{block}", stage, block
 
 
-def in_turn(
-    layers: Mapping[str, Callable[[jax.Array], jax.Array]], x: jax.Array, span: Span
-) -> jax.Array:
+def in_stages(
+    block: Callable[..., nn.Module], width: int, blocks: Sequence[int]
+) -> Layers:
+    """Stages of blocks: all but the first begin with a stride of 2, twice as wide.
+
+    block: (features, strides, name=...) -> a module. blocks: how many each stage has.
+    """
+    layers: Layers = {}
+    for name, stage, number in block_places(blocks):
+        strides = 2 if stage > 0 and number == 0 else 1
+        layers[name] = block(width * 2**stage, strides, name=name)
+    return layers
+
+
+def in_turn(layers: Layers, x: jax.Array, train: bool, span: Span) -> jax.Array:
     """`x` through those layers, in their order, that `span` names (see `WHOLE`)."""
     names = list(layers)
     for name in span:
@@ -88,7 +100,7 @@ def in_turn(
     start = 0 if after is None else names.index(after) + 1
     stop = len(names) if last is None else names.index(last) + 1
     for name in names[start:stop]:
-        x = layers[name](x)
+        x = layers[name](x, train)
     return x
 
 

@@ -8,12 +8,12 @@ activation is SiLU or ReLU.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 from flax import linen as nn
 
-from mspd_jax.models._form import Classifier, Formed, Layers, block_places
+from mspd_jax.models._form import Classifier, Formed, Layers, in_stages
 from mspd_jax.models._layers import SAME_PADDING, ConvNorm, Norm, conv
 
 PREACT_BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
@@ -52,9 +52,9 @@ class PreactResNet(Classifier):
     activation: Callable[[jax.Array], jax.Array]
 
     @nn.nowrap
-    def layers(self, train: bool) -> Layers:
-        stages = list(zip((64, 128, 256, 512), PREACT_BLOCKS[self.depth], strict=True))
-        return _layers(self, train, stem=64, stages=stages, wide=False)
+    def layers(self) -> Layers:
+        blocks = PREACT_BLOCKS[self.depth]
+        return _layers(self, stem=64, width=64, blocks=blocks, wide=False)
 
 
 class WideResNet(Classifier):
@@ -65,27 +65,24 @@ class WideResNet(Classifier):
     activation: Callable[[jax.Array], jax.Array]
 
     @nn.nowrap
-    def layers(self, train: bool) -> Layers:
-        blocks = (self.depth - 4) // 6
-        stages = [(scale * self.width, blocks) for scale in (16, 32, 64)]
-        return _layers(self, train, stem=16, stages=stages, wide=True)
+    def layers(self) -> Layers:
+        blocks = 3 * [(self.depth - 4) // 6]
+        return _layers(self, stem=16, width=16 * self.width, blocks=blocks, wide=True)
 
 
 def _layers(
     network: PreactResNet | WideResNet,
-    train: bool,
     *,
     stem: int,
-    stages: list[tuple[int, int]],
+    width: int,
+    blocks: Sequence[int],
     wide: bool,
 ) -> Layers:
-    """Stem, stages of (features, blocks), final normalization."""
-    layers: Layers = {"stem": conv(stem, name="stem")}
-    for name, stage, block in block_places([blocks for _, blocks in stages]):
-        shape = stages[stage][0], 2 if stage > 0 and block == 0 else 1
-        form = (*shape, network.activation, wide)
-        module = network.part(PreactivationBlock, *form, name=name)
-        layers[name] = functools.partial(module, train=train)
-    norm = network.part(Norm, name="norm")
-    layers["norm"] = lambda x: network.activation(norm(x, train))
-    return layers
+    form = {"activation": network.activation, "wide": wide}
+    block = functools.partial(network.part, PreactivationBlock, **form)
+    first, norm = conv(stem, name="stem"), network.part(Norm, name="norm")
+    return {
+        "stem": lambda x, train: first(x),
+        **in_stages(block, width, blocks),
+        "norm": lambda x, train: network.activation(norm(x, train)),
+    }

@@ -5,13 +5,11 @@ torchvision, whose checkpoints `mspd_jax.models.convert_torch` reads.
 """
 
 import functools
-from collections.abc import Sequence
 
-import jax
 from flax import linen as nn
 
 from mspd_jax.models._blocks import BasicBlock, Bottleneck, padded_shortcut
-from mspd_jax.models._form import Classifier, Layers, block_places
+from mspd_jax.models._form import Classifier, Layers, in_stages
 from mspd_jax.models._layers import SYMMETRIC_PADDING, ConvNorm
 
 # By depth: the kind of block, and how many of them each stage has.
@@ -35,11 +33,11 @@ class ResNet(Classifier):
     depth: int
 
     @nn.nowrap
-    def layers(self, train: bool) -> Layers:
+    def layers(self) -> Layers:
         stem = self.part(ConvNorm, 16, name="stem")
         block = functools.partial(self.part, BasicBlock, shortcut=padded_shortcut)
-        layers: Layers = {"stem": lambda x: nn.relu(stem(x, train))}
-        return layers | _stages(block, 16, 3 * [(self.depth - 2) // 6], train)
+        layers: Layers = {"stem": lambda x, train: nn.relu(stem(x, train))}
+        return layers | in_stages(block, 16, 3 * [(self.depth - 2) // 6])
 
 
 class ImageNetResNet(Classifier):
@@ -58,24 +56,13 @@ class ImageNetResNet(Classifier):
     width: int
 
     @nn.nowrap
-    def layers(self, train: bool) -> Layers:
+    def layers(self) -> Layers:
         shape = (self.width, 2, ((3, 3), (3, 3)))
         stem = self.part(ConvNorm, *shape, kernel=7, name="stem")
         kind, blocks = IMAGENET_STAGES[self.depth]
+        layers: Layers = {
+            "stem": lambda x, train: nn.relu(stem(x, train)),
+            "pool": lambda x, train: nn.max_pool(x, (3, 3), (2, 2), SYMMETRIC_PADDING),
+        }
         block = functools.partial(self.part, kind)
-        layers: Layers = {"stem": lambda x: nn.relu(stem(x, train)), "pool": _max_pool}
-        return layers | _stages(block, self.width, blocks, train)
-
-
-def _stages(part, width: int, blocks: Sequence[int], train: bool) -> Layers:
-    """Each stage after the first begins with a stride of 2 and doubles the channels."""
-    layers: Layers = {}
-    for name, stage, block in block_places(blocks):
-        strides = 2 if stage > 0 and block == 0 else 1
-        module = part(width * 2**stage, strides, name=name)
-        layers[name] = functools.partial(module, train=train)
-    return layers
-
-
-def _max_pool(x: jax.Array) -> jax.Array:
-    return nn.max_pool(x, (3, 3), strides=(2, 2), padding=SYMMETRIC_PADDING)
+        return layers | in_stages(block, self.width, blocks)

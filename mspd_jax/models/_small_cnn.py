@@ -22,16 +22,16 @@ class SmallCNN(Classifier):
     activation: Callable[[jax.Array], jax.Array]
 
     @nn.nowrap
-    def layers(self, train: bool) -> Layers:
+    def layers(self) -> Layers:
         layers: Layers = {}
         # Without normalization the network looks the same in both forms.
         folded = self.folded or not self.norm
         for index, width in enumerate(self.widths):
             shape, name = (width, 1 if index == 0 else 2), f"layer{index}"
             module = self.part(ConvNorm, *shape, folded=folded, name=name)
-            layers[name] = functools.partial(self._layer, module, train)
+            layers[name] = functools.partial(self._layer, module)
         return layers
 
     @nn.nowrap
-    def _layer(self, module: ConvNorm, train: bool, x: jax.Array) -> jax.Array:
+    def _layer(self, module: ConvNorm, x: jax.Array, train: bool) -> jax.Array:
         return self.activation(module(x, train))

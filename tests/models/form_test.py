@@ -11,7 +11,11 @@ from mspd_jax.models._architectures import FAMILIES, make_network
 from mspd_jax.models._form import Formed, block_places, global_average, in_turn
 from mspd_jax.models._layers import ConvNorm, Norm
 
-LAYERS = {"one": lambda x: x + 1, "two": lambda x: 2 * x, "three": lambda x: x - 3}
+LAYERS = {
+    "one": lambda x, train: x + 1,
+    "two": lambda x, train: 2 * x if train else 0,
+    "three": lambda x, train: x - 3,
+}
 
 
 def test_names_of_blocks():
@@ -30,12 +34,12 @@ def test_names_of_blocks():
     ],
 )
 def test_layers_in_turn(span, value):
-    assert in_turn(LAYERS, 5, span) == value
+    assert in_turn(LAYERS, 5, True, span) == value
 
 
 def test_an_unknown_layer_is_refused():
     with pytest.raises(InputError, match="no layer 'four': it has one, two, three"):
-        in_turn(LAYERS, 5, (None, "four"))
+        in_turn(LAYERS, 5, True, (None, "four"))
 
 
 def test_average_is_over_rows_and_columns():
