@@ -161,11 +161,11 @@ def _list_files(spec: str, images: list[pathlib.Path]) -> _Listing:
         for path, match in zip(images, matches, strict=True)
         if match
     )
-    for one, other in itertools.pairwise(entries):
-        if one[0] == other[0]:
+    for (index, _, one, _), (following, _, other, _) in itertools.pairwise(entries):
+        if index == following:
             raise InputError(
-                f"source {spec!r}: {one[2].name} and {other[2].name} have the same "
-                "index; remove one"
+                f"source {spec!r}: {one.name} and {other.name} have the same index; "
+                "remove one"
             )
     return _Listing(entries)
 

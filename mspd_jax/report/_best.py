@@ -29,10 +29,11 @@ def best_over_sigma(measured: Sequence[tuple[Run, Row]]) -> list[Best]:
     """
     groups: list[list[tuple[Run, Row]]] = []
     for run, row in measured:
-        alike = (group for group in groups if _alike(group[0], (run, row)))
-        if (group := next(alike, None)) is None:
-            groups.append(group := [])
-        group.append((run, row))
+        group = next((g for g in groups if _alike(g[0], (run, row))), None)
+        if group is None:
+            groups.append([(run, row)])
+        else:
+            group.append((run, row))
     members = [[row for _, row in group] for group in groups]
     return [Best(_best(m), m) for m in members if len({row["sigma"] for row in m}) > 1]
 

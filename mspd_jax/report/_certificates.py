@@ -21,7 +21,6 @@ from mspd_jax.report._section import Section, section
 from mspd_jax.report._tables import markdown_table, marked_name, share
 from mspd_jax.runs import Run
 
-_LABEL = "l2 radius (pixel values from 0 to 1)"
 _NOTES = """
 Percent of all images, cut and never rounded up: those whose class is right and
 certified, at any radius (certified %) or on the whole open l2 ball of the radius at the
@@ -44,14 +43,11 @@ def certified_section(runs: Sequence[Run]) -> Section:
     if not runs:
         return Section()
     rows = summary_rows(runs)
-    for run, row in zip(runs, rows, strict=True):
-        _check(run, row)
+    pairs = list(zip(runs, rows, strict=True))
+    for pair in pairs:
+        _check(*pair)
     # The others are unfinished, have no images, or no labels.
-    measured = [
-        (run, row)
-        for run, row in zip(runs, rows, strict=True)
-        if row["certified_accuracy"] is not None
-    ]
+    measured = [pair for pair in pairs if pair[1]["certified_accuracy"] is not None]
     best = best_over_sigma(measured)
     text = _table(rows, best) + _NOTES
     lines = [*failures([row for _, row in measured]), *map(failures_of_best, best)]
@@ -97,10 +93,7 @@ def _table_row(row: Row, radii: Sequence[str]) -> Row:
     drawn, seconds = row["samples_drawn"], row["seconds_per_image"]
     return {
         "run": marked_name(row),
-        "method": row["method"],
-        "model": row["model"],
-        "denoiser": row["denoiser"],
-        "sigma": row["sigma"],
+        **{key: row[key] for key in ("method", "model", "denoiser", "sigma")},
         "n": row["samples"],
         "images": row["images"],
         "certified %": share(row, "certified_accuracy"),
@@ -130,7 +123,7 @@ def _plot(measured: Sequence[tuple[Run, Row]]) -> bytes | None:
         certified_curve(name, run.records)
         for name, (run, _) in zip(names, measured, strict=True)
     ]
-    return certified_plot(curves, label=_LABEL)
+    return certified_plot(curves, label="l2 radius (pixel values from 0 to 1)")
 
 
 def _line_names(rows: Sequence[Row]) -> list[str]:

@@ -60,11 +60,7 @@ def _table_row(row: Row) -> Row:
     predictions = row["mean_predictions"]
     return {
         "run": marked_name(row),
-        "method": row["method"],
-        "model": row["model"],
-        "patch": row["patch"],
-        "windows": row["windows"],
-        "cut": row["cut"],
+        **{key: row[key] for key in ("method", "model", "patch", "windows", "cut")},
         "neurons kept": row["keep"],
         "confidence": row["confidence"] or None,
         "images": row["images"],
