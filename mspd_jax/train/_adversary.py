@@ -9,83 +9,23 @@ shift each other's normalization; here the network is in evaluation mode, becaus
 `predict` is a function of one image, so that an example does not depend on its batch.
 """
 
-from collections.abc import Callable
-
 import jax
 import optax
 
-from mspd_jax.attacks import ascent, cross_entropy, project, random_start
-
-Predict = Callable[[jax.Array], jax.Array]
+from mspd_jax.attacks import ascent, cross_entropy, project
 
 
-def fast_adversary(
-    key: jax.Array,
-    predict: Predict,
-    image: jax.Array,
-    label: jax.Array,
-    *,
-    eps: float | jax.Array,
-    step_size: float | jax.Array,
-    norm: str,
+def adversary(
+    key, predict, image, label, *, eps, step_size, steps, norm, start, ascended
 ) -> jax.Array:
-    """One signed step from a random point of the ball (Wong et al. 2020, fast FGSM).
+    """`steps` steps of projected gradient ascent; a point of the ball and the box.
 
-    The paper's step is 1.25 eps. image: [H, W, C] in [0, 1]; label: int [];
-    eps, step_size: in pixels, traced. Returns a point of the ball and the box.
-    """
-    return pgd_adversary(
-        key, predict, image, label, eps=eps, step_size=step_size, steps=1, norm=norm
-    )
-
-
-def fgsm_adversary(
-    key: jax.Array,
-    predict: Predict,
-    image: jax.Array,
-    label: jax.Array,
-    *,
-    eps: float | jax.Array,
-    step_size: float | jax.Array,
-    norm: str,
-) -> jax.Array:
-    """One step from the image itself (Goodfellow et al. 2015).
-
-        linf, a step of eps:  x' = clip01(image + eps sign(grad CE(predict(image), y)))
-
-    key: unused, since every adversary is called alike. Everything else as in
-    `fast_adversary`.
-    """
-    del key
-    return ascent(
-        jax.grad(lambda x: cross_entropy(predict(x), label)),
-        image,
-        image,
-        eps=eps,
-        step_size=step_size,
-        steps=1,
-        norm=norm,
-    )
-
-
-def pgd_adversary(
-    key: jax.Array,
-    predict: Predict,
-    image: jax.Array,
-    label: jax.Array,
-    *,
-    eps: float | jax.Array,
-    step_size: float | jax.Array,
-    steps: int,
-    norm: str,
-) -> jax.Array:
-    """Projected gradient ascent on the cross-entropy (Madry et al. 2018).
-
-    Starts at a random point of the ball and takes `steps` steps; returns the last.
+    start: (key, image, eps=, norm=) -> the first point. ascended: (predict, image,
+    label) -> the function of a point that is to grow.
     """
     return ascent(
-        jax.grad(lambda x: cross_entropy(predict(x), label)),
-        random_start(key, image, eps=eps, norm=norm),
+        jax.grad(ascended(predict, image, label)),
+        start(key, image, eps=eps, norm=norm),
         image,
         eps=eps,
         step_size=step_size,
@@ -94,33 +34,29 @@ def pgd_adversary(
     )
 
 
-def kl_adversary(
-    key: jax.Array,
-    predict: Predict,
-    image: jax.Array,
-    label: jax.Array,
-    *,
-    eps: float | jax.Array,
-    step_size: float | jax.Array,
-    steps: int,
-    norm: str,
-) -> jax.Array:
-    """Projected gradient ascent on KL(predict(image) || predict(x)), without the label.
+def at_image(key, image, *, eps, norm) -> jax.Array:
+    """The image itself."""
+    del key, eps, norm
+    return image
 
-    The inner problem of TRADES (Zhang et al. 2019); starts at image + 0.001 N(0, 1).
-    """
+
+def beside_image(key, image, *, eps, norm) -> jax.Array:
+    """image + 0.001 N(0, 1), where KL(predict(image) || .) has a gradient."""
+    start = image + 0.001 * jax.random.normal(key, image.shape, image.dtype)
+    return project(start, image, eps=eps, norm=norm)
+
+
+def surprise(predict, image, label):
+    """Cross-entropy with the label."""
+    del image
+    return lambda x: cross_entropy(predict(x), label)
+
+
+def divergence(predict, image, label):
+    """KL(predict(image) || predict(x)), without the label."""
     del label
     clean = jax.lax.stop_gradient(predict(image))
-    start = image + 0.001 * jax.random.normal(key, image.shape, image.dtype)
-    return ascent(
-        jax.grad(lambda x: kl_divergence(clean, predict(x))),
-        project(start, image, eps=eps, norm=norm),
-        image,
-        eps=eps,
-        step_size=step_size,
-        steps=steps,
-        norm=norm,
-    )
+    return lambda x: kl_divergence(clean, predict(x))
 
 
 def kl_divergence(logits: jax.Array, other: jax.Array) -> jax.Array:

@@ -14,6 +14,8 @@ from jax.tree_util import Partial
 
 from mspd_jax import models, patch
 
+_fixed = functools.cache(functools.partial)
+
 
 def random_crop(key: jax.Array, image: jax.Array, *, pad: int) -> jax.Array:
     """Shifts the image by up to `pad` pixels each way; black comes in at the border.
@@ -80,9 +82,4 @@ def augmentation(
     if min(pad, hide) < 0:
         raise ValueError(f"`pad`, `hide`: expected 0 or more pixels, got {pad}, {hide}")
     traced = None if sigma is None else jnp.asarray(sigma, jnp.float32)
-    return Partial(_configured(pad, flip, hide), sigma=traced)
-
-
-@functools.cache
-def _configured(pad: int, flip: bool, hide: int):
-    return functools.partial(augment, pad=pad, flip=flip, hide=hide)
+    return Partial(_fixed(augment, pad=pad, flip=flip, hide=hide), sigma=traced)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax.tree_util import Partial
 
 from mspd_jax.train._augment import add_noise
-from mspd_jax.train._objective import Objective, Signals, cross_entropies
+from mspd_jax.train._objective import Objective, Signals, cross_entropies, fixed
 
 DENOISER_OBJECTIVES = ("mse", "stab", "clf")
 
@@ -44,32 +44,24 @@ def denoiser_objective(
         raise ValueError(f"objective {name!r} takes {wanted}, got {len(classifiers)}")
     corrupt = Partial(_corrupted, sigma=jnp.asarray(sigma, jnp.float32))
     if name == "mse":
-        return Objective(corrupt, Partial(mse_loss))
-    loss = stability_loss if name == "stab" else classification_loss
+        return Objective(corrupt, Partial(_mse))
+    loss = fixed(_cross_entropy, labeled=name == "clf")
     return Objective(corrupt, Partial(loss, classifiers=tuple(classifiers)))
 
 
-def mse_loss(forward, batch_stats, images, adversarial, labels):
-    """Mean squared error of the restored images."""
+def _mse(forward, batch_stats, images, adversarial, labels):
     del labels
     restored, batch_stats = forward(batch_stats, adversarial)
     return jnp.mean((restored - images) ** 2), Signals(batch_stats, None, None)
 
 
-def stability_loss(forward, batch_stats, images, adversarial, labels, *, classifiers):
-    """Mean CE(f(D(x + noise)), argmax f(x)); no gradient flows through the target."""
-    del labels
-    targets = jnp.argmax(jax.lax.stop_gradient(_logits(classifiers, images)), axis=-1)
-    return classification_loss(
-        forward, batch_stats, images, adversarial, targets, classifiers=classifiers
-    )
-
-
-def classification_loss(
-    forward, batch_stats, images, adversarial, labels, *, classifiers
+def _cross_entropy(
+    forward, batch_stats, images, adversarial, labels, *, classifiers, labeled
 ):
-    """Mean CE(f(D(x + noise)), label)."""
-    del images
+    """No gradient flows through the targets, the predictions on x or the labels."""
+    if not labeled:
+        logits = jax.lax.stop_gradient(_logits(classifiers, images))
+        labels = jnp.argmax(logits, axis=-1)
     restored, batch_stats = forward(batch_stats, adversarial)
     logits = _logits(classifiers, restored)
     loss = cross_entropies(logits, labels).mean()

@@ -10,7 +10,6 @@ With decay = 0 the sign of m is that of the gradient. So the kind of the attack 
 drawn anew for each image in each epoch, and one loop serves the whole batch.
 """
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -19,6 +18,7 @@ import jax.numpy as jnp
 from jax.tree_util import Partial
 
 from mspd_jax.attacks import add_momentum, ascend, cross_entropy
+from mspd_jax.train._objective import fixed
 
 MIXED = ("clean", "fgsm", "ffgsm", "bim", "pgd", "mim")
 
@@ -92,12 +92,8 @@ def mixed_adversary(mix: Mix, classifier: Callable) -> Partial:
     (key, predict, image, label) -> image; `predict`, the network in training, is not
     asked. Costs as many gradients for every image as the longest attack takes.
     """
-    return Partial(_mixed(int(mix.steps.max())), mix=mix, classifier=classifier)
-
-
-@functools.cache
-def _mixed(steps: int):
-    return functools.partial(_attacked, steps=steps)
+    attacked = fixed(_attacked, steps=int(mix.steps.max()))
+    return Partial(attacked, mix=mix, classifier=classifier)
 
 
 def _attacked(key, predict, image, label, *, mix: Mix, classifier, steps: int):

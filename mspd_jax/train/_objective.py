@@ -13,14 +13,18 @@ import jax
 import jax.numpy as jnp
 from jax.tree_util import Partial
 
-from mspd_jax.attacks import NORMS, check_norm
+from mspd_jax.attacks import NORMS, check_norm, random_start
 from mspd_jax.train._adversary import (
-    fast_adversary,
-    fgsm_adversary,
-    kl_adversary,
+    adversary,
+    at_image,
+    beside_image,
+    divergence,
     kl_divergence,
-    pgd_adversary,
+    surprise,
 )
+
+# Equal static options give the same function, and so the same compilation.
+fixed = functools.cache(functools.partial)
 
 
 class Signals(NamedTuple):
@@ -56,46 +60,43 @@ def clean_loss(forward, batch_stats, images, adversarial, labels, *, smoothing):
     """Mean cross-entropy on the images as they are."""
     del adversarial
     logits, batch_stats = forward(batch_stats, images)
-    return cross_entropies(logits, labels, smoothing).mean(), Signals(
-        batch_stats, logits, None
-    )
+    loss = cross_entropies(logits, labels, smoothing).mean()
+    return loss, Signals(batch_stats, logits, None)
 
 
 def adversarial_loss(forward, batch_stats, images, adversarial, labels, *, smoothing):
     """Mean cross-entropy on the adversary's images (Madry et al. 2018)."""
     del images
     logits, batch_stats = forward(batch_stats, adversarial)
-    return cross_entropies(logits, labels, smoothing).mean(), Signals(
-        batch_stats, None, logits
-    )
+    loss = cross_entropies(logits, labels, smoothing).mean()
+    return loss, Signals(batch_stats, None, logits)
 
 
-def regularized_loss(
-    forward, batch_stats, images, adversarial, labels, *, smoothing, beta
+def weighed_loss(
+    forward, batch_stats, images, adversarial, labels, *, smoothing, beta, part
 ):
-    """CE(f(x), y) + beta CE(f(x'), y), batch means (Goodfellow et al. 2015, section 6).
+    """CE(f(x), y) + beta part(f(x), f(x'), y, smoothing), batch means.
 
-    The running statistics see the clean batch, then the adversarial one. beta = 0 is
-    `clean_loss`, but for those.
+    The gradient flows through both outputs. The running statistics see the clean batch,
+    then the adversarial one. beta = 0 is `clean_loss`, but for those.
     """
     clean, batch_stats = forward(batch_stats, images)
     robust, batch_stats = forward(batch_stats, adversarial)
     loss = cross_entropies(clean, labels, smoothing).mean()
-    loss = loss + beta * cross_entropies(robust, labels, smoothing).mean()
+    loss = loss + beta * part(clean, robust, labels, smoothing).mean()
     return loss, Signals(batch_stats, clean, robust)
 
 
-def trades_loss(forward, batch_stats, images, adversarial, labels, *, smoothing, beta):
-    """CE(f(x), y) + beta KL(f(x) || f(x')), batch means (Zhang et al. 2019, eq. 5).
+def regularized_part(clean, robust, labels, smoothing):
+    """CE(f(x'), y) (Goodfellow et al. 2015, section 6)."""
+    del clean
+    return cross_entropies(robust, labels, smoothing)
 
-    The gradient flows through both arguments of KL. The running statistics see the
-    clean batch, then the adversarial one. beta = 0 is `clean_loss`, but for those.
-    """
-    clean, batch_stats = forward(batch_stats, images)
-    robust, batch_stats = forward(batch_stats, adversarial)
-    loss = cross_entropies(clean, labels, smoothing).mean()
-    loss = loss + beta * kl_divergence(clean, robust).mean()
-    return loss, Signals(batch_stats, clean, robust)
+
+def trades_part(clean, robust, labels, smoothing):
+    """KL(f(x) || f(x')) (Zhang et al. 2019, eq. 5)."""
+    del labels, smoothing
+    return kl_divergence(clean, robust)
 
 
 def objective(
@@ -111,10 +112,10 @@ def objective(
     """Builds an objective by name.
 
     Args:
-      name: "none", "fgsm" (random start and one step of 1.25 eps), "fgsm_regularized"
-        (one step of eps from the image, and the image itself: with beta = 1 the recipe
-        of Pei et al. 2022, arXiv 2205.10617), "pgd" (10 steps) or "trades" (10 steps on
-        KL).
+      name: "none", "fgsm" (random start and one step of 1.25 eps: Wong et al. 2020),
+        "fgsm_regularized" (one step of eps from the image, and the image itself: with
+        beta = 1 the recipe of Pei et al. 2022, arXiv 2205.10617), "pgd" (random start
+        and 10 steps: Madry et al. 2018) or "trades" (10 steps on KL).
       eps: radius of the ball in pixels; required but for "none".
       norm: "linf", "l2" or, where there are several steps, "l1".
       steps: gradient steps of the adversary.
@@ -138,21 +139,23 @@ def objective(
         raise ValueError(
             f"`eps`: objective {name!r} needs a positive radius, got {eps}"
         )
-    steps = _STEPS[name] if steps is None else steps
-    if steps < 1 or (_STEPS[name] == 1 and steps != 1):
+    recipe = OBJECTIVES[name]
+    steps = recipe.steps if steps is None else steps
+    if steps < 1 or (recipe.steps == 1 and steps != 1):
         raise ValueError(f"`steps`: {steps} does not suit objective {name!r}")
-    check_norm(norm, NORMS if _STEPS[name] > 1 else ("linf", "l2"))
+    check_norm(norm, NORMS if recipe.steps > 1 else ("linf", "l2"))
     step_size = min(1.25, 2.5 / steps) * eps if step_size is None else step_size
-    adversary = Partial(
-        OBJECTIVES[name](steps, norm),
+    inner = {"start": recipe.start, "ascended": recipe.ascended}
+    attack = Partial(
+        fixed(adversary, **inner, steps=steps, norm=norm),
         eps=jnp.asarray(eps, jnp.float32),
         step_size=jnp.asarray(step_size, jnp.float32),
     )
-    if name in _WEIGHED:
-        loss, usual = _WEIGHED[name]
-        weight = jnp.asarray(usual if beta is None else beta, jnp.float32)
-        return Objective(adversary, Partial(loss, smoothing=share, beta=weight))
-    return Objective(adversary, Partial(adversarial_loss, smoothing=share))
+    if recipe.part is None:
+        return Objective(attack, Partial(adversarial_loss, smoothing=share))
+    weight = jnp.asarray(recipe.beta if beta is None else beta, jnp.float32)
+    loss = fixed(weighed_loss, part=recipe.part)
+    return Objective(attack, Partial(loss, smoothing=share, beta=weight))
 
 
 def trades(
@@ -186,39 +189,24 @@ def trades(
     )
 
 
-# Cached: equal static options give the same function, and so the same compilation.
-@functools.cache
-def _fast(steps: int, norm: str):
-    del steps
-    return functools.partial(fast_adversary, norm=norm)
+class _Recipe(NamedTuple):
+    """What an objective's name stands for: where the adversary starts, what it raises,
+    its usual steps; the part of the loss that has a weight, and its usual weight."""
 
-
-@functools.cache
-def _fgsm(steps: int, norm: str):
-    del steps
-    return functools.partial(fgsm_adversary, norm=norm)
-
-
-@functools.cache
-def _pgd(steps: int, norm: str):
-    return functools.partial(pgd_adversary, steps=steps, norm=norm)
-
-
-@functools.cache
-def _kl(steps: int, norm: str):
-    return functools.partial(kl_adversary, steps=steps, norm=norm)
+    start: Callable
+    ascended: Callable
+    steps: int
+    part: Callable | None = None
+    beta: float = 0.0
 
 
 OBJECTIVES: dict[str, Any] = {
     "none": None,
-    "fgsm": _fast,
-    "fgsm_regularized": _fgsm,
-    "pgd": _pgd,
-    "trades": _kl,
+    "fgsm": _Recipe(random_start, surprise, 1),
+    "fgsm_regularized": _Recipe(at_image, surprise, 1, regularized_part, 1.0),
+    "pgd": _Recipe(random_start, surprise, 10),
+    "trades": _Recipe(beside_image, divergence, 10, trades_part, 6.0),
 }
-_STEPS = {"fgsm": 1, "fgsm_regularized": 1, "pgd": 10, "trades": 10}
-# Losses with a weight, and what it is by default.
-_WEIGHED = {"fgsm_regularized": (regularized_loss, 1.0), "trades": (trades_loss, 6.0)}
 
 
 def cross_entropies(

@@ -1,6 +1,5 @@
 """The objective of a restoration network (TRN, arXiv 2202.01117)."""
 
-import functools
 from collections.abc import Callable
 
 import jax
@@ -10,7 +9,7 @@ from jax.tree_util import Partial
 from mspd_jax.defenses import gradient_map
 from mspd_jax.models import LABEL_RULES
 from mspd_jax.train._mix import Mix, mixed_adversary
-from mspd_jax.train._objective import Objective, Signals, cross_entropies
+from mspd_jax.train._objective import Objective, Signals, cross_entropies, fixed
 
 
 def restoration_objective(
@@ -38,16 +37,13 @@ def restoration_objective(
         raise ValueError(f"`rule` must be one of {list(LABEL_RULES)}, got {rule!r}")
     if not ce_weight >= 0:
         raise ValueError(f"`ce_weight` must not be negative, got {ce_weight}")
-    loss = Partial(_loss(rule), classifier=classifier, ce_weight=jnp.asarray(ce_weight))
+    loss = Partial(
+        fixed(_loss, rule=rule), classifier=classifier, ce_weight=jnp.asarray(ce_weight)
+    )
     return Objective(mixed_adversary(mix, classifier), loss)
 
 
-@functools.cache
-def _loss(rule: str):
-    return functools.partial(restoration_loss, rule=rule)
-
-
-def restoration_loss(
+def _loss(
     forward, batch_stats, images, adversarial, labels, *, classifier, ce_weight, rule
 ):
     """The batch's mean of the loss above, and its signals."""

@@ -7,7 +7,7 @@ from absl.testing import parameterized
 from jax.tree_util import Partial
 from scipy import special
 
-from mspd_jax import attacks
+from mspd_jax import attacks, train
 from mspd_jax.train import _adversary
 
 SHAPE = (4, 3, 2)
@@ -24,20 +24,21 @@ def wave(weights, image):
 PREDICT = Partial(wave, jnp.array(WEIGHTS))
 
 
-def found(adversary, norm, **options):
-    return jax.jit(
-        lambda eps: adversary(KEY, PREDICT, IMAGE, 1, eps=eps, norm=norm, **options)
-    )(EPS[norm])
+def found(name, norm, **options):
+    chosen = train.objective(name, eps=EPS[norm], norm=norm, **options)
+    return jax.jit(lambda adversary: adversary(KEY, PREDICT, IMAGE, 1))(
+        chosen.adversary
+    )
 
 
 class AdversaryTest(parameterized.TestCase):
     @parameterized.parameters("linf", "l2")
     def test_one_step_is_that_of_fgsm_and_ffgsm(self, norm):
         eps = EPS[norm]
-        got = found(_adversary.fgsm_adversary, norm, step_size=eps)
+        got = found("fgsm_regularized", norm)
         want = attacks.fgsm(KEY, PREDICT, IMAGE, 1, eps=eps, norm=norm).image
         np.testing.assert_allclose(got, want, atol=1e-6)
-        got = found(_adversary.fast_adversary, norm, step_size=1.25 * eps)
+        got = found("fgsm", norm)
         want = attacks.ffgsm(KEY, PREDICT, IMAGE, 1, eps=eps, norm=norm).image
         np.testing.assert_allclose(got, want, atol=1e-6)
 
@@ -55,14 +56,14 @@ class AdversaryTest(parameterized.TestCase):
             )
 
         options = {"step_size": EPS[norm] / 4, "steps": 5}
-        got = found(_adversary.pgd_adversary, norm, **options)
+        got = found("pgd", norm, **options)
         np.testing.assert_allclose(got, stepped(IMAGE, 5), atol=1e-5)
         self.assertGreater(np.max(np.abs(got - stepped(IMAGE, 4))), 1e-3)
         # As the attack, which draws its start from fold_in(key, 0).
         options |= {"eps": EPS[norm], "norm": norm}
         attack = attacks.pgd(KEY, PREDICT, IMAGE, 1, **options)
-        key = jax.random.fold_in(KEY, 0)
-        same = _adversary.pgd_adversary(key, PREDICT, IMAGE, 1, **options)
+        adversary = train.objective("pgd", **options).adversary
+        same = adversary(jax.random.fold_in(KEY, 0), PREDICT, IMAGE, 1)
         np.testing.assert_allclose(same, attack.image, atol=1e-5)
 
 

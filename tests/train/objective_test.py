@@ -117,29 +117,18 @@ def linear(x):
 
 def test_pgd_adversary_finds_the_corner_of_a_linear_model():
     image, label = jnp.full((3, 3, 2), 0.5), jnp.asarray(0)
-    found = _adversary.pgd_adversary(
-        jax.random.key(0),
-        linear,
-        image,
-        label,
-        eps=0.1,
-        step_size=0.1,
-        steps=3,
-        norm="linf",
-    )
+    pgd = train.objective("pgd", eps=0.1, step_size=0.1, steps=3).adversary
+    found = pgd(jax.random.key(0), linear, image, label)
     uphill = np.sign(KERNEL[:, 1] - KERNEL[:, 0]).reshape(3, 3, 2)
     np.testing.assert_allclose(found, 0.5 + 0.1 * uphill, atol=1e-6)
 
 
 def test_fast_adversary_takes_one_step_from_a_random_point():
     image, label, keys = jnp.full((3, 3, 2), 0.5), jnp.asarray(0), jax.random.key(0)
-    found = jax.jit(
-        jax.vmap(
-            lambda key: _adversary.fast_adversary(
-                key, linear, image, label, eps=0.1, step_size=0.125, norm="linf"
-            )
-        )
-    )(jax.random.split(keys, 64))
+    fast = train.objective("fgsm", eps=0.1).adversary
+    found = jax.jit(jax.vmap(lambda key: fast(key, linear, image, label)))(
+        jax.random.split(keys, 64)
+    )
     uphill = np.sign(KERNEL[:, 1] - KERNEL[:, 0]).reshape(3, 3, 2)
     progress = (np.asarray(found) - 0.5) * uphill
     # From u ~ U(-.1, .1) the step ends at min(u + .125, .1): below .1 if u < -.025.
@@ -229,16 +218,8 @@ def test_regularized_training_learns_and_gains_robustness():
 
 def test_kl_adversary_raises_the_divergence_inside_the_ball():
     image = jnp.asarray(IMAGES[0])
-    found = _adversary.kl_adversary(
-        jax.random.key(0),
-        linear,
-        image,
-        jnp.asarray(-1),
-        eps=0.1,
-        step_size=0.05,
-        steps=4,
-        norm="linf",
-    )
+    lowered = train.objective("trades", eps=0.1, step_size=0.05, steps=4)
+    found = lowered.adversary(jax.random.key(0), linear, image, jnp.asarray(-1))
     assert np.abs(np.asarray(found) - IMAGES[0]).max() <= 0.1 + 1e-6
     # On a linear model of two classes the best point is one of two corners.
     direction = np.sign(KERNEL[:, 1] - KERNEL[:, 0]).reshape(3, 3, 2)
