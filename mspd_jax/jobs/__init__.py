@@ -50,19 +50,9 @@ from mspd_jax.jobs._report import Report
 from mspd_jax.jobs._result import Result
 from mspd_jax.jobs._revert import Revert
 from mspd_jax.jobs._train_classifier import TrainClassifier
-from mspd_jax.jobs._train_classifier import (
-    TrainClassifierRecord as TrainClassifierRecord,
-)
-from mspd_jax.jobs._train_classifier import (
-    TrainClassifierSummary as TrainClassifierSummary,
-)
 from mspd_jax.jobs._train_denoiser import TrainDenoiser
-from mspd_jax.jobs._train_denoiser import TrainDenoiserRecord as TrainDenoiserRecord
-from mspd_jax.jobs._train_denoiser import TrainDenoiserSummary as TrainDenoiserSummary
 from mspd_jax.jobs._train_trn import TrainTRN
-from mspd_jax.jobs._train_trn import TrainTRNRecord as TrainTRNRecord
-from mspd_jax.jobs._train_trn import TrainTRNSummary as TrainTRNSummary
-from mspd_jax.jobs._training_fields import TrainingMachine
+from mspd_jax.jobs._training import TrainingMachine
 
 # What users call; other rooms may import the rest.
 __all__ = [

@@ -1,21 +1,19 @@
 """What a trained classifier is worth: clean, under attack, and under noise."""
 
 import functools
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax.tree_util import Partial
 
 from mspd_jax import attacks, data, drive, evaluate, models, runs, train
-from mspd_jax.jobs._training import (
+from mspd_jax.jobs._measure_images import (
     BLOCK,
     images_at_once,
+    measure_images,
     measuring_key,
-    progress_bar,
 )
-from mspd_jax.jobs._training_fields import Training
 from mspd_jax.streams import stream
 
 # What a trained classifier is attacked with.
@@ -25,34 +23,25 @@ _COLLAPSE = 0.25
 _NOISE = "noise"
 
 
-class Conditions(NamedTuple):
-    """eps: radius of the attack, None for none. norm: of its ball. noise: standard
-    deviation, 0 for none."""
-
-    eps: float | None
-    norm: str
-    noise: float
-
-
 def measure(
-    job: Training,
-    conditions: Conditions,
+    job: Any,
+    eps: float | None,
     model: models.Model,
     source: data.Source,
     folder: runs.OpenRun,
 ) -> list[str]:
-    """Appends a record per image: as it is, attacked, and under noise.
+    """Appends a record per image: as it is, attacked within eps, and under noise.
 
     Returns what was said of each image that could not be read.
     """
     if folder.done.issuperset(source.indices.tolist()):
         return []
-    here, eps, norm = drive.here(), conditions.eps, conditions.norm
+    here = drive.here()
     predict = models.predictor(model)
     plan = attacks.plan_attacks(
         "none" if eps is None else _ATTACK,
         eps=eps or 0.0,
-        norm=norm,
+        norm=job.norm,
         num_classes=model.spec.num_classes,
     )
     journal = runs.disk_journal(
@@ -67,13 +56,22 @@ def measure(
         source,
         plan,
         journal,
-        threat=evaluate.Threat(eps or 0.0, norm),
+        threat=evaluate.Threat(eps or 0.0, job.norm),
         block=BLOCK,
         batch_size=images_at_once(job),
         progress=here.process == 0,
     )
-    if conditions.noise:
-        unreadable += _under_noise(job, conditions.noise, predict, source, journal)
+    if job.noise:
+        unreadable += measure_images(
+            stream(job.seed, "measure_noise"),
+            job,
+            source,
+            predict,
+            Partial(_under_noise, sigma=jnp.asarray(job.noise, jnp.float32)),
+            done=runs.done_in(journal, _NOISE, 0),
+            write=functools.partial(runs.note, journal, _NOISE, 0),
+        )
+        runs.share(journal)
     records = [
         _record(record, list(plan), journal.last.get(_NOISE))
         for record in runs.journal_records(journal, plan)
@@ -99,39 +97,9 @@ def _record(record: dict, names: list[str], noisy: dict[int, dict] | None) -> di
     return record
 
 
-def _under_noise(
-    job: Training,
-    noise: float,
-    predict: Callable,
-    source: data.Source,
-    journal: runs.Journal,
-) -> list[str]:
-    """Notes whether each image is right under one draw of noise."""
-    done = runs.done_in(journal, _NOISE, 0)
-    outcomes = drive.drive(
-        stream(job.seed, "measure_noise"),
-        predict,
-        Partial(_predicted_under_noise, sigma=jnp.asarray(noise, jnp.float32)),
-        source,
-        skip=done,
-        block=BLOCK,
-        batch_size=images_at_once(job),
-    )
-
-    def describe(record: data.Record, prediction: Any) -> dict:
-        return {"correct": int(prediction) == record.label}
-
-    write = functools.partial(runs.note, journal, _NOISE, 0)
-    with progress_bar(source, len(done)) as bar:
-        ran = drive.run(outcomes, describe, write, advance=bar.update)
-    runs.share(journal)
-    return ran.unreadable
-
-
-def _predicted_under_noise(key, predict, image, label, *, sigma) -> jax.Array:
-    del label
+def _under_noise(key, predict, image, label, *, sigma) -> dict[str, jax.Array]:
     noisy = train.add_noise(key, image, sigma=sigma)
-    return jnp.argmax(predict(noisy)).astype(jnp.int32)
+    return {"correct": jnp.argmax(predict(noisy)) == label}
 
 
 def summarize(totals: dict[str, Any], records: list[dict]) -> dict[str, Any]:

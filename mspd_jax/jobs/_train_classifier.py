@@ -1,18 +1,14 @@
 """Training a classifier: plainly, on noise, under hidden windows, or adversarially."""
 
 import dataclasses
-import functools
-import pathlib
 from typing import NamedTuple
 
 from mspd_jax import models, train
 from mspd_jax.errors import InputError
-from mspd_jax.jobs._classifier_measure import Conditions, measure, summarize
+from mspd_jax.jobs._classifier_measure import measure, summarize
 from mspd_jax.jobs._frame import Kinds
 from mspd_jax.jobs._option import option
-from mspd_jax.jobs._result import Result
-from mspd_jax.jobs._training import load_data, load_start, run_training
-from mspd_jax.jobs._training_fields import Training, TrainingMachine
+from mspd_jax.jobs._training import Training
 from mspd_jax.jobs._values import Radius, radius_of
 
 
@@ -71,6 +67,8 @@ class TrainClassifier(Training):
       model = models.load_model("OUT")
     """
 
+    KINDS = Kinds(TrainClassifierSummary, TrainClassifierRecord)
+
     norm: str = option(
         "linf", help="norm of the perturbation ball", choices=("linf", "l2")
     )
@@ -121,8 +119,9 @@ class TrainClassifier(Training):
         "several shares, one is drawn for each image",
     )
 
-    def plan(self, examples: train.Examples) -> train.TrainingPlan:
-        """The training of these examples; refuses whatever cannot be used."""
+    def _plan(
+        self, examples: train.Examples, classifiers: dict[str, models.Model]
+    ) -> train.TrainingPlan:
         inner = self.occlude_at != "pixels"
         _check_occlusion(self, examples)
         if self.noise and self.adversarial != "none":
@@ -131,8 +130,8 @@ class TrainClassifier(Training):
                 "adversary needs images in [0, 1]; choose one of the two"
             )
         objective = _objective(self)
-        start = load_start(self, examples)
-        spec = start.spec if isinstance(start, models.Model) else start
+        start = self._start(examples)
+        spec = train.spec_of(start)
         if models.gives_images(spec):
             kind = models.model_kind(spec)
             raise InputError(f"a {spec.architecture} is {kind}, not a classifier")
@@ -144,33 +143,14 @@ class TrainClassifier(Training):
                 keep=tuple(map(float, self.keep)),
                 smoothing=self.label_smoothing,
             )
-        config = self.config(hide=0 if inner else self.occlude, noise=self.noise)
-        return train.plan_training(examples, start, objective, config)
+        hide = 0 if inner else self.occlude
+        return self._planned(examples, start, objective, hide=hide, noise=self.noise)
 
-    def run(
-        self, out: str | pathlib.Path, machine: TrainingMachine | None = None
-    ) -> Result:
-        """Trains, measures the model on `eval_source`, and saves it as OUT/model.
+    def _measure(self, classifiers, model, source, folder) -> list[str]:
+        return measure(self, _radius(self), model, source, folder)
 
-        The same call goes on where it was interrupted, and ends with the same weights.
-
-        Returns:
-          A `Result` of `TrainClassifierSummary` and `TrainClassifierRecord`s.
-        """
-        content = load_data(self)
-        plan = self.plan(content.examples)
-        conditions = Conditions(_radius(self), self.norm, self.noise)
-        return run_training(
-            self,
-            out,
-            machine,
-            plan=plan,
-            content=content,
-            measure=functools.partial(measure, self, conditions),
-            summarize=summarize,
-            kinds=Kinds(TrainClassifierSummary, TrainClassifierRecord),
-            num_classes=train.plan_spec(plan).num_classes,
-        )
+    def _summary(self, totals, records) -> dict:
+        return summarize(totals, records)
 
 
 def _radius(job: TrainClassifier) -> float | None:

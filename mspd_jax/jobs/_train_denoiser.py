@@ -1,28 +1,19 @@
 """Training a denoiser, which goes in front of a fixed classifier."""
 
 import dataclasses
-import functools
 import math
-import pathlib
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax.tree_util import Partial
 
-from mspd_jax import data, models, runs, train
+from mspd_jax import models, train
 from mspd_jax.errors import InputError
 from mspd_jax.jobs._frame import Kinds
 from mspd_jax.jobs._option import option
-from mspd_jax.jobs._result import Result
-from mspd_jax.jobs._training import (
-    append_records,
-    load_data,
-    load_start,
-    loaded_model,
-    run_training,
-)
-from mspd_jax.jobs._training_fields import Training, TrainingMachine, with_default
+from mspd_jax.jobs._training import Training, loaded_model, with_default
 
 
 class TrainDenoiserRecord(NamedTuple):
@@ -73,6 +64,8 @@ class TrainDenoiser(Training):
       ).run("OUT")
     """
 
+    KINDS = Kinds(TrainDenoiserSummary, TrainDenoiserRecord)
+
     batch_size: int = with_default("batch_size", 256)
     epochs: int = with_default("epochs", 90)
     optimizer: str = with_default("optimizer", "adamw")
@@ -96,144 +89,83 @@ class TrainDenoiser(Training):
         help="the fixed classifiers of stab and clf: checkpoints, separated by commas",
     )
 
-    def plan(self, examples: train.Examples) -> train.TrainingPlan:
-        """The training of these examples; refuses whatever cannot be used."""
-        return _plan(self, examples, _classifiers(self))
+    def _classifiers(self) -> dict[str, models.Model]:
+        values = [v.strip() if isinstance(v, str) else v for v in self.classifier]
+        found = [loaded_model(value, "classifier") for value in values]
+        return {f"classifier{n}": model for n, model in enumerate(found)}
 
-    def run(
-        self, out: str | pathlib.Path, machine: TrainingMachine | None = None
-    ) -> Result:
-        """Trains, measures the denoiser on `eval_source`, and saves it as OUT/model.
+    def _needs_labels(self) -> bool:
+        return self.objective == "clf"
 
-        The same call goes on where it was interrupted, and ends with the same weights.
+    def _origin(self, classifiers) -> dict[str, Any]:
+        return {"sigma": self.sigma}
 
-        Returns:
-          A `Result` of `TrainDenoiserSummary` and `TrainDenoiserRecord`s.
-        """
-        classifiers = _classifiers(self)
-        content = load_data(self, labeled=self.objective == "clf")
-        plan = _plan(self, content.examples, classifiers)
-        return run_training(
-            self,
-            out,
-            machine,
-            plan=plan,
-            content=content,
-            measure=functools.partial(_measure, self, classifiers),
-            summarize=_summary,
-            kinds=Kinds(TrainDenoiserSummary, TrainDenoiserRecord),
-            num_classes=classifiers[0].spec.num_classes if classifiers else None,
-            used={f"classifier{n}": model for n, model in enumerate(classifiers)},
-            origin={"sigma": self.sigma},
-        )
-
-
-def _classifiers(job: TrainDenoiser) -> list[models.Model]:
-    values = [v.strip() if isinstance(v, str) else v for v in job.classifier]
-    return [loaded_model(value, "classifier") for value in values]
-
-
-def _plan(
-    job: TrainDenoiser, examples: train.Examples, classifiers: list[models.Model]
-) -> train.TrainingPlan:
-    predicts = [models.predictor(model) for model in classifiers]
-    try:
-        objective = train.denoiser_objective(
-            job.objective, sigma=job.sigma, classifiers=predicts
-        )
-    except ValueError as error:
-        raise InputError(str(error)) from error
-    start = load_start(job, examples)
-    spec = start.spec if isinstance(start, models.Model) else start
-    if models.model_kind(spec) != "a denoiser":
+    def _plan(
+        self, examples: train.Examples, classifiers: dict[str, models.Model]
+    ) -> train.TrainingPlan:
+        predicts = [models.predictor(model) for model in classifiers.values()]
+        try:
+            objective = train.denoiser_objective(
+                self.objective, sigma=self.sigma, classifiers=predicts
+            )
+        except ValueError as error:
+            raise InputError(str(error)) from error
+        start = self._start(examples)
+        spec = train.spec_of(start)
         kind = models.model_kind(spec)
-        raise InputError(f"a {spec.architecture} is {kind}, not a denoiser")
-    counts = {model.spec.num_classes for model in classifiers}
-    if len(counts) > 1:
-        raise InputError(
-            f"`classifier`: models of {sorted(counts)} classes; choose one number"
-        )
-    for model in classifiers:
-        train.check_classifier(model, examples, labeled=job.objective == "clf")
-    if isinstance(start, models.Model):
-        sigma = spec.origin.get("sigma")
-        if sigma is not None and sigma != job.sigma:
+        if kind != "a denoiser":
+            raise InputError(f"a {spec.architecture} is {kind}, not a denoiser")
+        counts = {model.spec.num_classes for model in classifiers.values()}
+        if len(counts) > 1:
             raise InputError(
-                f"`init` was trained on noise of sigma {sigma}, `sigma`={job.sigma}: "
+                f"`classifier`: models of {sorted(counts)} classes; choose one number"
+            )
+        for model in classifiers.values():
+            train.check_classifier(model, examples, labeled=self._needs_labels())
+        sigma = spec.origin.get("sigma", self.sigma)
+        if isinstance(start, models.Model) and sigma not in (None, self.sigma):
+            raise InputError(
+                f"`init` was trained on noise of sigma {sigma}, `sigma`={self.sigma}: "
                 "give the same, or train from `arch`"
             )
-    return train.plan_training(examples, start, objective, job.config())
+        return self._planned(examples, start, objective)
+
+    def _method(self, classifiers, model) -> tuple[Callable, Callable]:
+        predicts = tuple(models.predictor(model) for model in classifiers.values())
+        sigma = jnp.asarray(self.sigma, jnp.float32)
+        method = Partial(_restored, classifiers=predicts, sigma=sigma)
+        return models.restorer(model), method
+
+    def _summary(self, totals: dict[str, Any], records: list[dict]) -> dict[str, Any]:
+        summary = totals | {"warnings": []}
+        if not records:
+            return summary
+        for name in ("mse", "mse_noisy"):
+            mean = sum(record[name] for record in records) / len(records)
+            summary[name.replace("mse", "psnr")] = round(-10 * math.log10(mean), 3)
+        known = [record for record in records if record["label"] >= 0]
+        if known and known[0]["predictions"]:
+            for name, field in (
+                ("restored", "predictions"),
+                ("noisy", "predictions_noisy"),
+            ):
+                right = sum(record[field][0] == record["label"] for record in known)
+                summary[f"{name}_accuracy"] = right / len(known)
+        return summary
 
 
-class _Restored(NamedTuple):
-    """As in `TrainDenoiserRecord`; predictions: int32 [classifiers]."""
-
-    mse: jax.Array
-    mse_noisy: jax.Array
-    predictions: jax.Array
-    predictions_noisy: jax.Array
-
-
-def _measure(
-    job: TrainDenoiser,
-    classifiers: list[models.Model],
-    model: models.Model,
-    source: data.Source,
-    folder: runs.OpenRun,
-) -> list[str]:
-    """Appends a record per image; returns what could not be read."""
-    method = Partial(
-        _restored,
-        classifiers=tuple(models.predictor(classifier) for classifier in classifiers),
-        sigma=jnp.asarray(job.sigma, jnp.float32),
-    )
-    return append_records(
-        job,
-        folder,
-        source,
-        predict=models.restorer(model),
-        method=method,
-        describe=_fields,
-    )
-
-
-def _restored(key, predict, image, label, *, classifiers, sigma) -> _Restored:
+def _restored(key, predict, image, label, *, classifiers, sigma) -> dict:
+    """The fields of the record of an image."""
     del label
     noisy = train.add_noise(key, image, sigma=sigma)
     restored = predict(noisy)
-    return _Restored(
-        jnp.mean((restored - image) ** 2),
-        jnp.mean((noisy - image) ** 2),
-        *(
-            jnp.asarray([jnp.argmax(f(x)) for f in classifiers], jnp.int32)
-            for x in (restored, noisy)
-        ),
-    )
 
+    def predictions(x) -> jax.Array:
+        return jnp.asarray([jnp.argmax(f(x)) for f in classifiers], jnp.int32)
 
-def _fields(record: data.Record, result: _Restored) -> dict[str, Any]:
     return {
-        "mse": float(result.mse),
-        "mse_noisy": float(result.mse_noisy),
-        "predictions": result.predictions.tolist(),
-        "predictions_noisy": result.predictions_noisy.tolist(),
+        "mse": jnp.mean((restored - image) ** 2),
+        "mse_noisy": jnp.mean((noisy - image) ** 2),
+        "predictions": predictions(restored),
+        "predictions_noisy": predictions(noisy),
     }
-
-
-def _summary(totals: dict[str, Any], records: list[dict]) -> dict[str, Any]:
-    """What it cost, how it ended, what the records say."""
-    summary = totals | {"warnings": []}
-    if not records:
-        return summary
-    for name in ("mse", "mse_noisy"):
-        mean = sum(record[name] for record in records) / len(records)
-        summary[name.replace("mse", "psnr")] = round(-10 * math.log10(mean), 3)
-    known = [record for record in records if record["label"] >= 0]
-    if known and known[0]["predictions"]:
-        for name, field in (
-            ("restored", "predictions"),
-            ("noisy", "predictions_noisy"),
-        ):
-            right = sum(record[field][0] == record["label"] for record in known)
-            summary[f"{name}_accuracy"] = right / len(known)
-    return summary

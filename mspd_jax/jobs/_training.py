@@ -1,75 +1,244 @@
-"""The frame of the jobs that train: data, the run on disk, what it has come to.
+"""The frame of the jobs that train: fields, the run on disk, what it has come to."""
 
-A trained model is measured by `mspd_jax.evaluate`, or by the driver where a record is
-about something else than attacks.
-"""
-
+import dataclasses
 import functools
 import json
-import math
 import pathlib
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
-
-import jax
+from typing import Any, ClassVar
 
 from mspd_jax import data, drive, models, runs, train
 from mspd_jax.errors import InputError
 from mspd_jax.jobs._frame import Kinds, finished, merged, open_folder, result_of
 from mspd_jax.jobs._identity import identity
+from mspd_jax.jobs._images import Images
+from mspd_jax.jobs._measure_images import measure_images, measuring_key
+from mspd_jax.jobs._option import option
 from mspd_jax.jobs._result import Result
-from mspd_jax.jobs._training_fields import Training, TrainingMachine
-from mspd_jax.jobs._values import held_model
-from mspd_jax.streams import stream
+from mspd_jax.jobs._values import SourceInput, held_model
 
-# Images that are measured by one program at once.
-BLOCK = 8
 _LOGGED = ("loss", "clean_accuracy", "robust_accuracy")
+_PLANNED = (
+    "seed batch_size augment epochs optimizer learning_rate weight_decay schedule "
+    "warmup_epochs clip ema"
+).split()
 
 
-class Data(NamedTuple):
-    """examples: to train on. evaluation: to measure on, None for none. fingerprints:
-    of the sources, by field."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainingMachine:
+    """How a training is worked off; its results are the same on each."""
 
-    examples: train.Examples
-    evaluation: data.Source | None
-    fingerprints: dict[str, str | list[str]]
-
-
-def load_data(job: Training, *, labeled: bool = True) -> Data:
-    """The images that the fields name."""
-    opened = functools.partial(
-        train.open_sources, data_dir=job.data_dir, labeled=labeled
+    checkpoint_every: int | None = option(
+        None,
+        help="steps between checkpoints, besides one a minute and one at the end",
+        lower=1,
     )
-    sources = opened(job.source, limit=job.limit)
-    known: dict[str, str | list[str]] = {"source": [s.fingerprint for s in sources]}
-    evaluation = None
-    if job.eval_source is not None:
-        evaluation, *_ = opened(job.eval_source, limit=job.eval_limit)
-        known["eval_source"] = evaluation.fingerprint
-    return Data(train.load_examples(sources, labeled=labeled), evaluation, known)
 
 
-def load_start(
-    job: Training, examples: train.Examples, more: Mapping[str, Any] | None = None
-) -> models.ModelSpec | models.Model:
-    """Where the fields say to start; more: options of a new network besides theirs."""
-    init = loaded_model(job.init, "init") if job.init else None
-    options = {**options_of_network(job.arch_options), **(more or {})}
-    return train.start_of(examples, init=init, arch=job.arch, arch_options=options)
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Training(Images):
+    """The fields of every training, and its run.
+
+    A job says besides what its summary and records are, and plans, measures and sums
+    up; `classifiers` are the fixed ones that its fields name, by role.
+    """
+
+    MACHINE: ClassVar[TrainingMachine] = TrainingMachine()
+    KINDS: ClassVar[Kinds]
+
+    batch_size: int = option(128, help="images per step, over all devices", lower=1)
+    eval_source: SourceInput | None = option(
+        None, help="measure the trained model on this source"
+    )
+    eval_limit: int | None = option(
+        None, help="its first EVAL_LIMIT images only", lower=1
+    )
+    arch: str | None = option(None, help="network to train")
+    arch_options: str | Mapping[str, Any] = option(
+        "{}", help='options of the network as JSON: {"widths": [8, 16]}'
+    )
+    init: str | models.Model | None = option(
+        None, help="checkpoint to go on from, in place of --arch"
+    )
+    augment: str = option(
+        "auto",
+        help="none, or some of crop,flip; auto: both for color images, none for gray "
+        "ones (a mirrored digit is no digit)",
+    )
+    epochs: int = option(30, help="passes over the data", lower=1)
+    optimizer: str = option(
+        "sgd", help="sgd: Nesterov momentum 0.9", choices=train.OPTIMIZERS
+    )
+    learning_rate: float = option(0.05, help="its highest value", lower=0.0)
+    weight_decay: float = option(5e-4, help="decay of kernels", lower=0.0)
+    schedule: str = option(
+        "cosine",
+        help="learning rate over the steps; thirds: a tenth and a hundredth after one "
+        "and two thirds of them",
+        choices=train.SCHEDULES,
+    )
+    warmup_epochs: float = option(0.5, help="epochs of linear warm-up", lower=0.0)
+    clip: float | None = option(
+        None, help="scale gradients down to this l2 norm", lower=0.0
+    )
+    ema: float | None = option(
+        None,
+        help="train an average of the weights: its decay",
+        lower=0.0,
+        upper=1.0,
+    )
+
+    def plan(self, examples: train.Examples) -> train.TrainingPlan:
+        """The training of these examples; refuses whatever cannot be used."""
+        return self._plan(examples, self._classifiers())
+
+    def run(
+        self, out: str | pathlib.Path, machine: TrainingMachine | None = None
+    ) -> Result:
+        """Trains, measures the model on `eval_source`, and saves it as OUT/model.
+
+        The same call goes on where it was interrupted, and ends with the same weights.
+
+        Returns:
+          A `Result` of the summary and the records of this job.
+        """
+        machine = machine or self.MACHINE
+        classifiers = self._classifiers()
+        examples, evaluation, fingerprints = self._data()
+        plan = self._plan(examples, classifiers)
+        spec = train.spec_of(plan.start)
+        if evaluation is not None:
+            judge = next((m.spec for m in classifiers.values()), spec)
+            data.check_compatible(
+                evaluation,
+                image_shape=spec.image_shape,
+                num_classes=None if models.gives_images(judge) else judge.num_classes,
+            )
+        used = dict(classifiers)
+        if isinstance(plan.start, models.Model):
+            used["init"] = plan.start
+        held = {role: held_model(model, role) for role, model in used.items()}
+        folder = open_folder(self, out, machine, used=held, data=fingerprints)
+        if (folder.path / "summary.json").exists():
+            return self._earlier(folder)
+        trained = train.run_training(
+            folder.path,
+            plan,
+            examples,
+            checkpoint_every=machine.checkpoint_every,
+            hidden=drive.here().process > 0,
+        )
+        model = train.trained_model(spec, trained.state)
+        unreadable: list[str] = []
+        if evaluation is not None:
+            unreadable = self._measure(classifiers, model, evaluation, folder)
+        records = merged(folder)
+        totals = {
+            "images": trained.images,
+            "seconds": trained.seconds,
+            "images_per_second": trained.images_per_second,
+            "steps": int(trained.state.step),
+            **_last_logged(folder.path),
+            "eval_images": len(records or []),
+        }
+        summary = self._summary(totals, records or [])
+        said = identity(self, held, data=fingerprints) | {"result": summary}
+        spec = spec._replace(origin=self._origin(classifiers) | said)
+        path = folder.path
+        models.save_model(path / "model", model._replace(spec=spec), overwrite=True)
+        if records is None:
+            return Result(path, None, (), tuple(unreadable))
+        return finished(path, records, summary, unreadable, self.KINDS)
+
+    def _data(self) -> tuple[train.Examples, data.Source | None, dict[str, Any]]:
+        """What to train on, what to measure on, and their fingerprints by field."""
+        labeled = self._needs_labels()
+        opened = functools.partial(
+            train.open_sources, data_dir=self.data_dir, labeled=labeled
+        )
+        sources = opened(self.source, limit=self.limit)
+        known: dict[str, Any] = {"source": [s.fingerprint for s in sources]}
+        evaluation = None
+        if self.eval_source is not None:
+            evaluation, *_ = opened(self.eval_source, limit=self.eval_limit)
+            known["eval_source"] = evaluation.fingerprint
+        return train.load_examples(sources, labeled=labeled), evaluation, known
+
+    def _earlier(self, folder: runs.OpenRun) -> Result:
+        """What an earlier start has finished."""
+        records = merged(folder)
+        if records is None:
+            return Result(folder.path, None, (), finished_before=True)
+        summary = runs.read_json(folder.path / "summary.json")
+        found = result_of(folder.path, records, summary, self.KINDS)
+        return found._replace(finished_before=True)
+
+    def _classifiers(self) -> dict[str, models.Model]:
+        return {}
+
+    def _needs_labels(self) -> bool:
+        return True
+
+    def _plan(
+        self, examples: train.Examples, classifiers: dict[str, models.Model]
+    ) -> train.TrainingPlan:
+        raise NotImplementedError
+
+    def _planned(
+        self,
+        examples: train.Examples,
+        start: models.ModelSpec | models.Model,
+        objective: train.Objective,
+        **more: Any,
+    ) -> train.TrainingPlan:
+        """The plan that the shared fields ask for; more: arguments that jobs set."""
+        shared = {name: getattr(self, name) for name in _PLANNED}
+        return train.plan_training(examples, start, objective, **shared, **more)
+
+    def _start(
+        self, examples: train.Examples, **more: Any
+    ) -> models.ModelSpec | models.Model:
+        """Where the fields say to start; more: options of a new network besides."""
+        init = loaded_model(self.init, "init") if self.init else None
+        options = {**_network_options(self.arch_options), **more}
+        return train.start_of(examples, init=init, arch=self.arch, arch_options=options)
+
+    def _method(
+        self, classifiers: dict[str, models.Model], model: models.Model
+    ) -> tuple[Callable, Callable]:
+        """A `predict` and the method that gives the fields of a record."""
+        raise NotImplementedError
+
+    def _measure(
+        self,
+        classifiers: dict[str, models.Model],
+        model: models.Model,
+        source: data.Source,
+        folder: runs.OpenRun,
+    ) -> list[str]:
+        """Appends the records of the images; what could not be read."""
+        return measure_images(
+            measuring_key(self),
+            self,
+            source,
+            *self._method(classifiers, model),
+            done=folder.done,
+            write=functools.partial(runs.append_records, folder),
+        )
+
+    def _summary(self, totals: dict[str, Any], records: list[dict]) -> dict[str, Any]:
+        """The totals with what the records say; there may be none."""
+        raise NotImplementedError
+
+    def _origin(self, classifiers: dict[str, models.Model]) -> dict[str, Any]:
+        """What the checkpoint says of itself besides the run's identity and totals."""
+        return {}
 
 
-def options_of_network(text: str | Mapping[str, Any]) -> Mapping[str, Any]:
-    """The options of a network, as JSON or as a dictionary."""
-    if isinstance(text, Mapping):
-        return text
-    try:
-        options = json.loads(text)
-    except ValueError:
-        options = None
-    if not isinstance(options, dict):
-        raise InputError(f"`arch_options`={text}: expected a JSON object")
-    return options
+def with_default(name: str, default: Any) -> Any:
+    """A field of `Training` with another default."""
+    field = next(f for f in dataclasses.fields(Training) if f.name == name)
+    return option(default, **field.metadata)
 
 
 def loaded_model(value: Any, field: str) -> models.Model:
@@ -84,144 +253,18 @@ def loaded_model(value: Any, field: str) -> models.Model:
     )
 
 
-def measuring_key(job: Training) -> jax.Array:
-    """What the measuring of a trained model draws from."""
-    return stream(job.seed, "measure")
+def _network_options(text: str | Mapping[str, Any]) -> Mapping[str, Any]:
+    if isinstance(text, Mapping):
+        return text
+    try:
+        options = json.loads(text)
+    except ValueError:
+        options = None
+    if not isinstance(options, dict):
+        raise InputError(f"`arch_options`={text}: expected a JSON object")
+    return options
 
 
-def images_at_once(job: Training) -> int:
-    """Images per device between two writes, when the trained model is measured."""
-    return max(1, job.batch_size // drive.here().devices)
-
-
-def run_training(
-    job: Training,
-    out: str | pathlib.Path,
-    machine: TrainingMachine | None,
-    *,
-    plan: train.TrainingPlan,
-    content: Data,
-    measure: Callable[[models.Model, data.Source, runs.OpenRun], list[str]],
-    summarize: Callable[[dict[str, Any], list[dict]], dict[str, Any]],
-    kinds: Kinds,
-    num_classes: int | None,
-    used: dict[str, models.Model] | None = None,
-    origin: dict[str, Any] | None = None,
-) -> Result:
-    """Trains in the run folder `out`, measures the model, and saves it.
-
-    Args:
-      plan, content: what to train, on what.
-      measure: (trained model, source, folder) -> what could not be read; appends the
-        records of the images.
-      summarize: (totals, records) -> totals; there may be no records.
-      kinds: the types of summary and records.
-      num_classes: that the images to measure on must have, None for any.
-      used: the models that the training looks at, by role; the one that it starts from
-        is added.
-      origin: what the checkpoint is to say of itself, besides the identity of the run
-        and its totals.
-    """
-    machine, here = machine or job.MACHINE, drive.here()
-    held = {role: held_model(model, role) for role, model in (used or {}).items()}
-    if isinstance(plan.start, models.Model):
-        held["init"] = held_model(plan.start, "init")
-    spec = train.plan_spec(plan)
-    if content.evaluation is not None:
-        data.check_compatible(
-            content.evaluation, image_shape=spec.image_shape, num_classes=num_classes
-        )
-    known = content.fingerprints
-    folder = open_folder(job, out, machine, used=held, data=known)
-    if (folder.path / "summary.json").exists():
-        return _earlier(folder, kinds)
-    trained = train.run_training(
-        folder.path,
-        plan,
-        content.examples,
-        checkpoint_every=machine.checkpoint_every,
-        hidden=here.process > 0,
-    )
-    model = train.trained_model(spec, trained.state)
-    unreadable: list[str] = []
-    if content.evaluation is not None:
-        unreadable = measure(model, content.evaluation, folder)
-    records = merged(folder)
-    totals = _totals(folder.path, trained, records or [])
-    summary = summarize(totals, records or [])
-    said = {**(origin or {}), **identity(job, held, data=known), "result": summary}
-    named = train.trained_model(spec._replace(origin=said), trained.state)
-    models.save_model(folder.path / "model", named, overwrite=True)
-    if records is None:
-        return Result(folder.path, None, (), tuple(unreadable))
-    return finished(folder.path, records, summary, unreadable, kinds)
-
-
-def append_records(
-    job: Training,
-    folder: runs.OpenRun,
-    source: data.Source,
-    *,
-    predict: Callable,
-    method: Callable,
-    describe: Callable[[data.Record, Any], dict],
-) -> list[str]:
-    """Drives `method` over the images that have no record yet, and appends theirs.
-
-    Returns what was said of each image that could not be read.
-    """
-    outcomes = drive.drive(
-        measuring_key(job),
-        predict,
-        method,
-        source,
-        skip=folder.done,
-        block=BLOCK,
-        batch_size=images_at_once(job),
-    )
-
-    def described(record: data.Record, result: Any) -> dict:
-        return {"label": record.label, **describe(record, result)}
-
-    def write(records: list[dict]) -> None:
-        runs.append_records(folder, records)
-
-    with progress_bar(source, len(folder.done)) as bar:
-        return drive.run(outcomes, described, write, advance=bar.update).unreadable
-
-
-def progress_bar(source: data.Source, done: int) -> Any:
-    """The line of progress of what this process measures."""
-    here = drive.here()
-    return drive.progress_bar(
-        total=math.ceil(len(source.indices) / here.processes),
-        done=done // here.processes,
-        description="evaluate",
-        hidden=here.process > 0,
-    )
-
-
-def _totals(
-    folder: pathlib.Path, trained: train.Trained, records: list[dict]
-) -> dict[str, Any]:
-    """What a training cost, and the last line of its log."""
-    log = runs.read_metrics(folder)
-    last = {f"train_{k}": v for k, v in log[-1].items() if k in _LOGGED}
-    return {
-        "images": trained.images,
-        "seconds": trained.seconds,
-        "images_per_second": trained.images_per_second,
-        "steps": int(trained.state.step),
-        **last,
-        "eval_images": len(records),
-    }
-
-
-def _earlier(folder: runs.OpenRun, kinds: Kinds) -> Result:
-    """What an earlier start has finished."""
-    records = merged(folder)
-    if records is None:
-        return Result(folder.path, None, (), finished_before=True)
-    summary = runs.read_json(folder.path / "summary.json")
-    found = result_of(folder.path, records, summary, kinds)
-    return found._replace(finished_before=True)
+def _last_logged(folder: pathlib.Path) -> dict[str, float]:
+    last = runs.read_metrics(folder)[-1]
+    return {f"train_{k}": v for k, v in last.items() if k in _LOGGED}

@@ -20,10 +20,9 @@ from mspd_jax.train._occlusion import occluded_objective
 from mspd_jax.train._optimizer import OPTIMIZERS as OPTIMIZERS
 from mspd_jax.train._optimizer import SCHEDULES as SCHEDULES
 from mspd_jax.train._optimizer import learning_rate_schedule, optimizer
-from mspd_jax.train._plan import TrainingConfig
 from mspd_jax.train._plan import TrainingPlan as TrainingPlan
-from mspd_jax.train._plan import plan_spec as plan_spec
 from mspd_jax.train._plan import plan_training as plan_training
+from mspd_jax.train._plan import spec_of as spec_of
 from mspd_jax.train._restoration import restoration_objective
 from mspd_jax.train._run import Trained as Trained
 from mspd_jax.train._run import run_training as run_training
@@ -34,7 +33,6 @@ from mspd_jax.train._step import trained_model
 # What users call; other rooms may import the rest.
 __all__ = [
     "Examples",
-    "TrainingConfig",
     "augmentation",
     "denoiser_objective",
     "fit",

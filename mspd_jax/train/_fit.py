@@ -14,7 +14,7 @@ from mspd_jax.models import Model, ModelSpec, create_model
 from mspd_jax.streams import stream
 from mspd_jax.train._objective import Objective
 from mspd_jax.train._order import batch_positions, epoch_order, steps_per_epoch
-from mspd_jax.train._plan import TrainingPlan, plan_spec
+from mspd_jax.train._plan import TrainingPlan, spec_of
 from mspd_jax.train._replicas import compiled_step
 from mspd_jax.train._step import (
     Batch,
@@ -98,7 +98,7 @@ def fit(
     )
     steps = train_steps(plan, images, labels, devices=devices)
     last = collections.deque(steps, maxlen=1).pop()
-    return trained_model(plan_spec(plan), last.state())
+    return trained_model(spec_of(plan.start), last.state())
 
 
 def first_state(plan: TrainingPlan) -> TrainState:
@@ -143,7 +143,9 @@ def train_steps(
     if state is None:
         state = first_state(plan)
     done = int(state.step)
-    run = compiled_step(plan_spec(plan), plan.optimizer, ema=plan.ema, devices=devices)
+    run = compiled_step(
+        spec_of(plan.start), plan.optimizer, ema=plan.ema, devices=devices
+    )
     state = drive.place_copies(state, devices)
     batches = _batches(
         plan, (images, labels, indices), range(done, steps), devices=devices

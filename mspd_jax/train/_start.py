@@ -1,6 +1,6 @@
 """Where training starts: a checkpoint, or a specification that fits the data."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -12,7 +12,6 @@ from mspd_jax.models import (
     gives_images,
     parse_architecture,
 )
-from mspd_jax.train._augment import augmentation
 from mspd_jax.train._examples import Examples
 
 
@@ -40,38 +39,6 @@ def start_of(
     if not arch:
         raise InputError("give `arch`=NAME, or `init`=CKPT to go on from a checkpoint")
     return fresh_spec(arch, dict(arch_options or {}), examples)
-
-
-def spec_of(start: ModelSpec | Model) -> ModelSpec:
-    """The specification of what training starts from."""
-    return start.spec if isinstance(start, Model) else start
-
-
-def augmentation_of(
-    text: str, examples: Examples, *, hide: int = 0, noise: float = 0.0
-) -> Callable | None:
-    """What `augment` asks for: auto, none, or some of crop and flip.
-
-    hide: side of a window that is hidden as well, noise: its standard deviation.
-    """
-    height, width, channels = examples.images.shape[1:]
-    chosen = set(text.split(","))
-    if text == "auto":
-        chosen = {"crop", "flip"} if channels == 3 else set()
-    if text == "none":
-        chosen = set()
-    if chosen - {"crop", "flip"}:
-        raise InputError(
-            f"`augment`={text}: expected auto, none, crop, flip, crop,flip"
-        )
-    if not (chosen or noise or hide):
-        return None
-    return augmentation(
-        pad=max(1, min(height, width) // 8) if "crop" in chosen else 0,
-        flip="flip" in chosen,
-        hide=hide,
-        sigma=noise or None,
-    )
 
 
 def fresh_spec(architecture: str, options: dict, examples: Examples) -> ModelSpec:

@@ -50,7 +50,7 @@ def plan(**changes):
 class RestorationPlanTest(parameterized.TestCase):
     @parameterized.parameters(("softmax", 1), ("all", 4))
     def test_the_rule_decides_what_the_network_reads(self, rule, maps):
-        spec = train.plan_spec(plan(rule=rule))
+        spec = train.spec_of(plan(rule=rule).start)
         self.assertEqual((spec.options["rule"], spec.options["maps"]), (rule, maps))
         self.assertEqual(spec.num_classes, 0)
 

@@ -23,8 +23,7 @@ CODE = """
         examples,
         train.start_of(examples, arch="small_cnn", arch_options={"widths": [4]}),
         train.objective("none"),
-        train.TrainingConfig(
-            epochs=2, batch_size=32, learning_rate=0.1, augment="flip"))
+        epochs=2, batch_size=32, learning_rate=0.1, augment="flip")
     *_, last = train.train_steps(
         plan, images, labels, devices=jax.local_devices()[:1])
     alone = last.state()

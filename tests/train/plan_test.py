@@ -1,4 +1,4 @@
-"""Plans: the config becomes an optimizer, a schedule, an augmentation; refusals."""
+"""Plans: the arguments become an optimizer, a schedule, an augmentation; refusals."""
 
 import jax
 import numpy as np
@@ -13,19 +13,19 @@ EXAMPLES = train.Examples(
 SPEC = models.ModelSpec(
     "small_cnn", {"widths": [4]}, (0.0,) * 3, (1.0,) * 3, 4, (8, 8, 3), {}
 )
-CONFIG = train.TrainingConfig(epochs=2, batch_size=10, learning_rate=0.5)
+CONFIG = dict(epochs=2, batch_size=10, learning_rate=0.5)
 
 
 def plan(**changes):
     objective = train.objective("none")
-    return train.plan_training(EXAMPLES, SPEC, objective, CONFIG._replace(**changes))
+    return train.plan_training(EXAMPLES, SPEC, objective, **CONFIG | changes)
 
 
-def test_a_plan_holds_what_the_config_says():
+def test_a_plan_holds_what_is_asked_for():
     found = plan(seed=3, ema=0.9)
     assert (found.epochs, found.batch_size, found.ema) == (2, 10, 0.9)
     assert found.key == jax.random.key(3)
-    assert train.plan_spec(found) == SPEC
+    assert train.spec_of(found.start) == SPEC
     # Equal settings give the same optimizer, so that nothing is compiled twice.
     rate = dict(learning_rate=found.schedule, weight_decay=0.0, clip=None)
     assert found.optimizer is train.optimizer("sgd", **rate)

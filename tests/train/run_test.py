@@ -22,7 +22,9 @@ def plan(*, rate=0.1, epochs=3):
         EXAMPLES,
         SPEC,
         train.objective("none"),
-        train.TrainingConfig(epochs=epochs, batch_size=8, learning_rate=rate),
+        epochs=epochs,
+        batch_size=8,
+        learning_rate=rate,
     )
 
 
