@@ -1,6 +1,7 @@
 """The whole story on embedded data: train, protect, revert, attack, compare."""
 
 import dataclasses
+import itertools
 import os
 import pathlib
 import time
@@ -14,7 +15,7 @@ from mspd_jax.jobs._machine import ChunkedMachine
 from mspd_jax.jobs._option import option
 from mspd_jax.jobs._protect import Protect
 from mspd_jax.jobs._quickstart_models import (
-    Recipe,
+    RECIPES,
     is_trained,
     origin_of,
     train_recipe,
@@ -23,12 +24,14 @@ from mspd_jax.jobs._revert import Revert
 from mspd_jax.jobs._values import Radius, radius_of
 
 ATTACK = "pgd-20"
-RECIPES = {
-    "surrogate": Recipe(0, (16, 32, 64), "pgd"),
-    "target A": Recipe(1, (32, 64), "pgd"),
-    "target B": Recipe(2, (24, 48, 96), "fgsm"),
-}
 _SOURCE = "digits:test"
+# The images that are attacked, by title: the folder of what is about them.
+_SETS = {
+    "unprotected": "unprotected",
+    "MSPD": "mspd",
+    "MSPD, reverted": "mspd_reverted",
+    "bi-level": "bilevel",
+}
 
 
 class Story(NamedTuple):
@@ -45,13 +48,6 @@ class Story(NamedTuple):
     table: str
     note: str
     seconds: float
-
-
-class _Images(NamedTuple):
-    """A set of images: the folder of what is about it, and its source."""
-
-    folder: str
-    source: str
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -85,66 +81,56 @@ class Quickstart:
         start = time.perf_counter()
         out, machine = pathlib.Path(out), machine or self.MACHINE
         _check_folder(out)
-        sets = _image_sets(out)
         hidden = drive.here().process > 0
-        with drive.shared_line(self._weights(len(sets)), hidden=hidden) as begin:
+        with drive.shared_line(self._weights(), hidden=hidden) as begin:
             self._train(out, begin)
-            seconds = self._write(out, sets, machine, begin)
-            records = self._attack(out, sets, machine, begin)
+            seconds = self._write(out, machine, begin)
+            records = self._attack(out, machine, begin)
         rows = _rows(records, seconds)
         table, note = report.markdown_table(rows, list(rows[0])), self._note()
-        shown = runs.read_runs(
-            [
-                str(out / "mspd"),
-                str(out / _attacked("unprotected", "target A")),
-                str(out / _attacked("mspd", "target A")),
-            ]
-        )
+        attacked = [
+            _attacked(out, name, "target A") for name in ("unprotected", "mspd")
+        ]
+        shown = runs.read_runs([str(out / "mspd"), *map(str, attacked)])
         section = report.protection_section(shown, images=8)
-        for name, png in section.pictures.items():
-            runs.write_file(out / name, png)
-        csv = report.csv_table(rows, list(rows[0]))
-        runs.write_file(out / "report.csv", csv.encode())
         text = f"# Quickstart\n\n{table}{note}{section.text}"
-        runs.write_file(out / "report.md", text.encode())
+        csv = report.csv_table(rows, list(rows[0]))
+        files = {"report.csv": csv.encode(), "report.md": text.encode()}
+        for name, content in (dict(section.pictures) | files).items():
+            runs.write_file(out / name, content)
         return Story(out, table, note, time.perf_counter() - start)
 
-    def _weights(self, sets: int) -> list[float]:
+    def _weights(self) -> list[float]:
         """Seconds that the steps take on two cores; compiling is most of them."""
         models = len(RECIPES)
         training = [7 + 0.3 * self.epochs] * models
         written = [4.0, 4.0, 6 + 0.03 * self.bilevel_images]
         # Sets after the first one meet programs that are compiled.
-        return training + written + [4.0] * models + [0.6] * models * (sets - 1)
+        attacks = [4.0] * models + [0.6] * models * (len(_SETS) - 1)
+        return training + written + attacks
 
     def _train(self, out: pathlib.Path, begin: Callable[[str], None]) -> None:
         eps = radius_of(self.eps, "linf")
-        for name, recipe in RECIPES.items():
+        for name in RECIPES:
             folder = out / _folder(name)
-            origin = origin_of(recipe, eps=eps, epochs=self.epochs)
+            origin = origin_of(name, eps=eps, epochs=self.epochs)
             if is_trained(folder, origin):
                 begin(f"reading {name}")
             else:
                 begin(f"training {name}")
-                train_recipe(folder, recipe, origin)
+                train_recipe(folder, origin)
 
     def _write(
-        self,
-        out: pathlib.Path,
-        sets: Mapping[str, _Images],
-        machine: ChunkedMachine,
-        begin: Callable[[str], None],
+        self, out: pathlib.Path, machine: ChunkedMachine, begin: Callable[[str], None]
     ) -> dict[str, float | None]:
         """Protects and reverts; seconds per image by the title of a set."""
-        fields: dict[str, Any] = {
-            "surrogate": str(out / "surrogate"),
-            "eps": self.eps,
-            "seed": self.seed,
-        }
+        fields: dict[str, Any] = dict(
+            surrogate=str(out / "surrogate"), eps=self.eps, seed=self.seed
+        )
         few = self.bilevel_images
         jobs: dict[str, Protect | Revert] = {
             "MSPD": Protect(source=_SOURCE, **fields),
-            "MSPD, reverted": Revert(source=sets["MSPD"].source, **fields),
+            "MSPD, reverted": Revert(source=_source(out, "MSPD"), **fields),
             "bi-level": Protect(source=_SOURCE, method="bilevel", limit=few, **fields),
         }
         count = len(data.open_source(_SOURCE).indices)
@@ -159,35 +145,30 @@ class Quickstart:
                 batch_size=min(machine.batch_size, most),
                 block=machine.block or 1,
             )
-            result = job.run(out / sets[title].folder, own)
+            result = job.run(out / _SETS[title], own)
             rate = result.summary and result.summary.images_per_second
             seconds[title] = 1 / rate if rate else None
         return seconds
 
     def _attack(
-        self,
-        out: pathlib.Path,
-        sets: Mapping[str, _Images],
-        machine: ChunkedMachine,
-        begin: Callable[[str], None],
+        self, out: pathlib.Path, machine: ChunkedMachine, begin: Callable[[str], None]
     ) -> dict[tuple[str, str], list[dict]]:
         """Attacks every model on every set: records by (title, name of the model)."""
         found = {}
-        for title, images in sets.items():
-            for name in RECIPES:
-                begin(f"attacking {name} on {title}")
-                job = Evaluate(
-                    source=images.source,
-                    target=str(out / _folder(name)),
-                    attack=ATTACK,
-                    eps=self.eps,
-                    seed=self.seed,
-                    check_images=0,
-                    clean_gate=0.0,
-                    save_images=True,
-                )
-                result = job.run(out / _attacked(images.folder, name), machine)
-                found[title, name] = [record._asdict() for record in result.records]
+        for title, name in itertools.product(_SETS, RECIPES):
+            begin(f"attacking {name} on {title}")
+            job = Evaluate(
+                source=_source(out, title),
+                target=str(out / _folder(name)),
+                attack=ATTACK,
+                eps=self.eps,
+                seed=self.seed,
+                check_images=0,
+                clean_gate=0.0,
+                save_images=True,
+            )
+            result = job.run(_attacked(out, _SETS[title], name), machine)
+            found[title, name] = [record._asdict() for record in result.records]
         return found
 
     def _note(self) -> str:
@@ -202,18 +183,12 @@ def _folder(name: str) -> str:
     return name.replace(" ", "_")
 
 
-def _attacked(images: str, name: str) -> str:
-    return f"attacked/{_folder(f'{images} on {name}')}"
+def _attacked(out: pathlib.Path, images: str, name: str) -> pathlib.Path:
+    return out / "attacked" / _folder(f"{images} on {name}")
 
 
-def _image_sets(out: pathlib.Path) -> dict[str, _Images]:
-    """The images that are attacked, by title."""
-    folders = {"MSPD": "mspd", "MSPD, reverted": "mspd_reverted", "bi-level": "bilevel"}
-    written = {
-        title: _Images(folder, f"folder:{out / folder}")
-        for title, folder in folders.items()
-    }
-    return {"unprotected": _Images("unprotected", _SOURCE), **written}
+def _source(out: pathlib.Path, title: str) -> str:
+    return _SOURCE if title == "unprotected" else f"folder:{out / _SETS[title]}"
 
 
 def _rows(
@@ -223,19 +198,19 @@ def _rows(
 
     records: by (title, name of the model). seconds: per image, by title.
     """
-    titles = list(dict.fromkeys(title for title, _ in records))
     few = set.intersection(*({r["index"] for r in rs} for rs in records.values()))
 
     def row(title: str, only: set[int] | None) -> dict[str, Any]:
         found: dict[str, Any] = {"images": title, "n": 0}
-        for (other, name), all_of in records.items():
-            if other == title:
-                kept = [r for r in all_of if only is None or r["index"] in only]
-                found |= {"n": len(kept), name: _clean_and_robust(kept)}
+        for name in RECIPES:
+            kept = [
+                r for r in records[title, name] if only is None or r["index"] in only
+            ]
+            found |= {"n": len(kept), name: _clean_and_robust(kept)}
         each = seconds.get(title)
         return found | {"s/image": each and f"{each:.4f}"}
 
-    *rows, last = [row(title, None) for title in titles]
+    *rows, last = [row(title, None) for title in _SETS]
     return [*rows, *(row(title, few) for title in ("unprotected", "MSPD")), last]
 
 
@@ -248,8 +223,8 @@ def _clean_and_robust(records: Sequence[dict]) -> str:
 def _check_folder(out: pathlib.Path) -> None:
     """Refuses a folder that holds something else than this story."""
     known = {*map(_folder, RECIPES), "mspd", "report.md"}
-    if out.exists() and any(out.iterdir()):
-        if not known & {path.name for path in out.iterdir()}:
-            raise InputError(
-                f"`out`={out} is not empty and holds no quickstart; name another folder"
-            )
+    there = {path.name for path in out.iterdir()} if out.exists() else set()
+    if there and not known & there:
+        raise InputError(
+            f"`out`={out} is not empty and holds no quickstart; name another folder"
+        )

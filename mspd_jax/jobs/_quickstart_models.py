@@ -1,34 +1,27 @@
 """The models of quickstart, trained on the embedded digits."""
 
 import pathlib
-from typing import NamedTuple
+from typing import Any
 
 from mspd_jax import data, drive, models, streams, train
 from mspd_jax.errors import InputError
 
 _SOURCE = "digits:train"
 _BATCH = 64
+# By name: the seed of weights and batches, channels of the convolutions, the objective.
+RECIPES: dict[str, dict[str, Any]] = {
+    "surrogate": {"seed": 0, "widths": [16, 32, 64], "adversarial": "pgd"},
+    "target A": {"seed": 1, "widths": [32, 64], "adversarial": "pgd"},
+    "target B": {"seed": 2, "widths": [24, 48, 96], "adversarial": "fgsm"},
+}
 
 
-class Recipe(NamedTuple):
-    """How a model of the story is trained.
-
-    seed: of its weights and batches. widths: channels of its convolutions.
-    adversarial: the objective's name.
-    """
-
-    seed: int
-    widths: tuple[int, ...]
-    adversarial: str
-
-
-def origin_of(recipe: Recipe, *, eps: float, epochs: int) -> dict:
+def origin_of(name: str, *, eps: float, epochs: int) -> dict[str, Any]:
     """What the checkpoint of a recipe says of itself."""
-    fields = recipe._asdict() | {"widths": list(recipe.widths)}
-    return {"source": _SOURCE, "eps": eps, "epochs": epochs, **fields}
+    return {"source": _SOURCE, "eps": eps, "epochs": epochs, **RECIPES[name]}
 
 
-def is_trained(folder: pathlib.Path, origin: dict) -> bool:
+def is_trained(folder: pathlib.Path, origin: dict[str, Any]) -> bool:
     """Whether the model is there already; refuses one that was trained otherwise."""
     if not (folder / "model").exists():
         return False
@@ -40,15 +33,14 @@ def is_trained(folder: pathlib.Path, origin: dict) -> bool:
     return True
 
 
-def train_recipe(folder: pathlib.Path, recipe: Recipe, origin: dict) -> None:
-    """Trains a model on the digits and saves it in `folder`, with its origin."""
-    eps, epochs = origin["eps"], origin["epochs"]
+def train_recipe(folder: pathlib.Path, origin: dict[str, Any]) -> None:
+    """Trains a model as its origin says and saves it in `folder`."""
     images, labels = data.load_arrays(data.open_source(_SOURCE))
-    steps = epochs * (len(labels) // _BATCH)
+    steps = origin["epochs"] * (len(labels) // _BATCH)
     schedule = train.learning_rate_schedule("cosine", peak=5e-3, steps=steps)
     spec = models.ModelSpec(
         architecture="small_cnn",
-        options={"widths": list(recipe.widths)},
+        options={"widths": origin["widths"]},
         mean=(0.0,),
         std=(1.0,),
         num_classes=10,
@@ -56,11 +48,11 @@ def train_recipe(folder: pathlib.Path, recipe: Recipe, origin: dict) -> None:
         origin=origin,
     )
     plan = train.TrainingPlan(
-        key=streams.run_key(recipe.seed),
+        key=streams.run_key(origin["seed"]),
         start=spec,
-        objective=train.objective(recipe.adversarial, eps=eps),
+        objective=train.objective(origin["adversarial"], eps=origin["eps"]),
         optimizer=train.optimizer("adamw", learning_rate=schedule),
-        epochs=epochs,
+        epochs=origin["epochs"],
         batch_size=_BATCH,
     )
     with drive.progress_bar(total=steps) as bar:
