@@ -89,8 +89,7 @@ def _record(record: dict, names: list[str], noisy: dict[int, dict] | None) -> di
     """The record of an image; one that is wrong as it is no attack has to meet."""
     wrong = {"found": True, "finite": record["prediction"] >= 0}
     met = {name: record["attacks"].get(name, wrong) for name in names}
-    fields = {"found", "finite"}
-    attacked = {n: {k: v for k, v in m.items() if k in fields} for n, m in met.items()}
+    attacked = {n: {k: m[k] for k in ("found", "finite")} for n, m in met.items()}
     record = {**record, "attacks": attacked}
     if noisy is not None:
         record["noisy_correct"] = noisy[record["index"]]["correct"]

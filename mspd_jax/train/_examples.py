@@ -72,7 +72,7 @@ def load_examples(sources: list[Source], *, labeled: bool = True) -> Examples:
     arrays = [load_arrays(source) for source in sources]
     parts = [images for images, _ in arrays]
     if any(part.dtype != np.uint8 for part in parts):
-        parts = [_as_float(part) for part in parts]
+        parts = [p / np.float32(255) if p.dtype == np.uint8 else p for p in parts]
     labels = np.concatenate([labels for _, labels in arrays])
     indices = np.arange(len(labels))
     if len(sources) == 1:
@@ -84,9 +84,3 @@ def load_examples(sources: list[Source], *, labeled: bool = True) -> Examples:
         raise InputError(f"image {indices[row]} of the training data has no label")
     classes = sources[0].num_classes or max(2, int(labels.max()) + 1)
     return Examples(images, labels, indices, classes)
-
-
-def _as_float(images: np.ndarray) -> np.ndarray:
-    if images.dtype == np.uint8:
-        return images.astype(np.float32) / np.float32(255)
-    return images

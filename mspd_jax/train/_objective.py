@@ -158,35 +158,19 @@ def objective(
     return Objective(attack, Partial(loss, smoothing=share, beta=weight))
 
 
-def trades(
-    *,
-    eps: float,
-    norm: str = "linf",
-    steps: int = 10,
-    step_size: float | None = None,
-    beta: float = 6.0,
-    smoothing: float = 0.0,
-) -> Objective:
+def trades(*, eps: float, **options: Any) -> Objective:
     """TRADES (Zhang et al. 2019, arXiv 1901.08573), eq. 5:
 
         CE(f(x), y) + beta max_{x' in the eps ball} KL(f(x) || f(x')).
 
-    Its arguments are those of `objective("trades", ...)`.
+    Its arguments are those of `objective`; beta is 6 and there are 10 steps by default.
 
     Example:
       model = train.fit(key, spec, images, labels, objective=train.trades(eps=8 / 255),
                         optimizer=train.optimizer(learning_rate=0.1), epochs=30,
                         batch_size=128)
     """
-    return objective(
-        "trades",
-        eps=eps,
-        norm=norm,
-        steps=steps,
-        step_size=step_size,
-        beta=beta,
-        smoothing=smoothing,
-    )
+    return objective("trades", eps=eps, **options)
 
 
 class _Recipe(NamedTuple):

@@ -3,7 +3,6 @@
 import math
 import pathlib
 import time
-from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from tqdm import tqdm
@@ -80,17 +79,21 @@ def run_training(
             indices=examples.indices,
             state=state,
         )
-        for progress in _shown(steps, batch_size, done, hidden):
+        bar = drive.progress_bar(
+            total=plan.epochs * (len(examples.labels) // batch_size) * batch_size,
+            done=done * batch_size,
+            description="train",
+            hidden=hidden,
+        )
+        for progress in steps:
+            _show(bar, progress, batch_size)
             clock = [*clock[:2], time.monotonic()]
             epoch_ends = progress.step % progress.steps_per_epoch == 0
             due = (
                 progress.step == progress.steps
                 or (checkpoint_every and progress.step % checkpoint_every == 0)
                 or (epoch_ends and here.processes > 1)
-                or (
-                    time.monotonic() - saved > checkpoint_seconds
-                    and here.processes == 1
-                )
+                or (clock[-1] - saved > checkpoint_seconds and here.processes == 1)
             )
             if not (epoch_ends or due):
                 continue
@@ -101,11 +104,12 @@ def run_training(
                     "steps: lower `learning_rate` or set `clip`, and name another `out`"
                 )
             if epoch_ends and here.process == 0:
+                rate = plan.schedule and float(plan.schedule(progress.step - 1))
                 line = epoch_line(
                     state.totals._asdict(),
                     step=progress.step,
                     steps_per_epoch=progress.steps_per_epoch,
-                    learning_rate=_rate_at(plan, progress.step - 1),
+                    learning_rate=rate,
                     seconds=round(time.monotonic() - began, 3),
                 )
                 append_metrics(folder, line)
@@ -114,54 +118,22 @@ def run_training(
             if due:
                 save_state(checkpoints, state)
                 saved = time.monotonic()
-    finished = int(state.step)
-    return Trained(
-        state, finished * batch_size, *_rate(clock, finished - done, batch_size)
-    )
-
-
-def _rate_at(plan: TrainingPlan, step: int) -> float | None:
-    return None if plan.schedule is None else float(plan.schedule(step))
-
-
-def _rate(
-    clock: list[float], steps: int, batch_size: int
-) -> tuple[float, float | None]:
-    seconds = round(clock[-1] - clock[0], 3)
-    if steps < 2:
-        return seconds, None
-    return seconds, round((steps - 1) * batch_size / (clock[-1] - clock[1]), 3)
-
-
-def _shown(
-    steps: Iterable[Progress], batch_size: int, done: int, hidden: bool
-) -> Iterator[Progress]:
-    """Passes the steps through and shows them on standard error.
-
-    The signals shown are those of the step before, which is finished.
-    """
-    bar = None
-    for progress in steps:
-        if bar is None:
-            bar = tqdm(
-                total=progress.steps * batch_size,
-                initial=done * batch_size,
-                desc="train",
-                unit="image",
-                disable=hidden,
-                mininterval=0.5,
-                smoothing=0.1,
-            )
-        if not hidden and time.time() - bar.last_print_t >= bar.mininterval:
-            bar.set_postfix_str(_signals(progress), refresh=False)
-        bar.update(batch_size)
-        yield progress
-    if bar is not None:
         bar.close()
+    finished = int(state.step)
+    per_second = None
+    if finished - done > 1:
+        later = (finished - done - 1) * batch_size
+        per_second = round(later / (clock[-1] - clock[1]), 3)
+    seconds = round(clock[-1] - clock[0], 3)
+    return Trained(state, finished * batch_size, seconds, per_second)
 
 
-def _signals(progress: Progress) -> str:
-    loss, clean, robust = (float(value) for value in progress.signal)
-    text = f"step {progress.step}/{progress.steps} loss {loss:.4f}"
-    text += "" if math.isnan(clean) else f" clean {clean:.2f}"
-    return text if math.isnan(robust) else f"{text} robust {robust:.2f}"
+def _show(bar: tqdm, progress: Progress, batch_size: int) -> None:
+    """Moves the bar; the signals shown are those of the step before, which is done."""
+    if not bar.disable and time.time() - bar.last_print_t >= bar.mininterval:
+        loss, clean, robust = (float(value) for value in progress.signal)
+        text = f"step {progress.step}/{progress.steps} loss {loss:.4f}"
+        text += "" if math.isnan(clean) else f" clean {clean:.2f}"
+        text += "" if math.isnan(robust) else f" robust {robust:.2f}"
+        bar.set_postfix_str(text, refresh=False)
+    bar.update(batch_size)

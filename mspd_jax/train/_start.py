@@ -34,19 +34,44 @@ def start_of(
       `init`, or a specification. Raises InputError for what does not fit.
     """
     if init is not None:
-        check_start(init, arch or None, examples)
+        spec = init.spec
+        if arch and arch != spec.architecture:
+            raise InputError(
+                f"`init` is a {spec.architecture}, `arch`={arch}: leave `arch` out"
+            )
+        reads = "`init` was made for images of shape"
+        _check_fit(init, examples, "init", reads, labeled=not gives_images(spec))
         return init
     if not arch:
         raise InputError("give `arch`=NAME, or `init`=CKPT to go on from a checkpoint")
-    return fresh_spec(arch, dict(arch_options or {}), examples)
+    return _fresh_spec(arch, dict(arch_options or {}), examples)
 
 
-def fresh_spec(architecture: str, options: dict, examples: Examples) -> ModelSpec:
-    """A specification for the data, normalized by their own mean and deviation.
+def check_classifier(model: Model, examples: Examples, *, labeled: bool) -> None:
+    """InputError unless a fixed classifier reads the data, and has their classes."""
+    reads = f"`classifier`: a {model.spec.architecture} for images"
+    _check_fit(model, examples, "classifier", reads, labeled=labeled)
 
-    A denoiser gets the images as they are. options: architecture options that differ
-    from the defaults. Raises InputError for a name or an option that does not exist.
-    """
+
+def _check_fit(
+    model: Model, examples: Examples, field: str, reads: str, *, labeled: bool
+) -> None:
+    spec, shape = model.spec, tuple(examples.images.shape[1:])
+    if tuple(spec.image_shape) != shape:
+        raise InputError(
+            f"{reads} {tuple(spec.image_shape)}, the training data have {shape}: give "
+            "a model or data that fit"
+        )
+    if labeled and spec.num_classes != examples.num_classes:
+        raise InputError(
+            f"`{field}` has {spec.num_classes} classes, the training data have "
+            f"{examples.num_classes}: give a model or data that fit"
+        )
+
+
+def _fresh_spec(architecture: str, options: dict, examples: Examples) -> ModelSpec:
+    """Normalized by the data's own mean and deviation; a denoiser gets the images as
+    they are."""
     name, defaults = parse_architecture(architecture)
     mean, std = _moments(examples.images)
     spec = ModelSpec(
@@ -69,41 +94,6 @@ def fresh_spec(architecture: str, options: dict, examples: Examples) -> ModelSpe
     except ValueError as error:
         raise InputError(f"`arch_options`: {error}") from error
     return spec
-
-
-def check_start(model: Model, architecture: str | None, examples: Examples) -> None:
-    """InputError unless training of the model can go on with these data."""
-    spec, shape = model.spec, tuple(examples.images.shape[1:])
-    if architecture not in (None, spec.architecture):
-        raise InputError(
-            f"`init` is a {spec.architecture}, `arch`={architecture}: leave `arch` out"
-        )
-    if not gives_images(spec) and spec.num_classes != examples.num_classes:
-        raise InputError(
-            f"`init` has {spec.num_classes} classes, the training data have "
-            f"{examples.num_classes}: give a model or data that fit"
-        )
-    if tuple(spec.image_shape) != shape:
-        raise InputError(
-            f"`init` was made for images of shape {tuple(spec.image_shape)}, the "
-            f"training data have {shape}: give a model or data that fit"
-        )
-
-
-def check_classifier(model: Model, examples: Examples, *, labeled: bool) -> None:
-    """InputError unless a fixed classifier reads the data, and has their classes."""
-    name, wanted = model.spec.architecture, tuple(model.spec.image_shape)
-    shape = tuple(examples.images.shape[1:])
-    if wanted != shape:
-        raise InputError(
-            f"`classifier`: a {name} for images {wanted}, the training data have "
-            f"{shape}: give a model or data that fit"
-        )
-    if labeled and model.spec.num_classes != examples.num_classes:
-        raise InputError(
-            f"`classifier` has {model.spec.num_classes} classes, the training data "
-            f"have {examples.num_classes}: give a model or data that fit"
-        )
 
 
 def _moments(images: np.ndarray, most: int = 10_000):
