@@ -109,4 +109,4 @@ class Evaluate(Evaluation):
           A `Result` of `EvaluateSummary` and `EvaluateRecord`s.
         """
         inputs = load_inputs(self)
-        return measured(self, out, machine or self.MACHINE, inputs).result
+        return measured(self, out, machine or self.MACHINE, inputs)[0]

@@ -80,11 +80,11 @@ class EvaluateGrid(Evaluation):
         checks: dict = {}
         for cell in cells:
             kind = cell.name, cell.purify
-            done = measured(
+            result, found = measured(
                 cell.job, cell.folder, machine, cell.inputs, checks.get(kind)
             )
-            checks.setdefault(kind, done.checks)
-            finished.append(cell._replace(result=done.result))
+            checks.setdefault(kind, found)
+            finished.append(cell._replace(result=result))
             yield finished[-1]
         if len(cells) > 1 and drive.here().process == 0:
             runs.write_json(out / "summary.json", _summary(finished, out, self.purify))

@@ -1,7 +1,6 @@
 """The run of an evaluation: what its fields name, its stages, its folder."""
 
 import functools
-import json
 import pathlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -12,13 +11,7 @@ from mspd_jax import attacks, data, defenses, drive, evaluate, runs
 from mspd_jax.errors import InputError
 from mspd_jax.jobs._defended import attacks_on, chain_of, defended, misfits
 from mspd_jax.jobs._evaluation import EvaluateRecord, EvaluateSummary
-from mspd_jax.jobs._frame import (
-    Kinds,
-    finished,
-    merged,
-    open_folder,
-    result_of,
-)
+from mspd_jax.jobs._frame import Kinds, finished, merged, open_folder, result_of
 from mspd_jax.jobs._machine import Machine
 from mspd_jax.jobs._result import Result
 from mspd_jax.jobs._values import (
@@ -33,7 +26,7 @@ from mspd_jax.jobs._values import (
 )
 from mspd_jax.streams import stream
 
-KINDS = Kinds(EvaluateSummary, EvaluateRecord)
+_KINDS = Kinds(EvaluateSummary, EvaluateRecord)
 
 
 class Inputs(NamedTuple):
@@ -50,14 +43,6 @@ class Inputs(NamedTuple):
     radius: float
     behind: defenses.Defended | None
     attacks: str
-
-
-class Measured(NamedTuple):
-    """result: of the job. checks: what was found of the model itself, which holds for
-    smaller radii too; None where nothing was looked at."""
-
-    result: Result
-    checks: list[evaluate.Check] | None
 
 
 def load_inputs(job: Any, read: Callable = loaded, defend=defended) -> Inputs:
@@ -103,26 +88,32 @@ def measured(
     machine: Machine,
     inputs: Inputs,
     checks: list[evaluate.Check] | None = None,
-) -> Measured:
+) -> tuple[Result, list[evaluate.Check] | None]:
     """Evaluates in the run folder `out`, or goes on with what is there.
 
     checks: what was found of the model before, at a larger radius.
+
+    Returns the result, and what was found of the model itself, which holds for smaller
+    radii too; None where nothing was looked at.
     """
     behind, here = inputs.behind, drive.here()
     block = machine.block or drive.images_per_block(
         image_shape_of(inputs.target, inputs.source), weights=weights_of(inputs.target)
     )
+    # Of all images that the result rests on: they may change where they lie.
+    sources = {"source": inputs.source, "adversarial": inputs.given}
     folder = open_folder(
         job,
         out,
         machine,
         used=_used(inputs),
         source=inputs.source,
-        data=_fingerprints(inputs),
+        data={name: s.fingerprint for name, s in sources.items() if s is not None},
         block=block,
     )
-    if _is_finished(folder.path):
-        return Measured(_earlier(folder), checks)
+    # Until nothing is left to do the journal lies beside the totals.
+    if (folder.path / "summary.json").exists() and not runs.has_journal(folder.path):
+        return _earlier(folder), checks
     journal = runs.disk_journal(
         folder.path,
         process_index=here.process,
@@ -151,7 +142,7 @@ def measured(
         progress=here.process == 0,
         checks=checks if here.process == 0 else [],  # one process looks at the model
     )
-    return Measured(_kept(folder, found, inputs), found.examined)
+    return _kept(folder, found, inputs), found.examined
 
 
 def _kept(folder: runs.OpenRun, found: evaluate.Assessment, inputs: Inputs) -> Result:
@@ -166,16 +157,18 @@ def _kept(folder: runs.OpenRun, found: evaluate.Assessment, inputs: Inputs) -> R
         return Result(folder.path, None, (), tuple(found.unreadable))
     summary = note | found.summary
     summary["warnings"] = summary["warnings"] + misfits(behind, inputs.target)
-    result = finished(folder.path, records, summary, found.unreadable, KINDS)
+    result = finished(folder.path, records, summary, found.unreadable, _KINDS)
     if not found.unreadable:
         runs.remove_journal(folder.path)
     return result
 
 
-def _fingerprints(inputs: Inputs) -> dict[str, str]:
-    """Of all images that the result rests on: they may change where they lie."""
-    sources = {"source": inputs.source, "adversarial": inputs.given}
-    return {name: s.fingerprint for name, s in sources.items() if s is not None}
+def _earlier(folder: runs.OpenRun) -> Result:
+    records = merged(folder)
+    if records is None:
+        return Result(folder.path, None, ())
+    summary = runs.read_json(folder.path / "summary.json")
+    return result_of(folder.path, records, summary, _KINDS)
 
 
 def _used(inputs: Inputs) -> dict[str, Loaded]:
@@ -186,19 +179,6 @@ def _used(inputs: Inputs) -> dict[str, Loaded]:
     if inputs.surrogate is not None:
         used["surrogate"] = inputs.surrogate
     return used
-
-
-def _is_finished(folder: pathlib.Path) -> bool:
-    """Whether nothing is left to do: until then the journal lies beside the totals."""
-    return (folder / "summary.json").exists() and not runs.has_journal(folder)
-
-
-def _earlier(folder: runs.OpenRun) -> Result:
-    records = merged(folder)
-    if records is None:
-        return Result(folder.path, None, ())
-    summary = json.loads((folder.path / "summary.json").read_text(encoding="utf-8"))
-    return result_of(folder.path, records, summary, KINDS)
 
 
 def _keep(

@@ -104,12 +104,9 @@ class TrainDenoiser(Training):
         self, examples: train.Examples, classifiers: dict[str, models.Model]
     ) -> train.TrainingPlan:
         predicts = [models.predictor(model) for model in classifiers.values()]
-        try:
-            objective = train.denoiser_objective(
-                self.objective, sigma=self.sigma, classifiers=predicts
-            )
-        except ValueError as error:
-            raise InputError(str(error)) from error
+        objective = train.denoiser_objective(
+            self.objective, sigma=self.sigma, classifiers=predicts
+        )
         start = self._start(examples)
         spec = train.spec_of(start)
         kind = models.model_kind(spec)

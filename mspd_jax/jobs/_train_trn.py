@@ -113,18 +113,17 @@ class TrainTRN(Training):
         self, examples: train.Examples, classifiers: dict[str, models.Model]
     ) -> train.TrainingPlan:
         classifier = classifiers["classifier"]
-        radii, shares = self._radii(), _shares(self.mix)
+        mix = train.make_mix(
+            _shares(self.mix), eps=self._radii(), steps=self.attack_steps
+        )
         train.check_classifier(classifier, examples, labeled=True)
-        try:
-            objective = train.restoration_objective(
-                models.predictor(classifier),
-                train.make_mix(shares, eps=radii, steps=self.attack_steps),
-                rule=self.rule,
-                ce_weight=self.ce_weight,
-            )
-            maps = defenses.map_count(self.rule, classifier.spec.num_classes)
-        except ValueError as error:
-            raise InputError(str(error)) from error
+        objective = train.restoration_objective(
+            models.predictor(classifier),
+            mix,
+            rule=self.rule,
+            ce_weight=self.ce_weight,
+        )
+        maps = defenses.map_count(self.rule, classifier.spec.num_classes)
         reads, known = {"rule": self.rule, "maps": maps}, models.RESTORERS.split(", ")
         named = self
         if self.init and self.arch == _ARCH:  # the default is for new networks

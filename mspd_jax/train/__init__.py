@@ -8,9 +8,11 @@ from mspd_jax.train._augment import add_noise as add_noise
 from mspd_jax.train._augment import augmentation
 from mspd_jax.train._denoise import DENOISER_OBJECTIVES as DENOISER_OBJECTIVES
 from mspd_jax.train._denoise import denoiser_objective
-from mspd_jax.train._examples import Examples, load_examples
+from mspd_jax.train._examples import Examples as Examples
+from mspd_jax.train._examples import load_examples as load_examples
 from mspd_jax.train._examples import open_sources as open_sources
-from mspd_jax.train._fit import fit, train_steps
+from mspd_jax.train._fit import fit
+from mspd_jax.train._fit import train_steps as train_steps
 from mspd_jax.train._mix import MIXED as MIXED
 from mspd_jax.train._mix import make_mix as make_mix
 from mspd_jax.train._objective import OBJECTIVES as OBJECTIVES
@@ -23,26 +25,20 @@ from mspd_jax.train._optimizer import learning_rate_schedule, optimizer
 from mspd_jax.train._plan import TrainingPlan as TrainingPlan
 from mspd_jax.train._plan import plan_training as plan_training
 from mspd_jax.train._plan import spec_of as spec_of
-from mspd_jax.train._restoration import restoration_objective
-from mspd_jax.train._run import Trained as Trained
+from mspd_jax.train._restoration import restoration_objective as restoration_objective
 from mspd_jax.train._run import run_training as run_training
 from mspd_jax.train._start import check_classifier as check_classifier
 from mspd_jax.train._start import start_of as start_of
-from mspd_jax.train._step import trained_model
+from mspd_jax.train._step import trained_model as trained_model
 
 # What users call; other rooms may import the rest.
 __all__ = [
-    "Examples",
     "augmentation",
     "denoiser_objective",
     "fit",
     "learning_rate_schedule",
-    "load_examples",
     "objective",
     "occluded_objective",
     "optimizer",
-    "restoration_objective",
     "trades",
-    "train_steps",
-    "trained_model",
 ]

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax.tree_util import Partial
 
+from mspd_jax.errors import InputError
 from mspd_jax.train._augment import add_noise
 from mspd_jax.train._objective import Objective, Signals, cross_entropies, fixed
 
@@ -32,16 +33,16 @@ def denoiser_objective(
         batch by batch, which moves D towards one classifier at a time.
 
     Returns:
-      The objective. Raises ValueError for what it cannot use.
+      The objective. Raises InputError for what it cannot use.
     """
     if name not in DENOISER_OBJECTIVES:
         known = list(DENOISER_OBJECTIVES)
-        raise ValueError(f"objective {name!r}: expected one of {known}")
+        raise InputError(f"objective {name!r}: expected one of {known}")
     if sigma is None or not sigma > 0:
-        raise ValueError(f"`sigma`: expected a positive number, got {sigma}")
+        raise InputError(f"`sigma`: expected a positive number, got {sigma}")
     if bool(classifiers) != (name != "mse"):
         wanted = "no classifier" if name == "mse" else "at least one classifier"
-        raise ValueError(f"objective {name!r} takes {wanted}, got {len(classifiers)}")
+        raise InputError(f"objective {name!r} takes {wanted}, got {len(classifiers)}")
     corrupt = Partial(_corrupted, sigma=jnp.asarray(sigma, jnp.float32))
     if name == "mse":
         return Objective(corrupt, Partial(_mse))

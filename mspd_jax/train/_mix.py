@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from jax.tree_util import Partial
 
 from mspd_jax.attacks import add_momentum, ascend, cross_entropy
+from mspd_jax.errors import InputError
 from mspd_jax.train._objective import fixed
 
 MIXED = ("clean", "fgsm", "ffgsm", "bim", "pgd", "mim")
@@ -54,16 +55,16 @@ def make_mix(shares: Mapping[str, float], *, eps: Sequence[float], steps: int) -
       A Mix.
     """
     if unknown := sorted(set(shares) - set(MIXED)):
-        raise ValueError(f"mix: {unknown[0]!r} is none of {', '.join(MIXED)}")
+        raise InputError(f"mix: {unknown[0]!r} is none of {', '.join(MIXED)}")
     if not all(share >= 0 for share in shares.values()):  # also refuses nan
-        raise ValueError(f"mix: shares must not be negative, got {dict(shares)}")
+        raise InputError(f"mix: shares must not be negative, got {dict(shares)}")
     total = sum(shares.values())
     if abs(total - 1.0) > 1e-6:
-        raise ValueError(f"mix: the shares must sum to 1, they sum to {total:.6g}")
+        raise InputError(f"mix: the shares must sum to 1, they sum to {total:.6g}")
     if not eps or not all(0 < radius <= 1 for radius in eps):
-        raise ValueError(f"eps: every radius must lie in (0, 1], got {list(eps)}")
+        raise InputError(f"eps: every radius must lie in (0, 1], got {list(eps)}")
     if steps < 1:
-        raise ValueError(f"steps must be at least 1, got {steps}")
+        raise InputError(f"steps must be at least 1, got {steps}")
     rows = {
         # start, step, decay, steps
         "clean": (0.0, 0.0, 0.0, 0),

@@ -3,6 +3,8 @@
 import jax
 import numpy as np
 
+from mspd_jax.errors import InputError
+
 
 def epoch_order(key: jax.Array, epoch: int, count: int) -> np.ndarray:
     """A uniformly random order of the positions 0..count-1 for an epoch, int [count].
@@ -28,13 +30,13 @@ def batch_positions(
 
 
 def steps_per_epoch(count: int, *, batch_size: int, devices: int) -> int:
-    """Whole batches among `count` examples; ValueError if the batch does not suit."""
+    """Whole batches among `count` examples; InputError if the batch does not suit."""
     if not 0 < batch_size <= count:
-        raise ValueError(
+        raise InputError(
             f"`batch_size`: expected 1 to {count} images, got {batch_size}"
         )
     if batch_size % devices:
-        raise ValueError(
+        raise InputError(
             f"`batch_size`: {batch_size} images cannot be shared by {devices} devices"
         )
     return count // batch_size

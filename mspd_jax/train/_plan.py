@@ -21,16 +21,8 @@ from mspd_jax.train._order import steps_per_epoch
 class TrainingPlan(NamedTuple):
     """Everything that decides what is trained, but the examples.
 
-    Attributes:
-      key: of the run, whose streams are "model", "order" and "examples".
-      start: a Model to go on from, or a ModelSpec for random weights.
-      objective: see `objective`.
-      optimizer: see `optimizer`, or any of optax.
-      epochs: passes over the examples.
-      batch_size: images per step, over all devices.
-      augment: (key, image) -> image, per example, see `augmentation`; None for none.
-      ema: decay of the average of the weights that is returned, or None.
-      schedule: the learning rate by step, for the log; None if it is not known.
+    key (whose streams are "model", "order" and "examples") to ema: as `fit` takes them.
+    schedule: the learning rate by step, for the log; None if it is not known.
     """
 
     key: jax.Array
@@ -67,7 +59,7 @@ def plan_training(
 
     Args:
       examples: what is to be trained on; their number and shape matter.
-      start, objective, epochs, batch_size, ema: see `TrainingPlan`.
+      start, objective, epochs, batch_size, ema: as `fit` takes them.
       learning_rate: its highest value.
       optimizer, weight_decay, clip: see `optimizer`.
       schedule: see `learning_rate_schedule`.
@@ -81,12 +73,9 @@ def plan_training(
       The plan, which `run_training` carries out. Raises InputError for whatever cannot
       be used.
     """
-    try:
-        per_epoch = steps_per_epoch(
-            len(examples.labels), batch_size=batch_size, devices=drive.here().devices
-        )
-    except ValueError as error:
-        raise InputError(str(error)) from error
+    per_epoch = steps_per_epoch(
+        len(examples.labels), batch_size=batch_size, devices=drive.here().devices
+    )
     steps = epochs * per_epoch
     rate = learning_rate_schedule(
         schedule,

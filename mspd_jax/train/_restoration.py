@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax.tree_util import Partial
 
 from mspd_jax.defenses import gradient_map
+from mspd_jax.errors import InputError
 from mspd_jax.models import LABEL_RULES
 from mspd_jax.train._mix import Mix, mixed_adversary
 from mspd_jax.train._objective import Objective, Signals, cross_entropies, fixed
@@ -31,12 +32,12 @@ def restoration_objective(
       ce_weight: weight of the cross-entropy, at least 0.
 
     Returns:
-      The objective. Raises ValueError for what it cannot use.
+      The objective. Raises InputError for what it cannot use.
     """
     if rule not in LABEL_RULES:
-        raise ValueError(f"`rule` must be one of {list(LABEL_RULES)}, got {rule!r}")
+        raise InputError(f"`rule` must be one of {list(LABEL_RULES)}, got {rule!r}")
     if not ce_weight >= 0:
-        raise ValueError(f"`ce_weight` must not be negative, got {ce_weight}")
+        raise InputError(f"`ce_weight` must not be negative, got {ce_weight}")
     loss = Partial(
         fixed(_loss, rule=rule), classifier=classifier, ce_weight=jnp.asarray(ce_weight)
     )
