@@ -182,10 +182,7 @@ def _used(inputs: Inputs) -> dict[str, Loaded]:
 
 
 def _keep(
-    folder: pathlib.Path,
-    attack: str,
-    record: data.Record,
-    verdict: evaluate.Verdict,
+    folder: pathlib.Path, attack: str, record: data.Record, verdict: evaluate.Verdict
 ) -> dict:
     """Writes an attacked image below `folder`; what its record says of it.
 

@@ -119,9 +119,7 @@ class TrainClassifier(Training):
         "several shares, one is drawn for each image",
     )
 
-    def _plan(
-        self, examples: train.Examples, classifiers: dict[str, models.Model]
-    ) -> train.TrainingPlan:
+    def _plan(self, examples, classifiers) -> train.TrainingPlan:
         inner = self.occlude_at != "pixels"
         _check_occlusion(self, examples)
         if self.noise and self.adversarial != "none":

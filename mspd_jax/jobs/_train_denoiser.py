@@ -100,9 +100,7 @@ class TrainDenoiser(Training):
     def _origin(self, classifiers) -> dict[str, Any]:
         return {"sigma": self.sigma}
 
-    def _plan(
-        self, examples: train.Examples, classifiers: dict[str, models.Model]
-    ) -> train.TrainingPlan:
+    def _plan(self, examples, classifiers) -> train.TrainingPlan:
         predicts = [models.predictor(model) for model in classifiers.values()]
         objective = train.denoiser_objective(
             self.objective, sigma=self.sigma, classifiers=predicts
@@ -119,8 +117,8 @@ class TrainDenoiser(Training):
             )
         for model in classifiers.values():
             train.check_classifier(model, examples, labeled=self._needs_labels())
-        sigma = spec.origin.get("sigma", self.sigma)
-        if isinstance(start, models.Model) and sigma not in (None, self.sigma):
+        sigma = spec.origin.get("sigma")  # a new network has no origin
+        if sigma not in (None, self.sigma):
             raise InputError(
                 f"`init` was trained on noise of sigma {sigma}, `sigma`={self.sigma}: "
                 "give the same, or train from `arch`"

@@ -109,19 +109,14 @@ class TrainTRN(Training):
             values = [values]
         return [radius_of(value, "linf") for value in values]
 
-    def _plan(
-        self, examples: train.Examples, classifiers: dict[str, models.Model]
-    ) -> train.TrainingPlan:
+    def _plan(self, examples, classifiers) -> train.TrainingPlan:
         classifier = classifiers["classifier"]
         mix = train.make_mix(
             _shares(self.mix), eps=self._radii(), steps=self.attack_steps
         )
         train.check_classifier(classifier, examples, labeled=True)
         objective = train.restoration_objective(
-            models.predictor(classifier),
-            mix,
-            rule=self.rule,
-            ce_weight=self.ce_weight,
+            models.predictor(classifier), mix, rule=self.rule, ce_weight=self.ce_weight
         )
         maps = defenses.map_count(self.rule, classifier.spec.num_classes)
         reads, known = {"rule": self.rule, "maps": maps}, models.RESTORERS.split(", ")

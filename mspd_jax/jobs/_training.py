@@ -82,10 +82,7 @@ class Training(Images):
         None, help="scale gradients down to this l2 norm", lower=0.0
     )
     ema: float | None = option(
-        None,
-        help="train an average of the weights: its decay",
-        lower=0.0,
-        upper=1.0,
+        None, help="train an average of the weights: its decay", lower=0.0, upper=1.0
     )
 
     def plan(self, examples: train.Examples) -> train.TrainingPlan:

@@ -4,10 +4,8 @@ A checkpoint holds the leaves of a `TrainState` by path. It is written under ano
 name and renamed when complete, so that a killed run finds whole checkpoints only.
 """
 
-import contextlib
 import os
 import pathlib
-from collections.abc import Iterator
 
 import jax
 import numpy as np
@@ -19,15 +17,13 @@ from mspd_jax.train._step import TrainState
 _KEPT = 2  # the one before the latest, should a disk have damaged that
 
 
-@contextlib.contextmanager
-def open_checkpoints(folder: str | os.PathLike) -> Iterator[ocp.training.Checkpointer]:
-    """The checkpoints in a folder; removes what a killed save left there."""
-    with ocp.training.Checkpointer(
+def open_checkpoints(folder: str | os.PathLike) -> ocp.training.Checkpointer:
+    """The checkpoints in a folder, a context; removes what a killed save left there."""
+    return ocp.training.Checkpointer(
         pathlib.Path(folder).absolute(),
         preservation_policy=ocp.training.preservation_policies.LatestN(_KEPT),
         cleanup_tmp_directories=True,
-    ) as checkpoints:
-        yield checkpoints
+    )
 
 
 def save_state(checkpoints: ocp.training.Checkpointer, state: TrainState) -> None:
@@ -67,10 +63,9 @@ def restore_state(
 
 def _leaves(state: TrainState) -> dict:
     """Leaves by path, in the order of the tree."""
-    leaves, _ = jax.tree_util.tree_flatten_with_path(state)
     return {
         jax.tree_util.keystr(path, simple=True, separator="."): leaf
-        for path, leaf in leaves
+        for path, leaf in jax.tree.leaves_with_path(state)
     }
 
 

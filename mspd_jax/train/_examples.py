@@ -12,12 +12,9 @@ from mspd_jax.errors import InputError
 class Examples(NamedTuple):
     """A labeled data set in memory.
 
-    Attributes:
-      images: uint8, or float32 in [0, 1], [n, H, W, C].
-      labels: int32 [n], -1 unknown.
-      indices: int64 [n], unique: the data-set index for a single source, the place in
-        the sequence for several.
-      num_classes: as the data say, else largest label + 1.
+    images: uint8, or float32 in [0, 1], [n, H, W, C]. labels: int32 [n], -1 unknown.
+    indices: int64 [n], unique: the data-set index for a single source, the place in the
+    sequence for several. num_classes: as the data say, else largest label + 1.
     """
 
     images: np.ndarray
@@ -35,15 +32,9 @@ def open_sources(
 ) -> list[Source]:
     """The sources of a comma-separated list, `limit` images of each at most.
 
-    Args:
-      named: the list, or a source that is open already.
-      data_dir: folder of prepared TFDS data sets.
-      limit: of images of each source.
-      labeled: whether labels are needed.
-
-    Returns:
-      The sources. Raises InputError if one cannot be opened, has no labels (where they
-      are needed), or does not fit the first in image shape or number of classes.
+    named: the list, or a source that is open already. labeled: whether labels are
+    needed. Raises InputError if one cannot be opened, has no labels (where they are
+    needed), or does not fit the first in image shape or number of classes.
     """
     if isinstance(named, Source):
         few = None if limit is None else named.indices[:limit]

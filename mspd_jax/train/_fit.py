@@ -27,15 +27,11 @@ from mspd_jax.train._step import (
 
 
 class Progress(NamedTuple):
-    """Where training is after a step.
+    """Where training is after a step: how many of all `steps` are finished.
 
-    Attributes:
-      step: finished steps, of `steps`.
-      steps: of the whole training.
-      steps_per_epoch: whole batches among the examples.
-      signal: what the step before reported (device arrays, finished by now).
-      state: () -> TrainState, a copy on the host; waits for the step to finish. Only
-        valid until the next step is asked for.
+    signal: what the step before reported (device arrays, finished by now). state: () ->
+    TrainState, a copy on the host; waits for the step to finish. Only valid until the
+    next step is asked for.
     """
 
     step: int
@@ -120,18 +116,11 @@ def train_steps(
 ) -> Iterator[Progress]:
     """The steps of a training, one by one.
 
-    While the devices work on a step, the host gathers the next batch.
-
-    Args:
-      plan: what is trained and how.
-      images, labels, devices: as `fit` takes them.
-      indices: what addresses the randomness of each example, int [n]; default its
-        place.
-      state: go on from here, as an earlier `Progress.state()` returned it: the steps
-        that follow are those of an uninterrupted run.
-
-    Returns:
-      An iterator over the progress after each step.
+    While the devices work on a step, the host gathers the next batch. images, labels,
+    devices: as `fit` takes them. indices: what addresses the randomness of each
+    example, int [n]; default its place. state: go on from here, as an earlier
+    `Progress.state()` returned it: the steps that follow are those of an uninterrupted
+    run.
     """
     devices = drive.chosen_devices(devices)
     if plan.epochs < 1:

@@ -27,11 +27,9 @@ MIXED = ("clean", "fgsm", "ffgsm", "bim", "pgd", "mim")
 class Mix(NamedTuple):
     """Attacks as rows of numbers, and how often each is drawn.
 
-    Attributes:
-      until: float32 [A], cumulated shares, the last one 1.
-      start, step, decay: float32 [A], as in the formula; start and step in eps.
-      steps: int32 [A].
-      eps: float32 [E], radii in pixels, drawn uniformly.
+    until: float32 [A], cumulated shares, the last one 1. start, step, decay: float32
+    [A], as in the formula; start and step in eps. steps: int32 [A]. eps: float32 [E],
+    radii in pixels, drawn uniformly.
     """
 
     until: jax.Array
@@ -45,14 +43,9 @@ class Mix(NamedTuple):
 def make_mix(shares: Mapping[str, float], *, eps: Sequence[float], steps: int) -> Mix:
     """A mix from shares by name (of MIXED), which sum to 1.
 
-    Args:
-      shares: how often each attack is drawn.
-      eps: radii in pixels, drawn uniformly.
-      steps: of bim, pgd and mim, which step 2.5, 2.5 and 1 eps / steps at a time; fgsm
-        steps eps, ffgsm 1.25 eps from a random start, and clean is the image as it is.
-
-    Returns:
-      A Mix.
+    eps: radii in pixels, drawn uniformly. steps: of bim, pgd and mim, which step 2.5,
+    2.5 and 1 eps / steps at a time; fgsm steps eps, ffgsm 1.25 eps from a random start,
+    and clean is the image as it is.
     """
     if unknown := sorted(set(shares) - set(MIXED)):
         raise InputError(f"mix: {unknown[0]!r} is none of {', '.join(MIXED)}")

@@ -28,13 +28,10 @@ fixed = functools.cache(functools.partial)
 
 
 class Signals(NamedTuple):
-    """By-products of a loss.
+    """By-products of a loss: running statistics, and training-mode logits [B, K].
 
-    Attributes:
-      batch_stats: running statistics after the forward passes.
-      clean: training-mode logits [B, K] on the images as augmented; None where the
-        objective does not compute them.
-      robust: the same on the adversary's images.
+    clean: on the images as augmented; None where the objective does not compute them.
+    robust: the same on the adversary's images.
     """
 
     batch_stats: dict

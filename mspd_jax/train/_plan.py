@@ -55,23 +55,15 @@ def plan_training(
     noise: float = 0.0,
     seed: int = 0,
 ) -> TrainingPlan:
-    """A plan for these examples.
+    """A plan for these examples, whose number and shape matter.
 
-    Args:
-      examples: what is to be trained on; their number and shape matter.
-      start, objective, epochs, batch_size, ema: as `fit` takes them.
-      learning_rate: its highest value.
-      optimizer, weight_decay, clip: see `optimizer`.
-      schedule: see `learning_rate_schedule`.
-      warmup_epochs: epochs of linear warm-up, half of the training at most.
-      augment: "auto" (crop and flip for color images), "none", or some of "crop,flip".
-      hide: side of a window that is hidden in each image, 0 for none.
-      noise: standard deviation of Gaussian noise on the images.
-      seed: of all randomness.
-
-    Returns:
-      The plan, which `run_training` carries out. Raises InputError for whatever cannot
-      be used.
+    start, objective, epochs, batch_size, ema: as `fit` takes them. learning_rate: its
+    highest value. optimizer, weight_decay, clip: see `optimizer`. schedule: see
+    `learning_rate_schedule`. warmup_epochs: of linear warm-up, half of the training at
+    most. augment: "auto" (crop and flip for color images), "none", or some of
+    "crop,flip". hide: side of a window that is hidden in each image, 0 for none. noise:
+    standard deviation of Gaussian noise on the images. Raises InputError for whatever
+    cannot be used.
     """
     per_epoch = steps_per_epoch(
         len(examples.labels), batch_size=batch_size, devices=drive.here().devices

@@ -25,14 +25,7 @@ def restoration_objective(
     gradient map of f by `rule`, which depends on no label. The weights of f do not
     move; the signals' robust accuracy is that of f on z.
 
-    Args:
-      classifier: f, a `predict` function.
-      mix: the attacks, see `make_mix`.
-      rule: one of `models.LABEL_RULES`.
-      ce_weight: weight of the cross-entropy, at least 0.
-
-    Returns:
-      The objective. Raises InputError for what it cannot use.
+    rule: one of `models.LABEL_RULES`. Raises InputError for what it cannot use.
     """
     if rule not in LABEL_RULES:
         raise InputError(f"`rule` must be one of {list(LABEL_RULES)}, got {rule!r}")

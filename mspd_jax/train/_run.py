@@ -16,16 +16,14 @@ from mspd_jax.train._fit import Progress, first_state, train_steps
 from mspd_jax.train._plan import TrainingPlan
 from mspd_jax.train._step import TrainState
 
+_CHECKPOINT_SECONDS = 60.0
+
 
 class Trained(NamedTuple):
-    """What a training has come to.
+    """What a training has come to: its state on the host, images from the very start.
 
-    Attributes:
-      state: after the last step, on the host.
-      images: trained on, from the very start.
-      seconds: of this start.
-      images_per_second: of this start without its first step, which compiles; None if
-        there were fewer than two.
+    seconds: of this start. images_per_second: of this start without its first step,
+    which compiles; None if there were fewer than two.
     """
 
     state: TrainState
@@ -40,7 +38,6 @@ def run_training(
     examples: Examples,
     *,
     checkpoint_every: int | None = None,
-    checkpoint_seconds: float = 60.0,
     hidden: bool = False,
 ) -> Trained:
     """Trains to the end, from the latest checkpoint in `folder` if there is one.
@@ -48,19 +45,10 @@ def run_training(
     Guarantee: a run that is killed and started again ends with the weights of one that
     was not (identical on CPUs), and metrics.jsonl has one line per epoch.
 
-    Args:
-      folder: where checkpoints and the log lie, or will.
-      plan: what is trained and how.
-      examples: what is trained on.
-      checkpoint_every: steps between checkpoints, besides one at the last step and one
-        after an epoch or step that leaves the last checkpoint more than
-        `checkpoint_seconds` behind (on a cluster, whose clocks differ: every epoch).
-      checkpoint_seconds: see there.
-      hidden: shows no progress.
-
-    Returns:
-      The last state, and what it took. Raises InputError if the loss is no longer a
-      number.
+    folder: where checkpoints and the log lie, or will. checkpoint_every: steps between
+    checkpoints, besides one at the last step and one a minute (on a cluster, whose
+    clocks differ: every epoch). hidden: shows no progress. Raises InputError if the
+    loss is no longer a number.
     """
     here, batch_size = drive.here(), plan.batch_size
     with open_checkpoints(folder / "checkpoints") as checkpoints:
@@ -93,7 +81,7 @@ def run_training(
                 progress.step == progress.steps
                 or (checkpoint_every and progress.step % checkpoint_every == 0)
                 or (epoch_ends and here.processes > 1)
-                or (clock[-1] - saved > checkpoint_seconds and here.processes == 1)
+                or (clock[-1] - saved > _CHECKPOINT_SECONDS and here.processes == 1)
             )
             if not (epoch_ends or due):
                 continue

@@ -22,16 +22,10 @@ def start_of(
     arch: str | None = None,
     arch_options: Mapping | None = None,
 ) -> ModelSpec | Model:
-    """Where training starts: a model to go on from, or a new network.
+    """Where training starts: `init`, or the specification of a new network.
 
-    Args:
-      examples: what it has to fit.
-      init: the model to go on from.
-      arch: name of a new network, or of the one that `init` is.
-      arch_options: those that differ from its defaults.
-
-    Returns:
-      `init`, or a specification. Raises InputError for what does not fit.
+    arch: name of a new network, or of the one that `init` is. arch_options: those that
+    differ from its defaults. Raises InputError for what does not fit the examples.
     """
     if init is not None:
         spec = init.spec

@@ -8,13 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from mspd_jax.models import (
-    Model,
-    ModelSpec,
-    function_of,
-    gives_images,
-    train_outputs,
-)
+from mspd_jax.models import Model, ModelSpec, function_of, gives_images, train_outputs
 from mspd_jax.train._objective import Objective
 
 # Clean accuracy costs a forward pass of its own where the objective makes none:

@@ -81,10 +81,7 @@ def test_stability_goes_on_from_mse_with_two_classifiers(ground, tmp_path):
         (("--init={}/a",), ["classifier, not a denoiser"]),
         (("--arch=trn_small",), ["restoration network, not a denoiser"]),
         (("--init={}/mse", "--sigma=0.5"), ["0.25", "--sigma=0.5"]),
-        (
-            ("--objective=clf", *SMALL, "--classifier={}/seven"),
-            ["7 classes", "10"],
-        ),
+        (("--objective=clf", *SMALL, "--classifier={}/seven"), ["7 classes", "10"]),
         ((*SMALL, "--objective=stab", "--classifier={0}/a,{0}/seven"), ["[7, 10]"]),
         ((), ["--arch"]),
         ((*SMALL, "--sigma=0"), ["sigma"]),
