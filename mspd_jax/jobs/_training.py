@@ -118,26 +118,21 @@ class Training(Images):
         folder = open_folder(self, out, machine, used=held, data=fingerprints)
         if (folder.path / "summary.json").exists():
             return self._earlier(folder)
-        trained = train.run_training(
+        state, totals = train.run_training(
             folder.path,
             plan,
             examples,
             checkpoint_every=machine.checkpoint_every,
             hidden=drive.here().process > 0,
         )
-        model = train.trained_model(spec, trained.state)
+        model = train.trained_model(spec, state)
         unreadable: list[str] = []
         if evaluation is not None:
             unreadable = self._measure(classifiers, model, evaluation, folder)
         records = merged(folder)
-        totals = {
-            "images": trained.images,
-            "seconds": trained.seconds,
-            "images_per_second": trained.images_per_second,
-            "steps": int(trained.state.step),
-            **_last_logged(folder.path),
-            "eval_images": len(records or []),
-        }
+        logged = runs.read_metrics(folder.path)[-1]
+        totals |= {f"train_{k}": v for k, v in logged.items() if k in _LOGGED}
+        totals["eval_images"] = len(records or [])
         summary = self._summary(totals, records or [])
         said = identity(self, held, data=fingerprints) | {"result": summary}
         spec = spec._replace(origin=self._origin(classifiers) | said)
@@ -241,13 +236,13 @@ def with_default(name: str, default: Any) -> Any:
 def loaded_model(value: Any, field: str) -> models.Model:
     """The model with a specification that a field names, or is."""
     if isinstance(value, str):
-        return models.load_model(value)
-    if isinstance(value, models.Model):
-        return value
-    raise InputError(
-        f"`{field}`: expected a checkpoint folder, a name or a Model, not a "
-        f"{type(value).__name__}"
-    )
+        value = models.load_model(value)
+    if not isinstance(value, models.Model):
+        raise InputError(
+            f"`{field}`: expected a checkpoint folder, a name or a Model, not a "
+            f"{type(value).__name__}"
+        )
+    return value
 
 
 def _network_options(text: str | Mapping[str, Any]) -> Mapping[str, Any]:
@@ -260,8 +255,3 @@ def _network_options(text: str | Mapping[str, Any]) -> Mapping[str, Any]:
     if not isinstance(options, dict):
         raise InputError(f"`arch_options`={text}: expected a JSON object")
     return options
-
-
-def _last_logged(folder: pathlib.Path) -> dict[str, float]:
-    last = runs.read_metrics(folder)[-1]
-    return {f"train_{k}": v for k, v in last.items() if k in _LOGGED}

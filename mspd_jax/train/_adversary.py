@@ -16,15 +16,15 @@ from mspd_jax.attacks import ascent, cross_entropy, project
 
 
 def adversary(
-    key, predict, image, label, *, eps, step_size, steps, norm, start, ascended
+    key, predict, image, label, *, eps, step_size, steps, norm, start, loss
 ) -> jax.Array:
     """`steps` steps of projected gradient ascent; a point of the ball and the box.
 
-    start: (key, image, eps=, norm=) -> the first point. ascended: (predict, image,
+    start: (key, image, eps=, norm=) -> the first point. loss: (predict, image,
     label) -> the function of a point that is to grow.
     """
     return ascent(
-        jax.grad(ascended(predict, image, label)),
+        jax.grad(loss(predict, image, label)),
         start(key, image, eps=eps, norm=norm),
         image,
         eps=eps,
@@ -46,13 +46,13 @@ def beside_image(key, image, *, eps, norm) -> jax.Array:
     return project(start, image, eps=eps, norm=norm)
 
 
-def surprise(predict, image, label):
+def label_loss(predict, image, label):
     """Cross-entropy with the label."""
     del image
     return lambda x: cross_entropy(predict(x), label)
 
 
-def divergence(predict, image, label):
+def divergence_loss(predict, image, label):
     """KL(predict(image) || predict(x)), without the label."""
     del label
     clean = jax.lax.stop_gradient(predict(image))

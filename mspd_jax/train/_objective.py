@@ -18,9 +18,9 @@ from mspd_jax.train._adversary import (
     adversary,
     at_image,
     beside_image,
-    divergence,
+    divergence_loss,
     kl_divergence,
-    surprise,
+    label_loss,
 )
 
 # Equal static options give the same function, and so the same compilation.
@@ -142,7 +142,7 @@ def objective(
         raise ValueError(f"`steps`: {steps} does not suit objective {name!r}")
     check_norm(norm, NORMS if recipe.steps > 1 else ("linf", "l2"))
     step_size = min(1.25, 2.5 / steps) * eps if step_size is None else step_size
-    inner = {"start": recipe.start, "ascended": recipe.ascended}
+    inner = {"start": recipe.start, "loss": recipe.inner}
     attack = Partial(
         fixed(adversary, **inner, steps=steps, norm=norm),
         eps=jnp.asarray(eps, jnp.float32),
@@ -171,11 +171,11 @@ def trades(*, eps: float, **options: Any) -> Objective:
 
 
 class _Recipe(NamedTuple):
-    """What an objective's name stands for: where the adversary starts, what it raises,
-    its usual steps; the part of the loss that has a weight, and its usual weight."""
+    """What a name stands for: where the adversary starts, the loss that it raises, its
+    usual steps; the part of the objective that has a weight, and the usual one."""
 
     start: Callable
-    ascended: Callable
+    inner: Callable
     steps: int
     part: Callable | None = None
     beta: float = 0.0
@@ -183,10 +183,10 @@ class _Recipe(NamedTuple):
 
 OBJECTIVES: dict[str, Any] = {
     "none": None,
-    "fgsm": _Recipe(random_start, surprise, 1),
-    "fgsm_regularized": _Recipe(at_image, surprise, 1, regularized_part, 1.0),
-    "pgd": _Recipe(random_start, surprise, 10),
-    "trades": _Recipe(beside_image, divergence, 10, trades_part, 6.0),
+    "fgsm": _Recipe(random_start, label_loss, 1),
+    "fgsm_regularized": _Recipe(at_image, label_loss, 1, regularized_part, 1.0),
+    "pgd": _Recipe(random_start, label_loss, 10),
+    "trades": _Recipe(beside_image, divergence_loss, 10, trades_part, 6.0),
 }
 
 

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax.tree_util import Partial
 
 from mspd_jax import models, patch
-from mspd_jax.train._objective import Objective, Signals, cross_entropies
+from mspd_jax.train._objective import Objective, Signals, cross_entropies, fixed
 
 
 class _Drawn(NamedTuple):
@@ -50,44 +50,32 @@ def occluded_objective(
     hidden = patch.hidden_by(anywhere, parts.reaches, parts.map_shape)
     listed = max(counts) + patch.most_hidden(hidden) * parts.map_shape[-1]
     everything = min(counts) == math.prod(parts.map_shape)
+    draw = fixed(_draw, reaches=parts.reaches, map_shape=parts.map_shape, size=size)
+    loss = fixed(_loss, cut=cut, listed=None if everything else listed)
     return Objective(
-        Partial(
-            _draw_function(parts.reaches, parts.map_shape, size), jnp.asarray(counts)
-        ),
-        Partial(
-            _loss_function(cut, None if everything else listed),
-            smoothing=jnp.asarray(smoothing, jnp.float32),
-        ),
+        Partial(draw, jnp.asarray(counts)),
+        Partial(loss, smoothing=jnp.asarray(smoothing, jnp.float32)),
     )
 
 
-# Cached: equal static options give the same function, and so the same compilation.
-@functools.cache
-def _draw_function(reaches, map_shape, size):
-    def draw(counts, key, predict, image, label):
-        del predict, label
-        window_key, count_key = jax.random.split(key)
-        hidden = patch.random_window(
-            window_key, image.shape, reaches, map_shape, size=size
-        )
-        return _Drawn(hidden, jax.random.choice(count_key, counts))
-
-    return draw
+def _draw(counts, key, predict, image, label, *, reaches, map_shape, size) -> _Drawn:
+    del predict, label
+    window_key, count_key = jax.random.split(key)
+    hidden = patch.random_window(window_key, image.shape, reaches, map_shape, size=size)
+    return _Drawn(hidden, jax.random.choice(count_key, counts))
 
 
-@functools.cache
-def _loss_function(cut, listed):
-    def loss(forward, batch_stats, images, drawn, labels, *, smoothing):
-        edit = cut, lambda places: jax.vmap(prune)(places, drawn)
-        logits, batch_stats = forward(batch_stats, images, edit=edit)
-        loss = cross_entropies(logits, labels, smoothing).mean()
-        return loss, Signals(batch_stats, None, logits)
+def _loss(forward, batch_stats, images, drawn, labels, *, smoothing, cut, listed):
+    prune = functools.partial(_pruned, listed=listed)
+    edit = cut, lambda places: jax.vmap(prune)(places, drawn)
+    logits, batch_stats = forward(batch_stats, images, edit=edit)
+    loss = cross_entropies(logits, labels, smoothing).mean()
+    return loss, Signals(batch_stats, None, logits)
 
-    def prune(places, drawn):
-        if listed is None:  # nothing to put in order
-            return jnp.where(patch.hides(drawn.hidden, 0)[..., None], 0.0, places)
-        ranked = patch.rank_neurons(places, listed=listed)
-        limit = patch.limits(ranked, drawn.hidden, keep=drawn.keep)[0, 0]
-        return patch.prune_outside(ranked, drawn.hidden, limit, 0)
 
-    return loss
+def _pruned(places, drawn, *, listed):
+    if listed is None:  # nothing to put in order
+        return jnp.where(patch.hides(drawn.hidden, 0)[..., None], 0.0, places)
+    ranked = patch.rank_neurons(places, listed=listed)
+    limit = patch.limits(ranked, drawn.hidden, keep=drawn.keep)[0, 0]
+    return patch.prune_outside(ranked, drawn.hidden, limit, 0)

@@ -3,7 +3,7 @@
 import math
 import pathlib
 import time
-from typing import NamedTuple
+from typing import Any
 
 from tqdm import tqdm
 
@@ -19,19 +19,6 @@ from mspd_jax.train._step import TrainState
 _CHECKPOINT_SECONDS = 60.0
 
 
-class Trained(NamedTuple):
-    """What a training has come to: its state on the host, images from the very start.
-
-    seconds: of this start. images_per_second: of this start without its first step,
-    which compiles; None if there were fewer than two.
-    """
-
-    state: TrainState
-    images: int
-    seconds: float
-    images_per_second: float | None
-
-
 def run_training(
     folder: pathlib.Path,
     plan: TrainingPlan,
@@ -39,7 +26,7 @@ def run_training(
     *,
     checkpoint_every: int | None = None,
     hidden: bool = False,
-) -> Trained:
+) -> tuple[TrainState, dict[str, Any]]:
     """Trains to the end, from the latest checkpoint in `folder` if there is one.
 
     Guarantee: a run that is killed and started again ends with the weights of one that
@@ -47,8 +34,12 @@ def run_training(
 
     folder: where checkpoints and the log lie, or will. checkpoint_every: steps between
     checkpoints, besides one at the last step and one a minute (on a cluster, whose
-    clocks differ: every epoch). hidden: shows no progress. Raises InputError if the
-    loss is no longer a number.
+    clocks differ: every epoch). hidden: shows no progress.
+
+    Returns the last state, on the host, and totals: images and steps from the very
+    start, seconds of this one, and its images per second without the first step, which
+    compiles (None if there were fewer than two). Raises InputError if the loss is no
+    longer a number.
     """
     here, batch_size = drive.here(), plan.batch_size
     with open_checkpoints(folder / "checkpoints") as checkpoints:
@@ -92,12 +83,12 @@ def run_training(
                     "steps: lower `learning_rate` or set `clip`, and name another `out`"
                 )
             if epoch_ends and here.process == 0:
-                rate = plan.schedule and float(plan.schedule(progress.step - 1))
+                at_step = plan.schedule and float(plan.schedule(progress.step - 1))
                 line = epoch_line(
                     state.totals._asdict(),
                     step=progress.step,
                     steps_per_epoch=progress.steps_per_epoch,
-                    learning_rate=rate,
+                    learning_rate=at_step,
                     seconds=round(time.monotonic() - began, 3),
                 )
                 append_metrics(folder, line)
@@ -108,12 +99,15 @@ def run_training(
                 saved = time.monotonic()
         bar.close()
     finished = int(state.step)
-    per_second = None
-    if finished - done > 1:
-        later = (finished - done - 1) * batch_size
-        per_second = round(later / (clock[-1] - clock[1]), 3)
-    seconds = round(clock[-1] - clock[0], 3)
-    return Trained(state, finished * batch_size, seconds, per_second)
+    later, rate = (finished - done - 1) * batch_size, None
+    if later > 0:
+        rate = round(later / (clock[-1] - clock[1]), 3)
+    return state, {
+        "images": finished * batch_size,
+        "seconds": round(clock[-1] - clock[0], 3),
+        "images_per_second": rate,
+        "steps": finished,
+    }
 
 
 def _show(bar: tqdm, progress: Progress, batch_size: int) -> None:

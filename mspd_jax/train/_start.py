@@ -51,15 +51,15 @@ def _check_fit(
     model: Model, examples: Examples, field: str, reads: str, *, labeled: bool
 ) -> None:
     spec, shape = model.spec, tuple(examples.images.shape[1:])
-    if tuple(spec.image_shape) != shape:
-        raise InputError(
-            f"{reads} {tuple(spec.image_shape)}, the training data have {shape}: give "
-            "a model or data that fit"
-        )
     if labeled and spec.num_classes != examples.num_classes:
         raise InputError(
             f"`{field}` has {spec.num_classes} classes, the training data have "
             f"{examples.num_classes}: give a model or data that fit"
+        )
+    if tuple(spec.image_shape) != shape:
+        raise InputError(
+            f"{reads} {tuple(spec.image_shape)}, the training data have {shape}: give "
+            "a model or data that fit"
         )
 
 

@@ -72,7 +72,7 @@ def test_a_plan_hides_pixels_or_neurons():
     inner = plan(**INNER)
     assert inner.augment is None
     want = train.occluded_objective(inner.start, cut=CUT, size=SIZE, keep=(0.1,))
-    assert inner.objective.loss.func is want.loss.func
+    assert inner.objective.loss.func == want.loss.func
 
 
 @pytest.mark.parametrize(
