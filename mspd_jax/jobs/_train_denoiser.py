@@ -139,11 +139,9 @@ class TrainDenoiser(Training):
             mean = sum(record[name] for record in records) / len(records)
             summary[name.replace("mse", "psnr")] = round(-10 * math.log10(mean), 3)
         known = [record for record in records if record["label"] >= 0]
+        fields = {"restored": "predictions", "noisy": "predictions_noisy"}
         if known and known[0]["predictions"]:
-            for name, field in (
-                ("restored", "predictions"),
-                ("noisy", "predictions_noisy"),
-            ):
+            for name, field in fields.items():
                 right = sum(record[field][0] == record["label"] for record in known)
                 summary[f"{name}_accuracy"] = right / len(known)
         return summary

@@ -75,7 +75,7 @@ class Training(Images):
         "cosine",
         help="learning rate over the steps; thirds: a tenth and a hundredth after one "
         "and two thirds of them",
-        choices=train.SCHEDULES,
+        choices=tuple(train.SCHEDULES),
     )
     warmup_epochs: float = option(0.5, help="epochs of linear warm-up", lower=0.0)
     clip: float | None = option(

@@ -1,12 +1,20 @@
 """Learning-rate schedules and optimizers by name, from optax."""
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import optax
 
-SCHEDULES = ("constant", "cosine", "linear", "piecewise", "thirds")
+# (peak, steps) -> the learning rate by step.
+SCHEDULES: dict[str, Callable[[float, int], optax.Schedule]] = {
+    "constant": lambda peak, steps: optax.constant_schedule(peak),
+    "cosine": lambda peak, steps: optax.cosine_decay_schedule(peak, steps),
+    "linear": lambda peak, steps: optax.linear_schedule(peak, 0.0, steps),
+    "piecewise": lambda peak, steps: _tenths(peak, int(0.5 * steps), int(0.75 * steps)),
+    "thirds": lambda peak, steps: _tenths(peak, steps // 3, 2 * steps // 3),
+}
 OPTIMIZERS = ("sgd", "adamw")
 
 
@@ -21,25 +29,18 @@ def learning_rate_schedule(
     """
     if not 0 <= warmup_steps < steps:
         raise ValueError(f"warmup_steps: expected 0 to {steps - 1}, got {warmup_steps}")
-    rest = steps - warmup_steps
-    after = {
-        "constant": lambda: optax.constant_schedule(peak),
-        "cosine": lambda: optax.cosine_decay_schedule(peak, rest),
-        "linear": lambda: optax.linear_schedule(peak, 0.0, rest),
-        "piecewise": lambda: optax.piecewise_constant_schedule(
-            peak, {int(0.5 * rest): 0.1, int(0.75 * rest): 0.1}
-        ),
-        "thirds": lambda: optax.piecewise_constant_schedule(
-            peak, {rest // 3: 0.1, 2 * rest // 3: 0.1}
-        ),
-    }
-    if name not in after:
+    if name not in SCHEDULES:
         raise ValueError(f"schedule {name!r}: expected one of {list(SCHEDULES)}")
+    after = SCHEDULES[name](peak, steps - warmup_steps)
     if not warmup_steps:
-        return after[name]()
+        return after
     # The first step already moves: (t + 1) / warm-up, not t / warm-up.
     warmup = optax.linear_schedule(peak / warmup_steps, peak, warmup_steps - 1 or 1)
-    return optax.join_schedules([warmup, after[name]()], [warmup_steps])
+    return optax.join_schedules([warmup, after], [warmup_steps])
+
+
+def _tenths(peak: float, *ends: int) -> optax.Schedule:
+    return optax.piecewise_constant_schedule(peak, dict.fromkeys(ends, 0.1))
 
 
 @functools.cache  # the same arguments give the same object, so nothing recompiles

@@ -76,24 +76,21 @@ def initial_state(
     """The state before the first step; copies the model's arrays."""
     variables = jax.tree.map(lambda x: jnp.array(x, copy=True), model.variables)
     params, batch_stats = variables["params"], variables.get("batch_stats", {})
-    average = None
-    if ema is not None:
-        average = jax.tree.map(jnp.copy, {"params": params, "batch_stats": batch_stats})
+    latest = {"params": params, "batch_stats": batch_stats}
     return TrainState(
         step=jnp.zeros((), jnp.int32),
         params=params,
         batch_stats=batch_stats,
         opt_state=optimizer.init(params),
-        average=average,
+        average=None if ema is None else jax.tree.map(jnp.copy, latest),
         totals=Signal(*(jnp.zeros((), jnp.float32) for _ in Signal._fields)),
     )
 
 
 def trained_model(spec: ModelSpec, state: TrainState) -> Model:
     """The model in a state: the average where there is one."""
-    if state.average is not None:
-        return Model(spec, _variables(**state.average))
-    return Model(spec, _variables(state.params, state.batch_stats))
+    latest = {"params": state.params, "batch_stats": state.batch_stats}
+    return Model(spec, _variables(**(state.average or latest)))
 
 
 def train_step(

@@ -82,25 +82,10 @@ def test_adversarial_training_learns_the_digits_and_resumes_exactly():
 
 def test_trades_without_its_divergence_learns_the_same_weights_as_none():
     start = create_model(KEY, SPEC)
-    none = last(
-        steps(
-            train.objective("none"),
-            start=start,
-            images=IMAGES[:128],
-            labels=LABELS[:128],
-            optimizer="sgd",
-        )
-    )
+    few = dict(images=IMAGES[:128], labels=LABELS[:128], start=start, optimizer="sgd")
+    none = last(steps(train.objective("none"), **few))
     trades = train.objective("trades", eps=0.05, beta=0.0, steps=1)
-    trades = last(
-        steps(
-            trades,
-            start=start,
-            images=IMAGES[:128],
-            labels=LABELS[:128],
-            optimizer="sgd",
-        )
-    )
+    trades = last(steps(trades, **few))
     moved = jax.tree.map(
         lambda x, y: np.abs(x - y).max(), none.params, start.variables["params"]
     )
