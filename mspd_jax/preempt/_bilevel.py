@@ -32,6 +32,7 @@ def bilevel(
     inner_steps: int = 20,
     learning_rate: float | jax.Array = 0.1,
     inner_step_size: float | jax.Array | None = None,
+    uphill: bool = False,
 ) -> jax.Array:
     """The image near `image` where the attacked loss is low.
 
@@ -49,86 +50,12 @@ def bilevel(
       inner_steps: of the attack, static.
       learning_rate: of RMSprop, traced.
       inner_step_size: traced; eps / 4 by default (the paper's .00784 at .03137).
+      uphill: from `image` itself to where the loss is high instead, static.
 
     Returns:
       [H, W, C] within delta of `image` (l_inf) and in [0, 1]. Not meant to be
       differentiated through.
     """
-    return _optimize(
-        key,
-        predict,
-        image,
-        label,
-        eps=eps,
-        delta=delta,
-        outer_steps=outer_steps,
-        inner_steps=inner_steps,
-        learning_rate=learning_rate,
-        inner_step_size=inner_step_size,
-        direction=1.0,
-        random=True,
-    )
-
-
-def bilevel_reconstruct(
-    key: jax.Array,
-    predict: Predict,
-    image: jax.Array,
-    label: jax.Array,
-    *,
-    eps: float | jax.Array,
-    delta: float | jax.Array | None = None,
-    outer_steps: int = 100,
-    inner_steps: int = 20,
-    learning_rate: float | jax.Array = 0.1,
-    inner_step_size: float | jax.Array | None = None,
-) -> jax.Array:
-    """The paper's reconstruction attack: `bilevel` uphill, from the protected image.
-
-    Args:
-      key: as in `bilevel`; the first half of `split(key)` stays unused.
-      predict: [H, W, C] -> [K], a callable pytree.
-      image: the protected image itself, where the loop starts.
-      label: what the attacker takes for its class, for the paper the model's
-        prediction of it.
-      eps, delta, outer_steps, inner_steps, learning_rate, inner_step_size: as in
-        `bilevel`.
-
-    Returns:
-      [H, W, C] within delta of the protected image, hence within 2 * delta of the
-      original.
-    """
-    return _optimize(
-        key,
-        predict,
-        image,
-        label,
-        eps=eps,
-        delta=delta,
-        outer_steps=outer_steps,
-        inner_steps=inner_steps,
-        learning_rate=learning_rate,
-        inner_step_size=inner_step_size,
-        direction=-1.0,
-        random=False,
-    )
-
-
-def _optimize(
-    key,
-    predict,
-    image,
-    label,
-    *,
-    eps,
-    delta,
-    outer_steps,
-    inner_steps,
-    learning_rate,
-    inner_step_size,
-    direction,
-    random,
-):
     chex.assert_rank([image, label], [3, 0])
     for name, value in {"outer_steps": outer_steps, "inner_steps": inner_steps}.items():
         if value < 0:
@@ -150,6 +77,7 @@ def _optimize(
 
     # PyTorch's RMSprop, which the reference uses: eps outside the root, v_0 = 0.
     optimizer = optax.rmsprop(learning_rate, decay=0.99, eps=1e-8, eps_in_sqrt=False)
+    direction = -1.0 if uphill else 1.0
 
     def outer_step(i, state):
         t, moments = state
@@ -157,10 +85,30 @@ def _optimize(
         updates, moments = optimizer.update(direction * gradient, moments, t)
         return optax.apply_updates(t, updates), moments
 
-    x = random_start(start_key, image, eps=delta, norm="linf") if random else image
+    x = image if uphill else random_start(start_key, image, eps=delta, norm="linf")
     t = _from_image(x, lower, upper)
     t, _ = lax.fori_loop(0, outer_steps, outer_step, (t, optimizer.init(t)))
     return _to_image(t, lower, upper)
+
+
+def bilevel_reconstruct(
+    key: jax.Array, predict: Predict, image: jax.Array, label: jax.Array, **options
+) -> jax.Array:
+    """The paper's reconstruction attack: `bilevel` uphill, from the protected image.
+
+    Args:
+      key: as in `bilevel`; the first half of `split(key)` stays unused.
+      predict: [H, W, C] -> [K], a callable pytree.
+      image: the protected image itself, where the loop starts.
+      label: what the attacker takes for its class, for the paper the model's
+        prediction of it.
+      **options: eps, which must be given, and the others of `bilevel`.
+
+    Returns:
+      [H, W, C] within delta of the protected image, hence within 2 * delta of the
+      original.
+    """
+    return bilevel(key, predict, image, label, uphill=True, **options)
 
 
 def _attack(key, loss, x, *, eps, steps, step_size):
@@ -175,15 +123,9 @@ def _attack(key, loss, x, *, eps, steps, step_size):
         return jax.grad(loss)(lax.stop_gradient(z))
 
     start = random_start(key, x, eps=eps, norm="linf")
+    ball = {"eps": eps, "norm": "linf"}
     return ascent(
-        slope,
-        start,
-        x,
-        eps=eps,
-        step_size=step_size,
-        steps=steps,
-        norm="linf",
-        always_loop=True,
+        slope, start, x, step_size=step_size, steps=steps, always_loop=True, **ball
     )
 
 

@@ -12,12 +12,13 @@ The ball of S is centered at the current x; P projects onto the ball around the
 import functools
 from typing import NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 
 from mspd_jax.attacks import project
 from mspd_jax.preempt._noise import smoothing_noise
-from mspd_jax.preempt._smooth import Predict, chunked_smoothed_step, smoothed_step
+from mspd_jax.preempt._smooth import Predict, smoothed_step
 
 
 class Cascade(NamedTuple):
@@ -47,6 +48,7 @@ def mcgs(
     norm: str = "linf",
     antithetic: bool = False,
     chunk: int = 20,
+    noise: jax.Array | None = None,
 ) -> Cascade:
     """MCGS of one image; the result is a pure function of the key and the image.
 
@@ -68,95 +70,57 @@ def mcgs(
       norm: "linf" or "l2".
       antithetic: whether draws come in pairs u and -u.
       chunk: how many noisy copies are worked on at once; bounds memory.
+      noise: [epochs, num_samples, H, W, C], to take in the place of draws, for exact
+        comparison with other code; the forward epochs come first.
 
     Returns:
       A Cascade.
     """
 
-    def smooth(epoch, x, direction):
-        draw = functools.partial(
-            smoothing_noise,
-            jax.random.fold_in(key, epoch),
-            shape=image.shape,
-            eps=eps,
-            norm=norm,
-            antithetic=antithetic,
-        )
-        return chunked_smoothed_step(
-            predict,
-            x,
-            label,
-            draw,
-            num_samples=num_samples,
-            chunk=chunk,
-            eps=eps,
-            direction=direction,
-            steps=steps,
-            step_size=step_size,
-            norm=norm,
-        )
-
-    return _cascade(
-        smooth, image, forward_epochs, backward_epochs, learning_rate, eps, norm
-    )
-
-
-def mcgs_from_noise(
-    predict: Predict,
-    image: jax.Array,
-    label: jax.Array,
-    noise: jax.Array,
-    *,
-    eps: float | jax.Array,
-    forward_epochs: int = 1,
-    steps: int = 1,
-    step_size: float | jax.Array | None = None,
-    learning_rate: float | jax.Array = 1.0,
-    norm: str = "linf",
-) -> Cascade:
-    """MCGS with the noise as an argument, for exact comparison with other code.
-
-    Args:
-      noise: [epochs, N, H, W, C]; the first `forward_epochs` rows serve the forward
-        epochs, the others the backward epochs.
-      predict, image, label, eps, forward_epochs, steps, step_size, learning_rate, norm:
-        as in `mcgs`.
-
-    Returns:
-      A Cascade.
-    """
-
-    def smooth(epoch, x, direction):
-        return smoothed_step(
-            predict,
-            x,
-            label,
-            noise[epoch],
-            eps=eps,
-            direction=direction,
-            steps=steps,
-            step_size=step_size,
-            norm=norm,
-        )
-
-    backward_epochs = noise.shape[0] - forward_epochs
-    return _cascade(
-        smooth, image, forward_epochs, backward_epochs, learning_rate, eps, norm
-    )
-
-
-def _cascade(smooth, image, forward_epochs, backward_epochs, rate, eps, norm):
     if forward_epochs < 0 or backward_epochs < 0:
         raise ValueError(
             "forward_epochs and backward_epochs must not be negative, got "
             f"{forward_epochs} and {backward_epochs}"
         )
-    rate = jnp.asarray(rate, jnp.float32)
+    epochs = forward_epochs + backward_epochs
+    if noise is not None:
+        chex.assert_shape(noise, (epochs, num_samples, *image.shape))
+    rate = jnp.asarray(learning_rate, jnp.float32)
     keep = functools.partial(project, image=image, eps=eps, norm=norm)
+
+    def smooth(epoch, x, direction):
+        epoch_key = jax.random.fold_in(key, epoch)
+
+        def draw(numbers):
+            if noise is not None:
+                return noise[epoch, numbers]
+            return smoothing_noise(
+                epoch_key,
+                numbers,
+                image.shape,
+                eps=eps,
+                norm=norm,
+                antithetic=antithetic,
+            )
+
+        return smoothed_step(
+            predict,
+            x,
+            label,
+            draw,
+            eps=eps,
+            direction=direction,
+            num_samples=num_samples,
+            chunk=chunk,
+            steps=steps,
+            step_size=step_size,
+            norm=norm,
+        )
+
     x = image
     for epoch in range(forward_epochs):
         x = keep(x + rate * (smooth(epoch, x, -1) - x))
     forward = x
-    for epoch in range(forward_epochs, forward_epochs + backward_epochs):
+    for epoch in range(forward_epochs, epochs):
         x = keep(x - rate * (smooth(epoch, x, +1) - x))
     return Cascade(forward, x)

@@ -24,16 +24,8 @@ def smoothing_noise(
     error, so that four draws smooth about as well as twenty independent ones.
     No gradient flows into the noise.
 
-    Args:
-      key: draw number i uses fold_in(key, i).
-      draws: int [n], their numbers.
-      shape: of an image, static.
-      eps: radius of the ball in pixels, traced.
-      norm: of the ball.
-      antithetic: whether draws come in pairs, static.
-
-    Returns:
-      [n, *shape].
+    key: draw number i uses fold_in(key, i). draws: int [n], their numbers. shape,
+    antithetic: static; eps: in pixels, traced. Returns [n, *shape].
     """
 
     def draw(number):

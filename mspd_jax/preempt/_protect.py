@@ -45,9 +45,6 @@ def assumed_label(
       labeler: another classifier (the paper's *decoupled* labels), "coupled" (the
         surrogate's own prediction) or "truth" (`label` itself: an oracle, to be marked
         as such wherever its figures are shown).
-
-    Returns:
-      int [].
     """
     if isinstance(labeler, str):
         if labeler not in ("coupled", "truth"):
@@ -113,12 +110,9 @@ def revert(
 
     Args:
       key: of the attacker's own noise.
-      predict: [H, W, C] -> [K], the surrogate, a callable pytree.
       image: [H, W, C] in [0, 1], the protected image p.
-      label: int [], used only where `labeler` is "truth".
       eps: radius that the attacker assumes, in pixels, traced.
-      labeler: as in `assumed_label`.
-      **options: those of `mcgs`.
+      predict, label, labeler, **options: as in `protect`.
 
     Returns:
       A Reverted.

@@ -25,95 +25,38 @@ def smoothed_step(
     predict: Predict,
     x: jax.Array,
     label: jax.Array,
-    noise: jax.Array,
+    draw_noise: Callable[[jax.Array], jax.Array],
     *,
     eps: float | jax.Array,
     direction: int,
+    num_samples: int,
+    chunk: int,
     steps: int = 1,
     step_size: float | jax.Array | None = None,
     norm: str = "linf",
 ) -> jax.Array:
-    """S_s(x) for noise that the caller draws; deterministic.
+    """S_s(x), within eps of `x`, in memory that grows with `chunk` alone; [H, W, C].
+
+    The sum is taken chunk by chunk: another chunk size changes its rounding alone.
 
     Args:
       predict: [H, W, C] -> [K], a callable pytree.
       x: [H, W, C] in [0, 1].
       label: int [].
-      noise: [N, H, W, C] in the eps ball.
+      draw_noise: draw numbers [n] -> noise [n, H, W, C] in the eps ball; each number is
+        drawn once.
       eps: radius of the ball around `x`, traced.
       direction: -1 makes the loss of `label` smaller, +1 larger; static.
+      num_samples: the paper's N, static.
+      chunk: how many copies are worked on at once, static.
       steps: the paper's K, static.
       step_size: traced; eps by default (the paper's choice).
       norm: "linf" or "l2".
-
-    Returns:
-      [H, W, C], within eps of `x`.
-    """
-    total = _sum_of_steps(
-        predict,
-        x,
-        label,
-        noise,
-        eps=eps,
-        direction=direction,
-        steps=steps,
-        step_size=step_size,
-        norm=norm,
-    )
-    return total / noise.shape[0]
-
-
-def chunked_smoothed_step(
-    predict: Predict,
-    x: jax.Array,
-    label: jax.Array,
-    draw_noise: Callable[[jax.Array], jax.Array],
-    *,
-    num_samples: int,
-    chunk: int,
-    **options,
-) -> jax.Array:
-    """S_s(x) in memory that grows with `chunk`, not with `num_samples`.
-
-    The sum is taken chunk by chunk: another chunk size changes its rounding alone.
-
-    Args:
-      predict, x, label: as in `smoothed_step`.
-      draw_noise: draw numbers [n] -> noise [n, H, W, C]; each number is drawn once.
-      num_samples: the paper's N, static.
-      chunk: how many copies are worked on at once, static.
-      **options: the other keywords of `smoothed_step`.
-
-    Returns:
-      [H, W, C], within eps of `x`.
     """
     if num_samples < 1 or chunk < 1:
         raise ValueError(
             f"num_samples and chunk must be at least 1, got {num_samples} and {chunk}"
         )
-
-    def chunk_sum(start, size):
-        noise = draw_noise(start + jnp.arange(size))
-        return _sum_of_steps(predict, x, label, noise, **options)
-
-    whole, rest = divmod(num_samples, chunk)
-    if whole == 1:  # no loop around the common case: it compiles to faster code
-        total = chunk_sum(0, chunk)
-    else:
-        total = lax.fori_loop(
-            0,
-            whole,
-            lambda i, total: total + chunk_sum(i * chunk, chunk),
-            jnp.zeros_like(x),
-        )
-    if rest:
-        total = total + chunk_sum(whole * chunk, rest)
-    return total / num_samples
-
-
-def _sum_of_steps(
-    predict, x, label, noise, *, eps, direction, steps=1, step_size=None, norm="linf"
-):
     if direction not in (-1, 1):
         raise ValueError(f"direction must be -1 or +1, got {direction}")
     check_norm(norm, ("linf", "l2"))  # no file is written in an l1 ball
@@ -129,4 +72,19 @@ def _sum_of_steps(
             slope, start, x, eps=eps, step_size=step_size, steps=steps, norm=norm
         )
 
-    return jax.vmap(walk)(noise).sum(axis=0)
+    def chunk_sum(start, size):
+        return jax.vmap(walk)(draw_noise(start + jnp.arange(size))).sum(axis=0)
+
+    whole, rest = divmod(num_samples, chunk)
+    if whole == 1:  # no loop around the common case: it compiles to faster code
+        total = chunk_sum(0, chunk)
+    else:
+        total = lax.fori_loop(
+            0,
+            whole,
+            lambda i, total: total + chunk_sum(i * chunk, chunk),
+            jnp.zeros_like(x),
+        )
+    if rest:
+        total = total + chunk_sum(whole * chunk, rest)
+    return total / num_samples

@@ -17,9 +17,6 @@ EPS = 8 / 255
 # Compiled whole: run op by op, every operation is a compilation of its own.
 _STATIC = ("num_samples", "steps", "forward_epochs", "backward_epochs", "norm", "chunk")
 mcgs = jax.jit(preempt.mcgs, static_argnames=_STATIC)
-mcgs_from_noise = jax.jit(
-    preempt.mcgs_from_noise, static_argnames=("forward_epochs", "steps", "norm")
-)
 
 
 def _linear(weights, image):
@@ -85,16 +82,20 @@ class McgsTest(parameterized.TestCase):
             jax.random.key(1), jnp.arange(5), SHAPE, eps=eps, norm=norm
         )
         noise = jnp.stack([noise * (1 - 0.1 * e) for e in range(forward + backward)])
-        result = mcgs_from_noise(
+        result = mcgs(
+            jax.random.key(0),
             predict,
             jnp.asarray(image),
             jnp.int32(label),
-            noise,
             eps=eps,
+            num_samples=5,
+            chunk=5,
             steps=steps,
             learning_rate=rate,
             forward_epochs=forward,
+            backward_epochs=backward,
             norm=norm,
+            noise=noise,
         )
         expected = _numpy_mcgs(
             weights, image, label, np.asarray(noise), eps, rate, forward, steps, norm

@@ -7,7 +7,7 @@ from absl.testing import parameterized
 from jax.tree_util import Partial
 
 from mspd_jax.preempt._noise import smoothing_noise
-from mspd_jax.preempt._smooth import chunked_smoothed_step, smoothed_step
+from mspd_jax.preempt._smooth import smoothed_step
 
 SHAPE = (3, 4, 2)
 EPS = {"linf": 8 / 255, "l2": 0.3}
@@ -56,9 +56,11 @@ class SmoothedStepTest(parameterized.TestCase):
             PREDICT,
             IMAGE,
             1,
-            noise,
+            lambda numbers: noise[numbers],
             eps=EPS[norm],
             direction=direction,
+            num_samples=5,
+            chunk=5,
             steps=steps,
             norm=norm,
         )
@@ -71,32 +73,23 @@ class SmoothedStepTest(parameterized.TestCase):
         def draw(numbers):
             return smoothing_noise(KEY, numbers, SHAPE, eps=EPS["linf"])
 
-        options = {"eps": EPS["linf"], "direction": 1}
-        got = chunked_smoothed_step(
-            PREDICT, IMAGE, 1, draw, num_samples=7, chunk=chunk, **options
+        options = {"eps": EPS["linf"], "direction": 1, "num_samples": 7}
+        got = smoothed_step(PREDICT, IMAGE, 1, draw, chunk=chunk, **options)
+        noise = noise_of("linf", 7)
+        want = smoothed_step(
+            PREDICT, IMAGE, 1, lambda numbers: noise[numbers], chunk=7, **options
         )
-        want = smoothed_step(PREDICT, IMAGE, 1, noise_of("linf", 7), **options)
         np.testing.assert_allclose(got, want, atol=1e-6)
 
     @parameterized.parameters(
         ({"direction": 0}, "direction must be -1 or"),
         ({"norm": "l1"}, "norm must be one of linf, l2"),
+        ({"num_samples": 0}, "at least 1, got 0 and 1"),
+        ({"chunk": 0}, "at least 1, got 2 and 0"),
     )
     def test_bad_static_arguments(self, options, message):
-        options = {"eps": 0.1, "direction": 1} | options
+        options = {"eps": 0.1, "direction": 1, "num_samples": 2, "chunk": 1} | options
         with self.assertRaisesRegex(ValueError, message):
-            smoothed_step(PREDICT, IMAGE, 1, noise_of("linf", 2), **options)
-
-    @parameterized.parameters((0, 1), (1, 0))
-    def test_bad_counts(self, num_samples, chunk):
-        with self.assertRaisesRegex(ValueError, "at least 1"):
-            chunked_smoothed_step(
-                PREDICT,
-                IMAGE,
-                1,
-                lambda numbers: noise_of("linf", 1),
-                num_samples=num_samples,
-                chunk=chunk,
-                eps=0.1,
-                direction=1,
+            smoothed_step(
+                PREDICT, IMAGE, 1, lambda numbers: noise_of("linf", 2), **options
             )
