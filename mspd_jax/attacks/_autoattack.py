@@ -1,7 +1,6 @@
 """AutoAttack on one image (Croce and Hein 2020, arXiv 2003.01690)."""
 
 import jax
-from jax.tree_util import Partial
 
 from mspd_jax.attacks._compose import average_draws, worst_case
 from mspd_jax.attacks._proposal import Predict, Proposal
@@ -59,25 +58,11 @@ def autoattack(
         raise ValueError(f"version must be one of {known}; got {version!r}")
     suite = SUITES[_VERSIONS[version]](norm)
     counts = {"steps": steps, "queries": queries}
-    attacks = [
-        _member(
-            name,
-            options | _count_of(name, counts),
-            eps,
-            norm,
-            suite.draws,
-        )
-        for name, options in suite.attacks.values()
-    ]
-    return worst_case(tuple(attacks))(key, predict, image, label)
-
-
-def _count_of(name: str, counts: dict[str, int]) -> dict[str, int]:
-    """The keyword by which an attack is counted, with its number."""
-    count = ATTACKS[name].count
-    return {} if count is None else {count: counts[count]}
-
-
-def _member(name, options, eps, norm, draws) -> Partial:
-    attack = resolve_attack(name, eps=eps, norm=norm, **options)
-    return average_draws(attack, draws=draws) if draws > 1 else attack
+    parts = []
+    for name, options in suite.attacks.values():
+        counted = ATTACKS[name].count
+        options = options | {counted: counts[counted]}
+        parts.append(resolve_attack(name, eps=eps, norm=norm, **options))
+    if suite.draws > 1:
+        parts = [average_draws(part, draws=suite.draws) for part in parts]
+    return worst_case(tuple(parts))(key, predict, image, label)

@@ -1,6 +1,7 @@
 """AutoAttack on one image: the parts that a driver runs, and the worst of them."""
 
 import functools
+from unittest import mock
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +11,7 @@ from absl.testing import parameterized
 from jax.tree_util import Partial
 
 from mspd_jax import attacks
+from mspd_jax.attacks import _autoattack
 from mspd_jax.attacks._compose import average_draws
 
 SHAPE = (4, 4, 2)
@@ -18,6 +20,7 @@ IMAGE = np.random.default_rng(0).uniform(size=SHAPE).astype(np.float32)
 KEY = jax.random.key(3)
 EPS = {"linf": 0.03, "l1": 0.5}
 STEPS, QUERIES = 4, 12
+COUNTS = {"steps": 7, "queries": 8}
 
 
 def wave(weights, image):
@@ -87,19 +90,27 @@ class AutoAttackTest(parameterized.TestCase):
         want = jax.jit(lambda attack: attack(KEY, predict, IMAGE, LABEL))(whole)
         np.testing.assert_allclose(got.image, want.image, atol=1e-5)
 
-    def test_plus_has_six_members(self):
-        # Traced, not compiled: what it consists of.
-        text = str(
-            jax.make_jaxpr(
-                functools.partial(attacks.autoattack, eps=0.1, version="plus")
-            )(KEY, PREDICT, IMAGE, LABEL)
-        )
-        plain = str(
-            jax.make_jaxpr(functools.partial(attacks.autoattack, eps=0.1))(
-                KEY, PREDICT, IMAGE, LABEL
+    @parameterized.parameters("linf", "l1")
+    def test_plus_runs_six_attacks_with_restarts(self, norm):
+        want = [
+            (attacks.apgd, {"steps": 7, "restarts": 5}),
+            (attacks.apgd, {"steps": 7, "restarts": 5, "loss": attacks.dlr}),
+            (attacks.fab, {"steps": 7, "restarts": 5}),
+            (attacks.square, {"queries": 8}),
+            (attacks.apgd_targeted, {"steps": 7, "targets": 9}),
+            (attacks.fab_targeted, {"steps": 7, "targets": 9}),
+        ]
+        with mock.patch.object(_autoattack, "worst_case") as together:
+            got = attacks.autoattack(
+                KEY, PREDICT, IMAGE, LABEL, eps=0.1, norm=norm, version="plus", **COUNTS
             )
-        )
-        self.assertGreater(len(text), len(plain))
+        (members,) = together.call_args.args
+        found = [(m.func.func, m.func.keywords | m.keywords) for m in members]
+        # All that the members are told: no option beside these.
+        shared = {"eps": np.float32(0.1), "norm": norm}
+        self.assertEqual(found, [(attack, shared | own) for attack, own in want])
+        together.return_value.assert_called_once_with(KEY, PREDICT, IMAGE, LABEL)
+        self.assertIs(got, together.return_value.return_value)
 
     def test_unknown_version(self):
         with self.assertRaisesRegex(ValueError, "must be one of standard, plus"):
