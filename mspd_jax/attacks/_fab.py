@@ -65,6 +65,8 @@ def fab(
     restart, steps + 1 gradients of K - 1 logits and steps + 5 predictions.
     """
 
+    check_count("restarts", restarts)
+
     def sides(number, clean, logits):
         del number, clean
         if target is None:
@@ -73,22 +75,9 @@ def fab(
         goal = jnp.asarray(target, jnp.int32)[None]
         return goal, wrong_classes(logits, target, count=1)
 
-    attempt = _attempt(
-        key,
-        predict,
-        image,
-        label,
-        sides,
-        lambda number: number > 0,
-        eps=eps,
-        norm=norm,
-        steps=steps,
-        target=target,
-        alpha_max=alpha_max,
-        eta=eta,
-        beta=beta,
-    )
-    check_count("restarts", restarts)
+    walks = {"steps": steps, "alpha_max": alpha_max, "eta": eta, "beta": beta}
+    problem = {"eps": eps, "norm": norm, "target": target}
+    attempt = _attempt(key, predict, image, label, sides, 1, **problem, **walks)
     best = best_attempt(attempt, image, attempts=restarts, first=first)
     return _inside(best, image, eps=eps, norm=norm)
 
@@ -136,21 +125,9 @@ def fab_targeted(
         rival = jnp.sum(jnp.where(here, ranked, 0))
         return rival[None], jnp.asarray(label, jnp.int32)[None]
 
-    attempt = _attempt(
-        key,
-        predict,
-        image,
-        label,
-        sides,
-        lambda number: number >= targets,
-        eps=eps,
-        norm=norm,
-        steps=steps,
-        target=None,
-        alpha_max=alpha_max,
-        eta=eta,
-        beta=beta,
-    )
+    walks = {"steps": steps, "alpha_max": alpha_max, "eta": eta, "beta": beta}
+    problem = {"eps": eps, "norm": norm, "target": None}
+    attempt = _attempt(key, predict, image, label, sides, targets, **problem, **walks)
     best = best_attempt(attempt, image, attempts=attempts, first=first)
     return _inside(best, image, eps=eps, norm=norm)
 
@@ -161,20 +138,19 @@ def _attempt(
     image,
     label,
     sides,
-    at_random,
+    round_size,
     *,
     eps,
     norm,
-    steps,
     target,
+    steps,
     alpha_max,
     eta,
     beta,
 ):
-    """Attempt by number -> `Candidate`, as `best_attempt` wants it.
+    """Attempt by number -> `Candidate`; after the first round they start at random.
 
-    sides: (number, clean logits, logits) -> the boundaries to look at, as
-    `nearest_plane` wants them; at_random: number -> whether it starts at random.
+    sides: (number, clean logits, logits) -> the boundaries of `nearest_plane`.
     """
     chex.assert_rank([image, label], [3, 0])
     check_norm(norm)
@@ -204,7 +180,7 @@ def _attempt(
         radius = 0.5 * jnp.where(jnp.isinf(eps), _START_RADIUS[norm], eps)
         start_key = jax.random.fold_in(key, number)
         start = _ball.random_start(start_key, image, eps=radius, norm=norm)
-        start = jnp.where(at_random(number), start, image)
+        start = jnp.where(number >= round_size, start, image)
 
         def step(count, state):
             # Judge, then walk: one prediction and one gradient in the program, and
