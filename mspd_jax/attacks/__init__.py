@@ -14,7 +14,6 @@ from mspd_jax.attacks._ball import ascend as ascend
 from mspd_jax.attacks._ball import ball_noise as ball_noise
 from mspd_jax.attacks._ball import project
 from mspd_jax.attacks._ball import random_start as random_start
-from mspd_jax.attacks._bim import bim
 from mspd_jax.attacks._bpda import bpda, straight_through
 from mspd_jax.attacks._checks import NORMS as NORMS
 from mspd_jax.attacks._checks import check_norm as check_norm
@@ -26,8 +25,7 @@ from mspd_jax.attacks._eot import eot
 from mspd_jax.attacks._eot import is_random as is_random
 from mspd_jax.attacks._eot import reseed as reseed
 from mspd_jax.attacks._fab import fab, fab_targeted
-from mspd_jax.attacks._ffgsm import ffgsm
-from mspd_jax.attacks._fgsm import fgsm
+from mspd_jax.attacks._fgsm import ffgsm, fgsm
 from mspd_jax.attacks._losses import cross_entropy, dlr, margin
 from mspd_jax.attacks._losses import fooled as fooled
 from mspd_jax.attacks._mim import mim
@@ -38,7 +36,7 @@ from mspd_jax.attacks._patch import check_patch as check_patch
 from mspd_jax.attacks._patch import patch_pgd
 from mspd_jax.attacks._patch import patch_positions as patch_positions
 from mspd_jax.attacks._patch import put_patch as put_patch
-from mspd_jax.attacks._pgd import pgd
+from mspd_jax.attacks._pgd import bim, pgd
 from mspd_jax.attacks._plan import Staged as Staged
 from mspd_jax.attacks._plan import plan_attacks
 from mspd_jax.attacks._proposal import Proposal
@@ -47,7 +45,6 @@ from mspd_jax.attacks._registry import Attack as Attack
 from mspd_jax.attacks._registry import known_attacks as known_attacks
 from mspd_jax.attacks._registry import parse_attack as parse_attack
 from mspd_jax.attacks._resolve import resolve_attack as resolve_attack
-from mspd_jax.attacks._resolve import resolve_attacks as resolve_attacks
 from mspd_jax.attacks._spsa import spsa
 from mspd_jax.attacks._square import square
 from mspd_jax.attacks._suites import SUITES as SUITES

@@ -13,7 +13,12 @@ from mspd_jax.attacks._apgd_steps import Best, border_noise, dark_start, make_ru
 from mspd_jax.attacks._attempts import Candidate, best_attempt
 from mspd_jax.attacks._boundary import wrong_classes
 from mspd_jax.attacks._checks import check_count, check_norm
-from mspd_jax.attacks._losses import cross_entropy, dlr_targeted, fooled, objective
+from mspd_jax.attacks._losses import (
+    cross_entropy,
+    dlr_targeted,
+    fooled,
+    loss_and_success,
+)
 from mspd_jax.attacks._proposal import Loss, Predict, Proposal
 
 
@@ -68,11 +73,7 @@ def apgd(
     of image + noise; the code starts as in `apgd_targeted`, which is weaker here.
     """
     check_count("restarts", restarts)
-
-    def value(x):
-        logits = predict(x)
-        success = fooled(logits, label, target=target)
-        return objective(logits, label, target=target, loss=loss), success
+    value = loss_and_success(predict, label, target=target, loss=loss)
 
     shrinking = norm == "l1" if shrinking is None else shrinking
     options = {"norm": norm, "steps": steps, "shrinking": shrinking}

@@ -1,9 +1,10 @@
-"""The fast gradient sign method (Goodfellow et al. 2015, arXiv 1412.6572)."""
+"""One step: the fast gradient sign method (Goodfellow et al. 2015, arXiv 1412.6572),
+and the same from a random start (Wong et al. 2020, arXiv 2001.03994)."""
 
 import chex
 import jax
 
-from mspd_jax.attacks._ball import ascend
+from mspd_jax.attacks._ball import ascend, random_start
 from mspd_jax.attacks._checks import check_norm
 from mspd_jax.attacks._losses import cross_entropy, objective
 from mspd_jax.attacks._proposal import Loss, Predict, Proposal
@@ -34,11 +35,49 @@ def fgsm(
     No gradient flows through the linf sign.
     """
     del key
+    ball = {"eps": eps, "norm": norm}
+    return _one_step(None, predict, image, label, eps, target, loss, **ball)
+
+
+def ffgsm(
+    key: jax.Array,
+    predict: Predict,
+    image: jax.Array,
+    label: jax.Array,
+    *,
+    eps: float | jax.Array,
+    norm: str = "linf",
+    step_size: float | jax.Array | None = None,
+    target: jax.Array | int | None = None,
+    loss: Loss = cross_entropy,
+) -> Proposal:
+    """One long step from a random point of the ball, along the steepest ascent.
+
+        x = clip01(image + U(ball)),
+        x' = P(x + step_size * direction(grad loss(predict(x), label)))
+
+    key: one PRNG key, for the start. predict: [H, W, C] -> [K]. image: [H, W, C] in
+    [0, 1]; label: int []. eps, step_size: in pixels, traced; step_size=None means 1.25
+    * eps, which is the paper's 10/255 at 8/255. target: int [], traced: lower the loss
+    of that class instead of raising the label's. loss: static, (logits, label) -> [].
+
+    Returns a Proposal; costs one gradient and one prediction. No gradient flows through
+    the linf sign. The paper treats linf alone; l2 is the same steps in that norm.
+    """
+    if step_size is None:
+        step_size = 1.25 * eps
+    ball = {"eps": eps, "norm": norm}
+    return _one_step(key, predict, image, label, step_size, target, loss, **ball)
+
+
+def _one_step(key, predict, image, label, step_size, target, loss, *, eps, norm):
+    """From the image itself, or with a key from a random point of the ball."""
     chex.assert_rank([image, label], [3, 0])
     check_norm(norm, ("linf", "l2"))
 
     def value(x):
         return objective(predict(x), label, target=target, loss=loss)
 
-    x = ascend(image, jax.grad(value)(image), image, eps=eps, step_size=eps, norm=norm)
+    x = image if key is None else random_start(key, image, eps=eps, norm=norm)
+    x = ascend(x, jax.grad(value)(x), image, eps=eps, step_size=step_size, norm=norm)
     return Proposal(x, value(x))

@@ -4,12 +4,14 @@ Logits are `[K]`, a label is an integer `[]`; every loss returns a scalar `[]` a
 differentiable in the logits.
 """
 
+from collections.abc import Callable
+
 import chex
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from mspd_jax.attacks._proposal import Loss
+from mspd_jax.attacks._proposal import Loss, Predict
 
 
 def cross_entropy(logits: jax.Array, label: jax.Array) -> jax.Array:
@@ -104,6 +106,23 @@ def fooled(
     if target is None:
         return ~decided | (prediction != label)
     return decided & (prediction == target)
+
+
+def loss_and_success(
+    predict: Predict,
+    label: jax.Array,
+    *,
+    target: jax.Array | int | None = None,
+    loss: Loss = cross_entropy,
+) -> Callable[[jax.Array], tuple[jax.Array, jax.Array]]:
+    """The function x -> (`objective`, `fooled`) of what the model says of x."""
+
+    def value(x):
+        logits = predict(x)
+        success = fooled(logits, label, target=target)
+        return objective(logits, label, target=target, loss=loss), success
+
+    return value
 
 
 def _known(logits, label):

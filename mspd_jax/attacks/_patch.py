@@ -23,7 +23,7 @@ from mspd_jax.attacks._attempts import (
 )
 from mspd_jax.attacks._ball import ascend
 from mspd_jax.attacks._checks import check_count
-from mspd_jax.attacks._losses import cross_entropy, fooled, objective
+from mspd_jax.attacks._losses import cross_entropy, loss_and_success
 from mspd_jax.attacks._proposal import Loss, Predict, Proposal
 from mspd_jax.errors import InputError
 
@@ -171,11 +171,7 @@ def patch_pgd(
     chex.assert_axis_dimension(positions, 1, 2)
     check_count("number of positions", positions.shape[0])
     corners = jnp.asarray(positions)
-
-    def value(x):
-        logits = predict(x)
-        success = fooled(logits, label, target=target)
-        return objective(logits, label, target=target, loss=loss), success
+    value = loss_and_success(predict, label, target=target, loss=loss)
 
     def attempt(number):
         found = ascend_in_patch(

@@ -1,7 +1,7 @@
-"""Projected gradient descent (Madry et al. 2018, arXiv 1706.06083).
+"""Projected gradient descent (Madry et al. 2018, arXiv 1706.06083), also without its
+random start (BIM); in l1 it is SLIDE (Tramer and Boneh 2019, arXiv 1904.13000)."""
 
-In l1 it is SLIDE (Tramer and Boneh 2019, arXiv 1904.13000).
-"""
+from typing import Any
 
 import chex
 import jax
@@ -10,7 +10,7 @@ from mspd_jax.attacks import _ball
 from mspd_jax.attacks._ascent import ascent
 from mspd_jax.attacks._attempts import Candidate, best_attempt
 from mspd_jax.attacks._checks import check_count, check_norm
-from mspd_jax.attacks._losses import cross_entropy, fooled, objective
+from mspd_jax.attacks._losses import cross_entropy, loss_and_success
 from mspd_jax.attacks._proposal import Loss, Predict, Proposal
 
 
@@ -61,11 +61,7 @@ def pgd(
         raise ValueError(f"restarts must be 1 without a random start; got {restarts}")
     if step_size is None:
         step_size = 2.5 * eps / steps
-
-    def value(x):
-        logits = predict(x)
-        success = fooled(logits, label, target=target)
-        return objective(logits, label, target=target, loss=loss), success
+    value = loss_and_success(predict, label, target=target, loss=loss)
 
     def slope(x):
         return jax.grad(value, has_aux=True)(x)[0]
@@ -88,3 +84,17 @@ def pgd(
         return Candidate(x, *value(x))
 
     return best_attempt(restart, image, attempts=restarts, first=first)
+
+
+def bim(
+    key: jax.Array, predict: Predict, image: jax.Array, label: jax.Array, **options: Any
+) -> Proposal:
+    """The basic iterative method (Kurakin et al. 2017, arXiv 1607.02533).
+
+        x_0 = image,  x_{t+1} = P(x_t + step_size * direction(grad loss(predict(x_t))))
+
+    `pgd` without its random start, hence without restarts. key: unused, since every
+    attack is called alike. options: eps, which must be given, and others of `pgd`;
+    step_size=None means 2.5 * eps / steps, which is 2/255 at 8/255 and 10 steps.
+    """
+    return pgd(key, predict, image, label, random_start=False, **options)

@@ -11,12 +11,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from mspd_jax.attacks._apgd import apgd, apgd_targeted
-from mspd_jax.attacks._bim import bim
 from mspd_jax.attacks._cw import cw
 from mspd_jax.attacks._deepfool import deepfool
 from mspd_jax.attacks._fab import fab, fab_targeted
-from mspd_jax.attacks._ffgsm import ffgsm
-from mspd_jax.attacks._fgsm import fgsm
+from mspd_jax.attacks._fgsm import ffgsm, fgsm
 from mspd_jax.attacks._losses import dlr
 from mspd_jax.attacks._mim import mim
 from mspd_jax.attacks._pgd import pgd
@@ -63,7 +61,7 @@ ATTACKS = {
     "apgd-ce": _APGD,
     "apgd-dlr": _APGD._replace(options={"loss": dlr}),
     "apgd-t": Attack(apgd_targeted, _ALL, restarts=True, targets=9),
-    "bim": Attack(bim, _ALL, targeted=True),
+    "bim": Attack(pgd, _ALL, {"random_start": False}, targeted=True),
     "cw": Attack(cw, _BOX, targeted=True),
     "deepfool": Attack(deepfool, _BOX),
     "di-mim": _MIM._replace(options={"diversity": 0.5}),

@@ -57,16 +57,6 @@ def resolve_attack(
     return jax.tree_util.Partial(configured, **leaves)
 
 
-def resolve_attacks(
-    names: str, *, eps: float | jax.Array, norm: str, **options: Any
-) -> dict[str, jax.tree_util.Partial]:
-    """The attacks of a comma-separated list, by the names in it, in its order."""
-    parts = [part.strip() for part in names.split(",")]
-    if parts == ["none"]:
-        return {}
-    return {part: resolve_attack(part, eps=eps, norm=norm, **options) for part in parts}
-
-
 def _is_traced(value):
     return isinstance(value, float | np.floating | np.ndarray | jax.Array)
 

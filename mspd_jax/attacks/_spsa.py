@@ -9,7 +9,7 @@ from mspd_jax.attacks._adam import adam, no_moments
 from mspd_jax.attacks._attempts import Candidate, best_attempt
 from mspd_jax.attacks._ball import project
 from mspd_jax.attacks._checks import check_count, check_norm
-from mspd_jax.attacks._losses import fooled, margin, objective
+from mspd_jax.attacks._losses import loss_and_success, margin
 from mspd_jax.attacks._proposal import Predict, Proposal
 
 
@@ -53,11 +53,7 @@ def spsa(
     for name, count in (("steps", steps), ("samples", samples), ("chunk", chunk)):
         check_count(name, count)
     check_count("restarts", restarts)
-
-    def value(x):
-        logits = predict(x)
-        success = fooled(logits, label, target=target)
-        return objective(logits, label, target=target, loss=margin), success
+    value = loss_and_success(predict, label, target=target, loss=margin)
 
     def restart(number):
         restart_key = jax.random.fold_in(key, number)

@@ -1,4 +1,4 @@
-"""FGSM against the closed form of two classes and a linear model."""
+"""FGSM and FFGSM against the closed forms of two classes and a linear model."""
 
 import jax
 import jax.numpy as jnp
@@ -6,7 +6,7 @@ import numpy as np
 from absl.testing import parameterized
 from jax.tree_util import Partial
 
-from mspd_jax.attacks import fgsm
+from mspd_jax.attacks import ffgsm, fgsm
 
 SHAPE = (3, 3, 2)
 WEIGHTS = np.random.default_rng(0).normal(size=(2, 18)).astype(np.float32)
@@ -18,6 +18,8 @@ def linear(weights, image):
 
 PREDICT = Partial(linear, jnp.array(WEIGHTS))
 KEY = jax.random.key(0)
+GRAY = np.random.default_rng(0).uniform(0.4, 0.6, SHAPE).astype(np.float32)
+RISE = (WEIGHTS[1] - WEIGHTS[0]).reshape(SHAPE)  # raises the loss of label 0
 
 
 def worst_loss(image, label, eps, norm):
@@ -59,3 +61,54 @@ class FgsmTest(parameterized.TestCase):
     def test_unknown_norm(self):
         with self.assertRaisesRegex(ValueError, "norm must be one of"):
             fgsm(KEY, PREDICT, np.zeros(SHAPE, np.float32), 0, eps=0.1, norm="l0")
+
+
+def ends(norm="linf", **options):
+    def one(key):
+        return ffgsm(key, PREDICT, GRAY, 0, eps=0.1, norm=norm, **options).image
+
+    images = jax.jit(jax.vmap(one))(jax.random.split(jax.random.key(0), 500))
+    return np.asarray(images) - GRAY
+
+
+class FfgsmTest(parameterized.TestCase):
+    def test_uniform_start_and_the_papers_step(self):
+        # From u in [-eps, eps] a step of 1.25 eps uphill ends at
+        # min(u + 1.25 eps, eps): the border for u > -eps / 4, a share of 5/8. Of
+        # 500 * 18 = 9000 entries: standard deviation 0.0051, 5 of them, one test in
+        # 1.7 million fails by chance; as for the mean below.
+        along = ends() * np.sign(RISE)
+        self.assertLessEqual(np.max(along), 0.1 + 1e-6)
+        self.assertGreaterEqual(np.min(along), 0.025 - 1e-6)
+        self.assertAlmostEqual(np.mean(along > 0.1 - 1e-6), 5 / 8, delta=0.026)
+        inside = along[along < 0.1 - 1e-6]  # uniform on [eps / 4, eps)
+        error = 5 * 0.075 / np.sqrt(12 * len(inside))
+        self.assertAlmostEqual(np.mean(inside), 0.0625, delta=error)
+
+    def test_long_step_is_the_worst_case(self):
+        change = ends(step_size=0.2)
+        worst = np.broadcast_to(0.1 * np.sign(RISE), change.shape)
+        np.testing.assert_allclose(change, worst, atol=1e-6)
+
+    def test_l2_ends_on_the_ball_and_uphill(self):
+        # From z in the ball to the sphere, past its pole or not.
+        change = ends("l2").reshape(500, -1)
+        length = np.linalg.norm(change, axis=1)
+        self.assertLessEqual(np.max(length), 0.1 + 1e-6)
+        self.assertGreater(np.mean(length > 0.1 - 1e-6), 0.5)
+        cosine = change @ RISE.ravel() / length / np.linalg.norm(RISE)
+        self.assertGreater(np.min(cosine), 0)
+
+    def test_loss_and_target(self):
+        key = jax.random.key(3)
+        away = ffgsm(key, PREDICT, GRAY, 0, eps=0.1)
+        logits = np.asarray(PREDICT(away.image), np.float64)
+        want = np.logaddexp(*logits) - logits[0]
+        np.testing.assert_allclose(away.loss, want, rtol=1e-5)
+        # With two classes, away from one is towards the other.
+        towards = ffgsm(key, PREDICT, GRAY, 0, eps=0.1, target=jnp.array(1))
+        np.testing.assert_allclose(away.image, towards.image, atol=1e-6)
+
+    def test_unknown_norm(self):
+        with self.assertRaisesRegex(ValueError, "norm must be one of"):
+            ffgsm(jax.random.key(0), PREDICT, GRAY, 0, eps=0.1, norm="l1")

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 from absl.testing import parameterized
 
-from mspd_jax.attacks import ATTACKS, pgd, resolve_attack, resolve_attacks
+from mspd_jax.attacks import ATTACKS, pgd, resolve_attack
 from mspd_jax.errors import InputError
 
 
@@ -69,10 +69,3 @@ class ResolveTest(parameterized.TestCase):
     def test_some_are_defined_in_l1(self, name):
         attack = resolve_attack(name, eps=0.1, norm="l1")
         self.assertEqual(attack.func.keywords["norm"], "l1")
-
-    def test_lists(self):
-        attacks = resolve_attacks("pgd-20, fgsm,bim", eps=0.1, norm="linf")
-        self.assertEqual(list(attacks), ["pgd-20", "fgsm", "bim"])
-        self.assertEqual(resolve_attacks("none", eps=0.1, norm="linf"), {})
-        with self.assertRaises(InputError):
-            resolve_attacks("pgd,none", eps=0.1, norm="linf")
