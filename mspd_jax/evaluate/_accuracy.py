@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mspd_jax.evaluate._interval import wilson_interval
+from mspd_jax.evaluate._interval import rounded_interval
 
 
 def accuracies(
@@ -41,23 +41,23 @@ def accuracies(
     broken = sum(not a["finite"] for r in records for a in r["attacks"].values())
     summary = {
         "clean_accuracy": clean / count if count else None,
-        "clean_interval": _interval(clean, count) if count else None,
+        "clean_interval": rounded_interval(clean, count) if count else None,
     }
     if attacks:
         summary |= {
             "robust_accuracy": worst / count if count else None,
-            "robust_interval": _interval(worst, count) if count else None,
+            "robust_interval": rounded_interval(worst, count) if count else None,
         }
     if claimed:
         summary |= {
             "claimed_accuracy": published / count if count else None,
-            "claimed_interval": _interval(published, count) if count else None,
+            "claimed_interval": rounded_interval(published, count) if count else None,
         }
     if attacks:
         summary |= {
             "attacks": {n: s / count for n, s in survived.items() if count},
             "attack_intervals": {
-                n: _interval(s, count) for n, s in survived.items() if count
+                n: rounded_interval(s, count) for n, s in survived.items() if count
             },
             "attacks_each_alone": each_alone,
         }
@@ -65,11 +65,6 @@ def accuracies(
     if broken:
         warnings.append(f"{broken} proposals or logits were not finite")
     return summary | {"warnings": warnings}
-
-
-def _interval(successes: int, count: int) -> list[float]:
-    low, high = wilson_interval(successes, count)
-    return [round(float(low), 4), round(float(high), 4)]
 
 
 def _survives(record: dict, names: Sequence[str]) -> bool:

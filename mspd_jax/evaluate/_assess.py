@@ -12,16 +12,12 @@ from mspd_jax.data import Source
 from mspd_jax.errors import InputError
 from mspd_jax.evaluate._accuracy import accuracies
 from mspd_jax.evaluate._stages import Threat, run_stages
-from mspd_jax.evaluate.checks import (
-    Check,
-    check_attack,
-    check_constancy,
-    check_model,
-    check_results,
-    failed_lines,
-    is_reliable,
-    subject,
-)
+from mspd_jax.evaluate.checks._attack import check_attack
+from mspd_jax.evaluate.checks._check import Check, failed_lines, is_reliable
+from mspd_jax.evaluate.checks._constancy import check_constancy
+from mspd_jax.evaluate.checks._model import check_model
+from mspd_jax.evaluate.checks._programs import subject
+from mspd_jax.evaluate.checks._results import check_results
 from mspd_jax.runs import Journal, journal_records, memory_journal
 from mspd_jax.streams import stream
 

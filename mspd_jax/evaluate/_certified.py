@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mspd_jax.evaluate._interval import wilson_interval
+from mspd_jax.evaluate._interval import rounded_interval
 from mspd_jax.smoothing import ABSTAIN, any_wrong, wrong_certificates
 
 RADII = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
@@ -53,8 +53,8 @@ def certified_totals(
     shares, intervals = {}, {}
     for radius in radii if images else ():
         shares[str(float(radius))] = certified_accuracy(records, radius)
-        low_high = wilson_interval(_count(right, radius), images)
-        intervals[str(float(radius))] = [round(float(end), 4) for end in low_high]
+        within = rounded_interval(_count(right, radius), images)
+        intervals[str(float(radius))] = within
 
     def mean(values):
         return float(sum(values)) / images if images else None

@@ -8,7 +8,7 @@ class without an alert: an alert on a clean image is an error. Of attacked image
 
 from collections.abc import Sequence
 
-from mspd_jax.evaluate._interval import wilson_interval
+from mspd_jax.evaluate._interval import rounded_interval
 
 
 def detected_totals(records: Sequence[dict]) -> dict:
@@ -39,22 +39,19 @@ def detected_totals(records: Sequence[dict]) -> dict:
     def mean(total):
         return float(total) / images if images else None
 
-    def interval(count):
-        return [round(float(end), 4) for end in wilson_interval(count, images)]
-
     return {
         "certified_accuracy": mean(certified),
-        "certified_interval": interval(certified) if images else None,
+        "certified_interval": rounded_interval(certified, images) if images else None,
         "clean_accuracy": mean(correct),
-        "clean_interval": interval(correct) if images else None,
+        "clean_interval": rounded_interval(correct, images) if images else None,
         "unguarded_accuracy": mean(sum(right)),
         "alert_rate": mean(sum(record["alert"] for record in records)),
         "mean_predictions": mean(sum(record["predictions"] for record in records)),
-        **(_after_attacks(records, interval) if attacked else {}),
+        **(_after_attacks(records) if attacked else {}),
     }
 
 
-def _after_attacks(records, interval):
+def _after_attacks(records):
     names = list(records[0]["attacks"])
 
     def stands(record, name):
@@ -76,7 +73,7 @@ def _after_attacks(records, interval):
     )
     return {
         "robust_accuracy": worst,
-        "robust_interval": interval(kept),
+        "robust_interval": rounded_interval(kept, len(records)),
         "attacks": {name: share([name])[1] for name in names},
         "undetected": {
             name: sum(not stands(r, name) for r in records) / len(records)

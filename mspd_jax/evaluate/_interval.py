@@ -1,24 +1,11 @@
 """How far a measured share may be from the true one."""
 
 from statistics import NormalDist
-from typing import NamedTuple
 
 import numpy as np
 
 
-class Interval(NamedTuple):
-    """Bounds of a proportion, float64 in [0, 1].
-
-    Attributes:
-      low: lower bound.
-      high: upper bound.
-    """
-
-    low: np.ndarray
-    high: np.ndarray
-
-
-def wilson_interval(successes, n, *, confidence=0.95) -> Interval:
+def wilson_interval(successes, n, *, confidence=0.95) -> tuple[np.ndarray, np.ndarray]:
     """Two-sided interval for the probability behind `successes` out of `n`.
 
     The true probability p is inside in about `confidence` of all repetitions:
@@ -27,7 +14,7 @@ def wilson_interval(successes, n, *, confidence=0.95) -> Interval:
     and s = n. It is approximate: for tables, never for certificates.
 
     successes, n: counts, int or arrays that broadcast. Computed on the host in float64;
-    n = 0 says nothing and gives (0, 1). Wilson 1927.
+    n = 0 says nothing and gives (0, 1). Returns (low, high). Wilson 1927.
     """
     if not 0.0 < confidence < 1.0:
         raise ValueError(f"confidence must be between 0 and 1; got {confidence}")
@@ -43,4 +30,9 @@ def wilson_interval(successes, n, *, confidence=0.95) -> Interval:
     # Exact ends: rounding may leave 1e-17 where the algebra gives 0 or 1.
     low = np.where(successes == 0, 0.0, center - half)
     high = np.where(successes == n, 1.0, center + half)
-    return Interval(np.where(n == 0, 0.0, low), np.where(n == 0, 1.0, high))
+    return np.where(n == 0, 0.0, low), np.where(n == 0, 1.0, high)
+
+
+def rounded_interval(successes: int, n: int) -> list[float]:
+    """The 95 % interval of one share in four digits, as summaries hold it."""
+    return [round(float(end), 4) for end in wilson_interval(successes, n)]

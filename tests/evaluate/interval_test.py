@@ -20,9 +20,9 @@ class WilsonTest(parameterized.TestCase):
         np.testing.assert_allclose(got, (want.low, want.high), rtol=1e-12, atol=1e-15)
 
     def test_arrays_broadcast_in_float64(self):
-        got = wilson_interval(np.array([0, 5, 10]), 10)
-        self.assertEqual((got.low.shape, got.low.dtype), ((3,), np.float64))
-        self.assertEqual((got.low[0], got.high[2]), (0.0, 1.0))
+        low, high = wilson_interval(np.array([0, 5, 10]), 10)
+        self.assertEqual((low.shape, low.dtype), ((3,), np.float64))
+        self.assertEqual((low[0], high[2]), (0.0, 1.0))
 
     def test_no_trials_say_nothing(self):
         self.assertEqual(wilson_interval(0, 0), (0.0, 1.0))

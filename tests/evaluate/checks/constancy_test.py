@@ -7,7 +7,8 @@ from absl.testing import parameterized
 
 from mspd_jax import data
 from mspd_jax.evaluate import assess
-from mspd_jax.evaluate.checks import check_constancy, subject
+from mspd_jax.evaluate.checks._constancy import check_constancy
+from mspd_jax.evaluate.checks._programs import subject
 from tests.evaluate.checks import faulty_models, sound_models
 
 

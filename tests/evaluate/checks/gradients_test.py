@@ -6,8 +6,8 @@ import numpy as np
 from absl.testing import absltest
 
 from mspd_jax.evaluate import check_model
-from mspd_jax.evaluate.checks import subject
 from mspd_jax.evaluate.checks._gradients import check_gradients
+from mspd_jax.evaluate.checks._programs import subject
 from tests.evaluate import digit_models
 from tests.evaluate.checks import faulty_models
 

@@ -5,8 +5,8 @@ import pytest
 from absl.testing import parameterized
 
 from mspd_jax.attacks import eot
-from mspd_jax.evaluate.checks import subject
 from mspd_jax.evaluate.checks._hidden_draws import check_hidden_draws
+from mspd_jax.evaluate.checks._programs import subject
 from tests.evaluate.checks import faulty_models, sound_models
 
 

@@ -6,8 +6,8 @@ import numpy as np
 from absl.testing import parameterized
 
 from mspd_jax.evaluate import check_model
-from mspd_jax.evaluate.checks import subject
 from mspd_jax.evaluate.checks._inputs import check_inputs
+from mspd_jax.evaluate.checks._programs import subject
 from tests.evaluate import digit_models
 
 

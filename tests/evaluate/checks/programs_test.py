@@ -6,7 +6,7 @@ import numpy as np
 from absl.testing import parameterized
 
 from mspd_jax.evaluate.checks import _programs as programs
-from mspd_jax.evaluate.checks import subject
+from mspd_jax.evaluate.checks._programs import subject
 from mspd_jax.models import as_pytree
 from tests.evaluate import digit_models
 from tests.evaluate.checks import faulty_models

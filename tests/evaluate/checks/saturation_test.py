@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import pytest
 from absl.testing import parameterized
 
-from mspd_jax.evaluate.checks import subject
+from mspd_jax.evaluate.checks._programs import subject
 from mspd_jax.evaluate.checks._saturation import check_saturation
 from tests.evaluate.checks import faulty_models, sound_models
 
