@@ -9,7 +9,6 @@ import numpy as np
 from jax import lax
 
 from mspd_jax.attacks import (
-    ATTACKS,
     ascend,
     check_norm,
     cross_entropy,
@@ -35,7 +34,6 @@ _RESTARTS = (
     {"radius": 1.0, "surprise": 1.0},
 )
 _ADAPT = "use bpda, eot, another loss, more steps and scores-only attacks"
-_BLACK_BOX = "square"
 
 
 def check_attack(
@@ -143,23 +141,17 @@ def _doubled(once, twice, steps):
 
 def _black_box(key, predict, images, labels, white, eps, norm, queries):
     count = len(labels)
-    threshold = f"no more than {noise_allowed(count)}"
-    advice = f"the gradient is masked: {_ADAPT}"
-    if _BLACK_BOX not in ATTACKS or norm not in ATTACKS[_BLACK_BOX].norms:
-        reason = f"nothing: no attack {_BLACK_BOX} in {norm}"
-        return Check("black box", None, reason, threshold, advice)
-    counted = {ATTACKS[_BLACK_BOX].count: queries}
-    attack = resolve_attack(_BLACK_BOX, eps=float(eps), norm=norm, **counted)
+    attack = resolve_attack("square", eps=float(eps), norm=norm, queries=queries)
     found = _searched(key, attack, predict, images, labels, np.float32(eps), norm)
     found = np.asarray(jax.device_get(found))
     only = int(np.count_nonzero(found & ~white))
     return Check(
         "black box",
         not beyond_noise(only, count),
-        f"{_BLACK_BOX} with {queries} queries breaks {only} of {count} images that the "
+        f"square with {queries} queries breaks {only} of {count} images that the "
         "gradient does not",
-        threshold,
-        advice,
+        f"no more than {noise_allowed(count)}",
+        f"the gradient is masked: {_ADAPT}",
     )
 
 

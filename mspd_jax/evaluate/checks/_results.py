@@ -11,17 +11,12 @@ from mspd_jax.evaluate.checks._check import Check, beyond_noise, noise_allowed
 _WEAKER = ("static", "transfer")
 
 
-def check_results(
-    records: Sequence[dict],
-    *,
-    eps_sweep: Sequence[tuple[float, float, int]] | None = None,
-) -> list[Check]:
-    """Three checks of the records of an evaluation, four with `eps_sweep`.
+def check_results(records: Sequence[dict]) -> list[Check]:
+    """Three checks of the records of an evaluation.
 
     black box beats white box   scores-only attacks break what gradients do not
     transfer beats white box    so do attacks from a surrogate
     finite proposals            attacks and logits were finite
-    monotone in eps             see `check_sweep`
 
     records: {"correct": bool, "attacks": {name: {"found": bool, "finite": bool}}}. An
     attack may be missing from a record, if the image had fallen before. Only images
@@ -30,14 +25,13 @@ def check_results(
     other views are those of a white box. A name that is not in the registry counts as a
     gradient attack.
     """
-    checks = [
+    return [
         _beaten(
             "black box beats white box", records, "scores-only attacks", _scores_only
         ),
         _beaten("transfer beats white box", records, "transferred attacks", _moved),
         _finite(records),
     ]
-    return checks + ([] if eps_sweep is None else [check_sweep(eps_sweep)])
 
 
 def check_sweep(points: Sequence[tuple[float, float, int]]) -> Check:

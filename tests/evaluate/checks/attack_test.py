@@ -121,13 +121,6 @@ class FaultTest(parameterized.TestCase):
         shown = "100.0% at 0, 0.0% at 0.1, 100.0% at 0.2, 100.0% at 0.4"
         self.assertEqual(checks[0].measured, shown)
 
-    def test_without_a_black_box_it_is_not_measured(self):
-        known = {"square": SEARCH["square"]._replace(norms=("l2",))}
-        with mock.patch.dict(SEARCH, known):
-            checks = checked(digit_models.honest("mlp"))
-        self.assertIsNone(checks[-1].passed)
-        self.assertEqual(checks[-1].measured, "nothing: no attack square in linf")
-
     def test_unknown_norm(self):
         with self.assertRaisesRegex(ValueError, "norm must be one of"):
             checked(digit_models.honest("mlp"), norm="l0")
