@@ -68,22 +68,39 @@ def run_stages(
         for place, (name, attack) in enumerate(attacks.items())
         for number, part in enumerate(attack.parts or (None,))
     ]
+    unreadable: list[str] = []
     with drive.progress_bar(total=0, description=_CLEAN, hidden=not progress) as bar:
-        run = functools.partial(
-            _run_stage,
-            key,
-            predict,
-            source,
-            journal,
-            bar=bar,
-            block=block,
-            batch_size=batch_size,
-            devices=devices,
-        )
+
+        def run(stage, number, method, indices, describe, *, to_come, given=None):
+            """One method over the images of `indices`.
+
+            to_come: how many stages follow, which meet no more images than this one.
+            """
+            done = done_in(journal, stage, number) & indices
+            if len(done) == len(indices):
+                return
+            part = f" {number + 1}" if number else ""
+            bar.set_description(f"{stage}{part}, {len(indices)} images", refresh=False)
+            left = len(indices) * (1 + to_come) - len(done)
+            bar.total = bar.n + -(-left // drive.here().processes)
+            chosen = select(source, indices)
+            outcomes = drive.drive(
+                key,
+                predict,
+                method,
+                chosen if given is None else paired(chosen, given),
+                skip=done,
+                devices=devices,
+                block=block,
+                batch_size=batch_size,
+            )
+            write = functools.partial(note, journal, stage, number)
+            finished = drive.run(outcomes, describe, write, advance=bar.update)
+            unreadable.extend(finished.unreadable)
+
         everything = frozenset(int(index) for index in source.indices)
-        unreadable = run(
-            _CLEAN, 0, _predicted, everything, _prediction_note, to_come=len(attempts)
-        )
+        to_come = len(attempts)
+        run(_CLEAN, 0, _predicted, everything, _prediction_note, to_come=to_come)
         share(journal)
         for place, attempt in enumerate(attempts):
             name = attempt.attack
@@ -94,17 +111,14 @@ def run_stages(
                 stream=np.uint32(zlib.crc32(name.encode())),
             )
             earlier = () if each_alone else list(attacks)[: attempt.place]
-            pending = still_right(
-                journal, earlier=earlier, attack=name, part=attempt.number
-            )
-            unreadable += run(
+            run(
                 name,
                 attempt.number,
                 method,
-                pending,
+                still_right(journal, earlier=earlier, attack=name, part=attempt.number),
                 functools.partial(_verdict_note, name, keep=keep),
-                given=attempt.given,
                 to_come=len(attempts) - place - 1,
+                given=attempt.given,
             )
             share(journal)
     return unreadable
@@ -118,52 +132,6 @@ class _Attempt(NamedTuple):
     part: Partial | None
     given: Source | None
     place: int
-
-
-def _run_stage(
-    key,
-    predict,
-    source,
-    journal,
-    stage,
-    number,
-    method,
-    indices,
-    describe,
-    *,
-    bar,
-    block,
-    batch_size,
-    devices,
-    to_come,
-    given=None,
-) -> list[str]:
-    """One method over the images of `indices`; returns what could not be read.
-
-    to_come: how many stages follow, which meet no more images than this one.
-    """
-    done = done_in(journal, stage, number) & indices
-    if len(done) == len(indices):
-        return []
-    part = f" {number + 1}" if number else ""
-    bar.set_description(f"{stage}{part}, {len(indices)} images", refresh=False)
-    left = len(indices) * (1 + to_come) - len(done)
-    bar.total = bar.n + -(-left // drive.here().processes)
-    chosen = select(source, indices)
-    if given is not None:
-        chosen = paired(chosen, given)
-    outcomes = drive.drive(
-        key,
-        predict,
-        method,
-        chosen,
-        skip=done,
-        devices=devices,
-        block=block,
-        batch_size=batch_size,
-    )
-    write = functools.partial(note, journal, stage, number)
-    return drive.run(outcomes, describe, write, advance=bar.update).unreadable
 
 
 def _predicted(key, predict, image, label):
