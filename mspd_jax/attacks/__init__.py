@@ -12,7 +12,7 @@ from mspd_jax.attacks._attempts import better_of as better_of
 from mspd_jax.attacks._autoattack import autoattack
 from mspd_jax.attacks._ball import ascend as ascend
 from mspd_jax.attacks._ball import ball_noise as ball_noise
-from mspd_jax.attacks._ball import project
+from mspd_jax.attacks._ball import project as project
 from mspd_jax.attacks._ball import random_start as random_start
 from mspd_jax.attacks._bpda import bpda, straight_through
 from mspd_jax.attacks._checks import NORMS as NORMS
@@ -38,8 +38,8 @@ from mspd_jax.attacks._patch import patch_positions as patch_positions
 from mspd_jax.attacks._patch import put_patch as put_patch
 from mspd_jax.attacks._pgd import bim, pgd
 from mspd_jax.attacks._plan import Staged as Staged
-from mspd_jax.attacks._plan import plan_attacks
-from mspd_jax.attacks._proposal import Proposal
+from mspd_jax.attacks._plan import plan_attacks as plan_attacks
+from mspd_jax.attacks._proposal import Proposal as Proposal
 from mspd_jax.attacks._registry import ATTACKS as ATTACKS
 from mspd_jax.attacks._registry import Attack as Attack
 from mspd_jax.attacks._registry import known_attacks as known_attacks
@@ -55,7 +55,6 @@ from mspd_jax.attacks._views import split_view as split_view
 
 # What users call; other rooms may import the rest.
 __all__ = [
-    "Proposal",
     "adaptive_attacks",
     "apgd",
     "apgd_targeted",
@@ -77,8 +76,6 @@ __all__ = [
     "ni_fgsm",
     "patch_pgd",
     "pgd",
-    "plan_attacks",
-    "project",
     "spsa",
     "square",
     "straight_through",
