@@ -38,12 +38,9 @@ def spsa(
     Guarantee: for linear f the mean of g is the gradient; the model is asked exactly
     restarts * (2 * steps * samples + 1) times, and never for a gradient.
 
-    key: one PRNG key; restart r draws from fold_in(key, r); they are numbered from
-    `first`, traced. predict: [H, W, C] -> [K]. image: [H, W, C] in [0, 1]; label: int
-    []. eps, delta, learning_rate: in pixels, traced. steps, samples (pairs), restarts,
-    chunk: static; as many pairs as divide `samples` and are at most `chunk` are
-    predicted at once. target: int [], traced: raise that class's margin instead of
-    lowering the label's.
+    Arguments as in all attacks (`mspd_jax.attacks`); delta, learning_rate: in pixels,
+    traced. samples (pairs), chunk: static; as many pairs as divide `samples` and are at
+    most `chunk` are predicted at once.
 
     Returns a Proposal, at the end points. Memory of 2 * chunk predictions. The points
     asked about may lie up to `delta` outside [0, 1], as in the reference.
@@ -55,19 +52,15 @@ def spsa(
     check_count("restarts", restarts)
     value = loss_and_success(predict, label, target=target, loss=margin)
 
+    guess = {"delta": delta, "samples": samples, "chunk": chunk}
+
     def restart(number):
         restart_key = jax.random.fold_in(key, number)
 
         def step(t, state):
             x, moments = state
-            gradient = estimate_gradient(
-                jax.random.fold_in(restart_key, t),
-                lambda z: value(z)[0],
-                x,
-                delta=delta,
-                samples=samples,
-                chunk=chunk,
-            )
+            step_key = jax.random.fold_in(restart_key, t)
+            gradient = estimate_gradient(step_key, lambda z: value(z)[0], x, **guess)
             update, moments = adam(moments, gradient)
             x = project(x + learning_rate * update, image, eps=eps, norm=norm)
             return x, moments

@@ -69,11 +69,25 @@ def bilevel(
     def loss(x):
         return cross_entropy(predict(x), label)
 
+    def slope(x):
+        # The sign steps are constants, so that each attacked pixel moves with its own
+        # pixel of x, one to one, and stands still where [0, 1] cuts it off: no second-
+        # order term, just what automatic differentiation of the reference comes to.
+        return jax.grad(loss)(lax.stop_gradient(x))
+
     def attacked_loss(t, key):
         x = _to_image(t, lower, upper)
-        return loss(
-            _attack(key, loss, x, eps=eps, steps=inner_steps, step_size=inner_step_size)
+        attacked = ascent(
+            slope,
+            random_start(key, x, eps=eps, norm="linf"),
+            x,
+            eps=eps,
+            step_size=inner_step_size,
+            steps=inner_steps,
+            norm="linf",
+            always_loop=True,
         )
+        return loss(attacked)
 
     # PyTorch's RMSprop, which the reference uses: eps outside the root, v_0 = 0.
     optimizer = optax.rmsprop(learning_rate, decay=0.99, eps=1e-8, eps_in_sqrt=False)
@@ -109,24 +123,6 @@ def bilevel_reconstruct(
       original.
     """
     return bilevel(key, predict, image, label, uphill=True, **options)
-
-
-def _attack(key, loss, x, *, eps, steps, step_size):
-    """PGD from one random start, differentiable in the point `x` that it attacks.
-
-    The sign steps are constants, so that each attacked pixel moves with its own pixel
-    of x, one to one, and stands still where [0, 1] cuts it off: no second-order term,
-    exactly what automatic differentiation of the reference code comes to.
-    """
-
-    def slope(z):
-        return jax.grad(loss)(lax.stop_gradient(z))
-
-    start = random_start(key, x, eps=eps, norm="linf")
-    ball = {"eps": eps, "norm": "linf"}
-    return ascent(
-        slope, start, x, step_size=step_size, steps=steps, always_loop=True, **ball
-    )
 
 
 def _to_image(t, lower, upper):
