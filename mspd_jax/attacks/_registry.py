@@ -41,7 +41,6 @@ class Attack(NamedTuple):
       restarts: whether it takes `restarts`, which `first` numbers (`best_attempt`).
       targets: how many wrong classes it aims at by default, one after the other
         (keywords `targets` and `attempts`); 0 where it aims at none.
-      targeted: whether it takes a `target`, the class to reach.
     """
 
     function: Callable
@@ -51,33 +50,30 @@ class Attack(NamedTuple):
     count: str | None = "steps"  # type: ignore[assignment]
     restarts: bool = False
     targets: int = 0
-    targeted: bool = False
 
 
-_APGD = Attack(apgd, _ALL, restarts=True, targeted=True)
-_MIM = Attack(mim, _BOX, targeted=True)
+_APGD = Attack(apgd, _ALL, restarts=True)
+_MIM = Attack(mim, _BOX)
 
 ATTACKS = {
     "apgd-ce": _APGD,
     "apgd-dlr": _APGD._replace(options={"loss": dlr}),
     "apgd-t": Attack(apgd_targeted, _ALL, restarts=True, targets=9),
-    "bim": Attack(pgd, _ALL, {"random_start": False}, targeted=True),
-    "cw": Attack(cw, _BOX, targeted=True),
+    "bim": Attack(pgd, _ALL, {"random_start": False}),
+    "cw": Attack(cw, _BOX),
     "deepfool": Attack(deepfool, _BOX),
     "di-mim": _MIM._replace(options={"diversity": 0.5}),
-    "fab": Attack(fab, _ALL, restarts=True, targeted=True),
+    "fab": Attack(fab, _ALL, restarts=True),
     "fab-t": Attack(fab_targeted, _ALL, restarts=True, targets=9),
-    "ffgsm": Attack(ffgsm, _BOX, count=None, targeted=True),
-    "fgsm": Attack(fgsm, _BOX, count=None, targeted=True),
+    "ffgsm": Attack(ffgsm, _BOX, count=None),
+    "fgsm": Attack(fgsm, _BOX, count=None),
     "mim": _MIM,
     "ni-mim": _MIM._replace(options={"nesterov": True}),
-    "pgd": Attack(pgd, _ALL, restarts=True, targeted=True),
+    "pgd": Attack(pgd, _ALL, restarts=True),
     "si-mim": _MIM._replace(options={"scales": 5}),
     "si-ni-mim": _MIM._replace(options={"scales": 5, "nesterov": True}),
-    "spsa": Attack(spsa, _BOX, scores_only=True, restarts=True, targeted=True),
-    "square": Attack(
-        square, _ALL, scores_only=True, count="queries", restarts=True, targeted=True
-    ),
+    "spsa": Attack(spsa, _BOX, scores_only=True, restarts=True),
+    "square": Attack(square, _ALL, scores_only=True, count="queries", restarts=True),
     "ti-mim": _MIM._replace(options={"kernel": 15}),
     "vmi-mim": _MIM._replace(options={"neighbors": 5}),
 }

@@ -27,7 +27,6 @@ class FieldsTest(parameterized.TestCase):
         self.assertEqual(attack.restarts, "first" in known and draws)
         self.assertEqual(bool(attack.targets), "targets" in known)
         self.assertEqual(bool(attack.targets), "attempts" in known)
-        self.assertEqual(attack.targeted, "target" in known)
         if attack.targets:
             self.assertEqual(attack.targets, known["targets"].default)
         if attack.restarts:
