@@ -2,7 +2,17 @@
 
 Every attack is called `(key, predict, image, label, *, eps, norm, ...)` and returns a
 `Proposal`; `mspd_jax.evaluate.judge` decides whether it is one. `patch_pgd` changes one
-square instead, by anything, and has no ball.
+square instead, by anything, and has no ball. Where they take them, in all attacks:
+
+    key              one PRNG key
+    predict          [H, W, C] -> [K], a callable pytree
+    image, label     [H, W, C] in [0, 1]; int []
+    eps, step_size   in pixels, traced
+    norm, steps      static
+    target           int [], traced: the class to reach, in place of any but the label
+    loss             static, (logits, label) -> []; that of the target is lowered
+    restarts, first  how many, static; restart r draws from fold_in(key, r), so that
+                     more extend fewer, and they are numbered from `first`, traced
 """
 
 from mspd_jax.attacks._apgd import apgd, apgd_targeted

@@ -58,12 +58,7 @@ def apgd(
     Kept of a run: the last misclassified point, or the point with most loss if there is
     none. Runs are ranked by success first, then by loss.
 
-    key: one PRNG key; restart r draws from fold_in(key, r), so more restarts extend
-    fewer; they are numbered from `first`, traced. predict: [H, W, C] -> [K]. image:
-    [H, W, C] in [0, 1]; label: int []. eps: in pixels, traced. steps, restarts,
-    shrinking: static; shrinking in l1 only. target: int [], traced: lower the loss of
-    that class instead of raising the label's. loss: static, (logits, label) -> [].
-
+    Arguments as in all attacks (`mspd_jax.attacks`); shrinking: static, in l1 only.
     Returns a Proposal; costs restarts * (steps + 1) gradients and no other prediction;
     two more gradients per restart if shrinking. Trip counts are static, hence
     reverse-mode differentiable, but nothing flows through the signs of linf and l1.

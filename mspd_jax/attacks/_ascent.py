@@ -24,18 +24,9 @@ def ascent(
 
         x_0 = start,   x_{t+1} = P(x_t + step_size * direction(slope(x_t)))
 
-    Args:
-      slope: [H, W, C] -> [H, W, C], the gradient of what is to rise.
-      start: [H, W, C], the first point.
-      image: [H, W, C] in [0, 1], the center of the ball.
-      eps: radius of the ball in pixels, traced.
-      step_size: length of a step in pixels, traced.
-      steps: how many, static; the trip count is static, hence differentiable.
-      norm: of the ball and of the steps, as in `ascend`.
-      always_loop: whether one step is a loop, too: the compiler rounds it otherwise.
-
-    Returns:
-      [H, W, C].
+    slope: x -> the gradient of what is to rise. image: the center of the ball. steps:
+    static, hence differentiable. always_loop: whether one step is a loop, too: the
+    compiler rounds it otherwise. eps, step_size, norm: as in `ascend`.
     """
 
     def step(_, x):

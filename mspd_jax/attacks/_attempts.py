@@ -61,16 +61,7 @@ def best_attempt(
     """The best of `attempt(first)`, ..., `attempt(first + attempts - 1)`.
 
     Ranked by `better_of`. `image` with loss -inf is returned where nothing finite came
-    up. One at a time, so memory does not grow.
-
-    Args:
-      attempt: number int32 [] -> `Candidate`.
-      image: [H, W, C], the original.
-      attempts: how many, static.
-      first: number of the first, traced.
-
-    Returns:
-      A Proposal.
+    up. One at a time, so memory does not grow. attempts: static; first: traced.
     """
     check_count("attempts", attempts)
 

@@ -102,17 +102,9 @@ def ascend(
     pixels, 100 steps from random starts at eps = 3 gained .61 of the best in this way,
     .99 by the rule above.
 
-    Args:
-      x: [H, W, C], where the step begins.
-      gradient: [H, W, C], of what is to rise, at `x`.
-      image: [H, W, C] in [0, 1], the center of the ball.
-      eps: radius of the ball in pixels, traced.
-      step_size: length of the step in pixels, traced.
-      norm: of the ball.
-      along: the norm whose steepest direction is taken; None for that of the ball.
-
-    Returns:
-      [H, W, C].
+    gradient: of what is to rise, at `x`. image: the center of the ball. eps, step_size:
+    in pixels, traced. along: the norm whose steepest direction is taken; None for that
+    of the ball.
     """
     along = norm if along is None else along
     if along == "l1":

@@ -44,11 +44,10 @@ def cw(
 
     M is the margin, > 0 iff adversarial. A success has M >= kappa; the nearest is kept.
 
-    key: unused; nothing is drawn. predict: [H, W, C] -> [K]. image: [H, W, C] in
-    [0, 1]; label: int []. eps: in pixels, traced; inf returns the point as found.
-    learning_rate, c, kappa: traced. steps, searches: static; with searches > 1, each of
-    `steps`, c is halved or raised between the last success and the last failure, and
-    tenfold as long as there is no success. target: int [], traced: reach that class.
+    Arguments as in all attacks (`mspd_jax.attacks`); nothing is drawn from the key;
+    eps = inf returns the point as found. learning_rate, c, kappa: traced. searches:
+    static; with searches > 1, each of `steps`, c is halved or raised between the last
+    success and the last failure, and tenfold as long as there is no success.
 
     Returns a Proposal: the nearest success, brought into the eps ball, and minus its
     distance before that. If there is none, the point with most margin, and that margin.

@@ -38,10 +38,9 @@ def deepfool(
     nearest to x: |v| / |n|_q is least. Fast, and further off than FAB: it stops at the
     first adversarial point and never comes back.
 
-    key: unused; nothing is drawn. predict: [H, W, C] -> [K]. image: [H, W, C] in
-    [0, 1]; label: int []. eps: in pixels, traced; inf returns the point as found.
-    steps: static. overshoot: traced. candidates: static; the label and the candidates
-    - 1 other classes with the highest logits are looked at.
+    Arguments as in all attacks (`mspd_jax.attacks`); nothing is drawn from the key;
+    eps = inf returns the point as found. overshoot: traced. candidates: static; the
+    label and the candidates - 1 other classes with the highest logits are looked at.
 
     Returns a Proposal: the adversarial point brought into the eps ball, and minus its
     distance before that. If there is none, the point with most margin, and that margin.

@@ -51,12 +51,9 @@ def fab(
     authors' later code leaves out). Which boundary is nearest is decided without the
     box, as there.
 
-    key: one PRNG key. Attempt 0 starts at `image`, attempt i > 0 at random in half the
-    eps ball, drawn from fold_in(key, i); attempts are numbered from `first`, traced.
-    predict: [H, W, C] -> [K]. image: [H, W, C] in [0, 1]; label: int [].
-    eps: in pixels, traced, inf allowed. steps, restarts: static. target: int [],
-    traced: reach that class; then the one boundary is that with the best other class,
-    and a = 0 until it is reached.
+    Arguments as in all attacks (`mspd_jax.attacks`); restart 0 starts at `image`, the
+    others at random in half the eps ball. eps may be inf. With a target the one
+    boundary is that with the best other class, and a = 0 until it is reached.
     alpha_max, eta, beta: traced; the bias to `image`, overshoot, and backward step.
 
     Returns a Proposal: the nearest adversarial point, brought into the eps ball, and

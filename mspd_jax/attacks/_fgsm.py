@@ -28,11 +28,9 @@ def fgsm(
     On a linear model whose worst point lies in the box this is the exact maximum of
     the cross-entropy of two classes over the ball, in either norm.
 
-    key: unused, since every attack is called alike. predict: [H, W, C] -> [K].
-    image: [H, W, C] in [0, 1]; label: int []; eps: in pixels, traced. target: int [],
-    traced: lower the loss of that class instead of raising the label's. loss: static,
-    (logits, label) -> []. Returns a Proposal; costs one gradient and one prediction.
-    No gradient flows through the linf sign.
+    Arguments as in all attacks (`mspd_jax.attacks`); the key is unused. Returns a
+    Proposal; costs one gradient and one prediction. No gradient flows through the linf
+    sign.
     """
     del key
     ball = {"eps": eps, "norm": norm}
@@ -56,13 +54,8 @@ def ffgsm(
         x = clip01(image + U(ball)),
         x' = P(x + step_size * direction(grad loss(predict(x), label)))
 
-    key: one PRNG key, for the start. predict: [H, W, C] -> [K]. image: [H, W, C] in
-    [0, 1]; label: int []. eps, step_size: in pixels, traced; step_size=None means 1.25
-    * eps, which is the paper's 10/255 at 8/255. target: int [], traced: lower the loss
-    of that class instead of raising the label's. loss: static, (logits, label) -> [].
-
-    Returns a Proposal; costs one gradient and one prediction. No gradient flows through
-    the linf sign. The paper treats linf alone; l2 is the same steps in that norm.
+    step_size=None means 1.25 * eps, which is the paper's 10/255 at 8/255. The paper
+    treats linf alone; l2 is the same steps in that norm. All else as in `fgsm`.
     """
     if step_size is None:
         step_size = 1.25 * eps

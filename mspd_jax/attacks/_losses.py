@@ -25,7 +25,13 @@ def cross_entropy(logits: jax.Array, label: jax.Array) -> jax.Array:
     Deviation: that of optax looks the label up, and takes log sum exp(z) - z_y, which
     loses the digits of a small loss.
     """
-    return jnp.where(_known(logits, label), _surprise(logits, label), jnp.nan)
+    chex.assert_rank([logits, label], [1, 0])
+    known = _known(logits, label)
+    # A masked sum, not a gather: its gradient is no scatter, and -inf stays harmless.
+    # log_softmax, not logsumexp(z) - z_y: that loses the digits of a small loss.
+    right = jnp.arange(logits.shape[0]) == label
+    surprise = -jnp.sum(jnp.where(right, jax.nn.log_softmax(logits), 0.0))
+    return jnp.where(known, surprise, jnp.nan)
 
 
 def margin(logits: jax.Array, label: jax.Array) -> jax.Array:
@@ -140,7 +146,7 @@ def _ranked(logits, count):
     """The `count` largest logits, in order; all of them if there are fewer."""
     count = min(count, logits.shape[0])
     order = lax.top_k(lax.stop_gradient(logits), count)[1]
-    # Masked sums: as in `_surprise`.
+    # Masked sums: as in `cross_entropy`.
     here = order[:, None] == jnp.arange(logits.shape[0])[None, :]
     return jnp.sum(jnp.where(here, logits[None, :], 0.0), axis=1)
 
@@ -150,11 +156,3 @@ def _per_spread(gap, ranked, low):
     if ranked.shape[0] < 3:
         return gap
     return gap / (ranked[0] - low + 1e-12)
-
-
-def _surprise(logits, label):
-    chex.assert_rank([logits, label], [1, 0])
-    # A masked sum, not a gather: its gradient is no scatter, and -inf stays harmless.
-    # log_softmax, not logsumexp(z) - z_y: that loses the digits of a small loss.
-    right = jnp.arange(logits.shape[0]) == label
-    return -jnp.sum(jnp.where(right, jax.nn.log_softmax(logits), 0.0))

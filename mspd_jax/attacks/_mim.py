@@ -50,11 +50,9 @@ def mim(
     - neighbors (VMI, 2103.15571): v is the mean gradient at so many points drawn from
       the ball of radius neighborhood * eps around the step before, minus g there.
 
-    key: one PRNG key, for DI and VMI. predict: [H, W, C] -> [K]. image: [H, W, C] in
-    [0, 1]; label: int []. eps, step_size: in pixels, traced; step_size=None means eps /
-    steps. decay, diversity, resize, kernel_sigma, neighborhood: traced. steps,
-    nesterov, scales, kernel (odd), neighbors: static. target: int [], traced: lower the
-    loss of that class instead of raising the label's. loss: static, (logits, label).
+    Arguments as in all attacks (`mspd_jax.attacks`); the key is for DI and VMI;
+    step_size=None means eps / steps. decay, diversity, resize, kernel_sigma,
+    neighborhood: traced. nesterov, scales, kernel (odd), neighbors: static.
 
     Returns a Proposal; costs steps * scales * (1 + neighbors) gradients, one at a time,
     and one prediction. No gradient flows through the linf sign.

@@ -38,20 +38,7 @@ def keep_nearest(
 
     Success goes before loss: the nearest adversarial point is kept, and as long as
     there is none, the point nearest to a change of mind. A NaN among the logits is
-    never kept.
-
-    Args:
-      best: what has been kept so far; `no_candidate` at first.
-      x: [H, W, C], the point to look at.
-      image: [H, W, C], the original.
-      logits: [K], the model's at `x`.
-      label: int [].
-      target: int [], the class to reach; None for any other than the label.
-      norm: of the distance.
-      least: the least margin of a success.
-
-    Returns:
-      The better one, and whether `x` is a success.
+    never kept. logits: [K], at `x`. Returns the better, and whether `x` is a success.
     """
     gap = objective(logits, label, target=target, loss=margin)
     # A NaN among the logits makes the gap one, and all comparisons with it false.

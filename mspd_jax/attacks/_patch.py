@@ -15,12 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from mspd_jax.attacks._attempts import (
-    Candidate,
-    best_attempt,
-    better_of,
-    no_candidate,
-)
+from mspd_jax.attacks._attempts import Candidate, best_attempt, better_of, no_candidate
 from mspd_jax.attacks._ball import ascend
 from mspd_jax.attacks._checks import check_count
 from mspd_jax.attacks._losses import cross_entropy, loss_and_success
@@ -156,12 +151,10 @@ def patch_pgd(
     Ranked by success first, then by loss, over all positions and all steps. It knows of
     no detector: `mspd_jax.patch.evade` attacks one.
 
-    key: one PRNG key; position number p draws from fold_in(key, p), so more positions
-    extend fewer. predict: [H, W, C] -> [K]. image: [H, W, C] in [0, 1]; label: int [].
-    patch: side of the square in pixels, static. positions: int [P, 2], upper left
-    corners, traced (`patch_positions`); each square must lie inside. steps: static.
-    step_size: traced. target: int [], traced: lower the loss of that class instead of
-    raising the label's. loss: static, (logits, label) -> [].
+    Arguments as in all attacks (`mspd_jax.attacks`); position number p draws from
+    fold_in(key, p), so more positions extend fewer. patch: side of the square in
+    pixels, static. positions: int [P, 2], upper left corners, traced
+    (`patch_positions`); each square must lie inside.
 
     Returns a Proposal, which is in no ball: any pixel of one square may have changed
     by anything. Costs P * (steps gradients and one prediction), one at a time, so

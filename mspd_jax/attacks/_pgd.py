@@ -40,14 +40,9 @@ def pgd(
     direction is the steepest in linf and l2; in l1 it is 1 % of the entries, those with
     the largest gradients that the box leaves free (`ascend`), and P is exact.
 
-    key: one PRNG key; restart r draws from fold_in(key, r), so more restarts extend
-    fewer; they are numbered from `first`, traced.
-    predict: [H, W, C] -> [K]. image: [H, W, C] in [0, 1]; label: int [].
-    eps, step_size: in pixels, traced; step_size=None means 2.5 * eps / steps (Madry's
-    rule: the ball can be crossed), which at 8/255 and the default 10 steps is the
-    usual 2/255. steps, restarts, random_start: static. target: int [], traced: lower
-    the loss of that class instead of raising the label's. loss: static, (logits,
-    label) -> [].
+    Arguments as in all attacks (`mspd_jax.attacks`); random_start: static.
+    step_size=None means 2.5 * eps / steps (Madry's rule: the ball can be crossed),
+    which at 8/255 and the default 10 steps is the usual 2/255.
 
     Returns a Proposal; costs restarts * (steps gradients and one prediction), one at a
     time, so memory does not grow with either. Trip counts are static, hence

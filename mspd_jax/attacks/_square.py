@@ -6,12 +6,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from mspd_jax.attacks import _square_patterns as patterns
-from mspd_jax.attacks._attempts import (
-    Candidate,
-    best_attempt,
-    better_of,
-    no_candidate,
-)
+from mspd_jax.attacks._attempts import Candidate, best_attempt, better_of, no_candidate
 from mspd_jax.attacks._ball import project
 from mspd_jax.attacks._checks import check_count, check_norm
 from mspd_jax.attacks._losses import cross_entropy, fooled, margin, objective
@@ -49,10 +44,8 @@ def square(
     Guarantee: no prediction is kept that is worse than one before, and the model is
     asked exactly restarts * queries times, also after a success.
 
-    key: one PRNG key; restart r draws from fold_in(key, r); they are numbered from
-    `first`, traced. predict: [H, W, C] -> [K]. image: [H, W, C] in [0, 1]; label: int
-    []. eps, p_init: traced; eps in pixels. queries, restarts, rescale: static. target:
-    int [], traced: raise that class instead of lowering the label's.
+    Arguments as in all attacks (`mspd_jax.attacks`); p_init: traced. queries, rescale:
+    static.
 
     Returns a Proposal. Memory of one prediction. No gradient flows.
 

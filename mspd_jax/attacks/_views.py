@@ -38,12 +38,7 @@ def split_view(name: str) -> tuple[str, str]:
 
 
 def adaptive_attacks(
-    names: str,
-    *,
-    norm: str,
-    views: Iterable[str],
-    claim: str,
-    transfers: bool = False,
+    names: str, *, norm: str, views: Iterable[str], claim: str, transfers: bool = False
 ) -> str:
     """A list of attacks for an attacker who knows the defense, as such a list again.
 

@@ -44,14 +44,8 @@ class Layer(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """What a defense is built from.
-
-    Attributes:
-      key: of what it draws.
-      predict: the classifier alone.
-      spec: its specification.
-      load: reads a checkpoint by its path.
-    """
+    """What a defense is built from: the key of its draws, the classifier alone, its
+    specification, and what reads a checkpoint by its path."""
 
     key: jax.Array
     predict: Callable
@@ -60,14 +54,8 @@ class Parts(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """The defense of a name.
-
-    Attributes:
-      make: (parts, argument) -> Layer.
-      argument: what help texts call it, "" for none.
-      read: from its text, ValueError if it is none.
-      accepted: which are, in words.
-    """
+    """make: (parts, argument) -> Layer. argument: what help texts call it, "" for none.
+    read: from its text, ValueError if it is none. accepted: which are, in words."""
 
     make: Callable[..., Layer]
     argument: str = ""
