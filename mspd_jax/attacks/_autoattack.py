@@ -57,9 +57,9 @@ def autoattack(
         known = ", ".join(_VERSIONS)
         raise ValueError(f"version must be one of {known}; got {version!r}")
     suite = SUITES[_VERSIONS[version]](norm)
-    counts = {"steps": steps, "queries": queries}
+    counts: dict[str | None, int] = {"steps": steps, "queries": queries}
     parts = []
-    for name, options in suite.attacks.values():
+    for name, options in suite.attacks.items():
         counted = ATTACKS[name].count
         options = options | {counted: counts[counted]}
         parts.append(resolve_attack(name, eps=eps, norm=norm, **options))

@@ -11,7 +11,7 @@ from jax.tree_util import Partial
 from mspd_jax.attacks._compose import average_draws, transfer
 from mspd_jax.attacks._registry import parse_attack
 from mspd_jax.attacks._resolve import resolve_attack
-from mspd_jax.attacks._suites import SUITES
+from mspd_jax.attacks._suites import SUITES, Suite
 from mspd_jax.attacks._views import TRANSFER, View, split_view
 from mspd_jax.data import Source
 from mspd_jax.errors import InputError
@@ -49,18 +49,8 @@ def plan_attacks(
     `autoattack-rand`), or `none`. With a name of `views` in front, as in `bpda:pgd-20`,
     an attack runs against that view of the model, with `transfer:` against `surrogate`;
     the model itself decides on what they propose. Attacks that ask for scores alone are
-    left out where a view has the values of the model.
-
-    Args:
-      names: the list, separated by commas.
-      eps: radius of the ball in pixels, a leaf of every part.
-      norm: of the ball.
-      num_classes: K; targeted attacks aim at no more than K - 1 classes.
-      surrogate: what `transfer:` runs against, [H, W, C] -> [K].
-      views: of a defended model, by name.
-
-    Returns:
-      A `Staged` by name.
+    left out where a view has the values of the model. eps is a leaf of every part;
+    targeted attacks aim at no more than num_classes - 1 classes.
 
     Raises InputError for what is unknown, undefined in that norm or named twice.
     """
@@ -72,16 +62,17 @@ def plan_attacks(
     for name in [] if listed == ["none"] else listed:
         view, stem = split_view(name)
         seen = _known_view(name, view, known)
-        for shown, (member, options), draws in _members(stem, norm):
-            shown = f"{view}:{shown}" if view else shown
+        suite = SUITES[stem](norm) if stem in SUITES else Suite({stem: {}})
+        for member, options in suite.attacks.items():
+            shown = f"{view}:{member}" if view else member
             if shown in plan:
                 raise InputError(f"attack {shown!r} is named twice in {names!r}")
             attack, _ = parse_attack(member)
             if seen is not None and seen.same_values and attack.scores_only:
                 continue
             parts = _parts(member, options, eps, norm, num_classes)
-            if draws > 1:
-                parts = [average_draws(part, draws=draws) for part in parts]
+            if suite.draws > 1:
+                parts = [average_draws(part, draws=suite.draws) for part in parts]
             if seen is not None:
                 parts = [transfer(part, seen.predict) for part in parts]
             plan[shown] = Staged(tuple(parts), attack.scores_only, view)
@@ -105,14 +96,6 @@ def _known_view(name, view, known):
             + (f"choose from {', '.join(known)}" if known else "a defense has views")
         )
     return known[view]
-
-
-def _members(name, norm):
-    """The attacks behind a name: (shown, (registered name, options), draws)."""
-    if name in SUITES:
-        suite = SUITES[name](norm)
-        return [(shown, entry, suite.draws) for shown, entry in suite.attacks.items()]
-    return [(name, (name, {}), 1)]
 
 
 def _parts(name, options, eps, norm, num_classes):

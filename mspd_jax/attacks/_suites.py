@@ -13,12 +13,10 @@ from typing import NamedTuple
 
 
 class Suite(NamedTuple):
-    """attacks: by the name that a table shows, the registered name and its options.
+    """attacks: the options of each registered name. draws: how many draws of a
+    randomized model a gradient averages, 1 for none."""
 
-    draws: how many draws of a randomized model a gradient averages, 1 for none.
-    """
-
-    attacks: dict[str, tuple[str, dict]]
+    attacks: dict[str, dict]
     draws: int = 1
 
 
@@ -26,10 +24,10 @@ def _standard(norm: str) -> Suite:
     sparse = norm == "l1"
     return Suite(
         {
-            "apgd-ce": ("apgd-ce", {"restarts": 5 if sparse else 1}),
-            "apgd-t": ("apgd-t", {"targets": 5 if sparse else 9}),
-            "fab-t": ("fab-t", {"targets": 9}),
-            "square": ("square", {"queries": 5000}),
+            "apgd-ce": {"restarts": 5 if sparse else 1},
+            "apgd-t": {"targets": 5 if sparse else 9},
+            "fab-t": {"targets": 9},
+            "square": {"queries": 5000},
         }
     )
 
@@ -37,20 +35,18 @@ def _standard(norm: str) -> Suite:
 def _plus(norm: str) -> Suite:
     return Suite(
         {
-            "apgd-ce": ("apgd-ce", {"restarts": 5}),
-            "apgd-dlr": ("apgd-dlr", {"restarts": 5}),
-            "fab": ("fab", {"restarts": 5}),
-            "square": ("square", {"queries": 5000}),
-            "apgd-t": ("apgd-t", {"targets": 9}),
-            "fab-t": ("fab-t", {"targets": 9}),
+            "apgd-ce": {"restarts": 5},
+            "apgd-dlr": {"restarts": 5},
+            "fab": {"restarts": 5},
+            "square": {"queries": 5000},
+            "apgd-t": {"targets": 9},
+            "fab-t": {"targets": 9},
         }
     )
 
 
 def _rand(norm: str) -> Suite:
-    attacks: dict[str, tuple[str, dict]]
-    attacks = {"apgd-ce": ("apgd-ce", {}), "apgd-dlr": ("apgd-dlr", {})}
-    return Suite(attacks, draws=20)
+    return Suite({"apgd-ce": {}, "apgd-dlr": {}}, draws=20)
 
 
 SUITES = {

@@ -93,5 +93,5 @@ def _asks_scores(name, norm):
     """Of each attack behind a name whether it asks for scores alone."""
     if name not in SUITES:
         return [parse_attack(name)[0].scores_only]
-    entries = SUITES[name](norm).attacks.values()
-    return [parse_attack(member)[0].scores_only for member, _ in entries]
+    members = SUITES[name](norm).attacks
+    return [parse_attack(member)[0].scores_only for member in members]

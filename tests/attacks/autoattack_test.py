@@ -60,7 +60,7 @@ class AutoAttackTest(parameterized.TestCase):
         for place, (name, count) in enumerate(counts.items()):
             options = {attacks.ATTACKS[name].count: count}
             attack = attacks.resolve_attack(
-                name, eps=eps, norm=norm, **suite[name][1] | options
+                name, eps=eps, norm=norm, **suite[name] | options
             )
             alone = jax.jit(lambda attack, key: attack(key, PREDICT, IMAGE, LABEL))
             found = alone(attack, jax.random.fold_in(KEY, place)).image
