@@ -36,6 +36,7 @@ from mspd_jax.attacks._eot import is_random as is_random
 from mspd_jax.attacks._eot import reseed as reseed
 from mspd_jax.attacks._fab import fab, fab_targeted
 from mspd_jax.attacks._fgsm import ffgsm, fgsm
+from mspd_jax.attacks._fixed import fixed as fixed
 from mspd_jax.attacks._losses import cross_entropy, dlr, margin
 from mspd_jax.attacks._losses import fooled as fooled
 from mspd_jax.attacks._mim import mim

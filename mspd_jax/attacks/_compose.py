@@ -1,6 +1,5 @@
 """Attacks made of attacks: from a surrogate, the worst of several, averaged."""
 
-import functools
 from collections.abc import Callable
 
 import jax
@@ -9,6 +8,7 @@ from jax.tree_util import Partial
 
 from mspd_jax.attacks._attempts import Candidate, better_of, no_candidate
 from mspd_jax.attacks._eot import eot, reseed
+from mspd_jax.attacks._fixed import fixed
 from mspd_jax.attacks._losses import fooled, margin
 from mspd_jax.attacks._proposal import Proposal
 from mspd_jax.models import as_pytree
@@ -40,12 +40,7 @@ def worst_case(attacks: tuple[Partial, ...]) -> Partial:
 
 def average_draws(attack: Partial, *, draws: int) -> Partial:
     """The attack on the average over draws of a randomized model (`eot`)."""
-    return Partial(_averaging(draws), attack=attack)
-
-
-@functools.cache
-def _averaging(draws):
-    return functools.partial(_averaged, draws=draws)
+    return Partial(fixed(_averaged, draws=draws), attack=attack)
 
 
 def _transferred(key, predict, image, label, *, attack, surrogate) -> Proposal:

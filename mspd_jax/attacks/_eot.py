@@ -15,6 +15,7 @@ from jax import lax
 from jax.tree_util import Partial
 
 from mspd_jax.attacks._checks import check_count
+from mspd_jax.attacks._fixed import fixed
 from mspd_jax.models import as_pytree
 
 
@@ -71,7 +72,7 @@ def eot(predict: Callable, *, draws: int, chunk: int = 1) -> Partial:
     check_count("chunk", chunk)
     if draws % chunk:
         raise ValueError(f"chunk must divide draws = {draws}; got {chunk}")
-    return Partial(_averaging(draws, chunk), as_pytree(predict))
+    return Partial(fixed(_average, draws=draws, chunk=chunk), as_pytree(predict))
 
 
 def draws_of(predict: Callable) -> int:
@@ -81,11 +82,6 @@ def draws_of(predict: Callable) -> int:
     if function is None or not is_average:
         return 1
     return function.keywords["draws"]
-
-
-@functools.cache
-def _averaging(draws, chunk):
-    return functools.partial(_average, draws=draws, chunk=chunk)
 
 
 def _average(predict, image, *, draws, chunk):

@@ -1,6 +1,5 @@
 """From the name of an attack to a configured one: a pytree that a driver can call."""
 
-import functools
 import inspect
 from typing import Any
 
@@ -8,6 +7,7 @@ import jax
 import numpy as np
 
 from mspd_jax.attacks._checks import check_norm
+from mspd_jax.attacks._fixed import fixed
 from mspd_jax.attacks._registry import parse_attack
 from mspd_jax.errors import InputError
 
@@ -25,15 +25,6 @@ def resolve_attack(
     not recompile. All else (integers, flags, functions, None) is static, and equal
     static options give the identical function object, so nothing compiles twice.
 
-    Args:
-      name: of the registry, with counts if any: `pgd-20x5`.
-      eps: radius of the ball in pixels.
-      norm: of the ball.
-      **options: other keywords of the attack's function.
-
-    Returns:
-      A callable pytree: (key, predict, image, label) -> Proposal.
-
     Raises InputError if the name is unknown, has counts that its attack does not take,
     or is not defined in that norm, ValueError if an option or the norm is not known.
     """
@@ -50,15 +41,11 @@ def resolve_attack(
     for option in settings:
         if option not in known:
             raise ValueError(f"{name} has no option {option!r}: {', '.join(known)}")
-    traced = {k: v for k, v in settings.items() if _is_traced(v)}
-    static = {k: v for k, v in settings.items() if k not in traced}
-    configured = _configure(attack.function, tuple(sorted(static.items())))
+    numbers = float | np.floating | np.ndarray | jax.Array
+    traced = {k: v for k, v in settings.items() if isinstance(v, numbers)}
+    static = {k: v for k, v in sorted(settings.items()) if k not in traced}
     leaves = {k: _leaf(v) for k, v in {"eps": eps, **traced}.items()}
-    return jax.tree_util.Partial(configured, **leaves)
-
-
-def _is_traced(value):
-    return isinstance(value, float | np.floating | np.ndarray | jax.Array)
+    return jax.tree_util.Partial(fixed(attack.function, **static), **leaves)
 
 
 def _leaf(value):
@@ -66,8 +53,3 @@ def _leaf(value):
     if isinstance(value, int | float | np.floating):
         return np.float32(value)
     return value
-
-
-@functools.cache
-def _configure(function, static):
-    return functools.partial(function, **dict(static))

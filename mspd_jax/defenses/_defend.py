@@ -109,7 +109,9 @@ def defend(
     elif 0 < sum(layer.hides for layer in layers) < len(layers):
         views["unmasked"] = view(unmasked)
     views["static"] = View(predict, False)
-    return Defended(through, views, _claim(names), used, ",".join(names))
+    kinds = {name.partition(":")[0] for name in names}
+    claim = "" if "gcm" in kinds and kinds <= {"gcm", "resize"} else "static"
+    return Defended(through, views, claim, used, ",".join(names))
 
 
 def _chain(transforms: Iterable[Callable], predict: Callable) -> Partial:
@@ -122,11 +124,6 @@ def _chain(transforms: Iterable[Callable], predict: Callable) -> Partial:
 
 def _identity_backward(layer: Layer) -> Callable:
     return layer.transform if layer.moves else straight_through(layer.transform)
-
-
-def _claim(names: list[str]) -> str:
-    kinds = {name.partition(":")[0] for name in names}
-    return "" if "gcm" in kinds and kinds <= {"gcm", "resize"} else "static"
 
 
 def _role(name: str, used: Collection[str]) -> str:

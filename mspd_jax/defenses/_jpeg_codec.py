@@ -9,6 +9,7 @@ import numpy as np
 from jax.custom_batching import custom_vmap
 from PIL import Image
 
+from mspd_jax.attacks import fixed
 from mspd_jax.defenses._checks import check_integer, check_jpeg_image
 
 # Bytes of each array handed to the host. From 100 KiB on, JAX lets a thread of the pool
@@ -49,7 +50,8 @@ def _recoder(quality):
         flat = levels.reshape(-1)
         pieces = [flat[start : start + _PIECE] for start in range(0, flat.size, _PIECE)]
         result = jax.ShapeDtypeStruct(levels.shape, jnp.float32)
-        return jax.pure_callback(_on_host(quality, levels.shape), result, *pieces)
+        on_host = fixed(_recode, quality=quality, shape=levels.shape)
+        return jax.pure_callback(on_host, result, *pieces)
 
     @recode.def_vmap
     def recode_mapped(size, mapped, levels):
@@ -60,12 +62,7 @@ def _recoder(quality):
     return recode
 
 
-@functools.cache
-def _on_host(quality, shape):
-    return functools.partial(_recode, quality, shape)
-
-
-def _recode(quality, shape, *pieces):
+def _recode(*pieces, quality, shape):
     """In NumPy alone: JAX must not be called from a callback."""
     images = np.concatenate([np.asarray(piece) for piece in pieces]).reshape(shape)
     decoded = np.stack([_recode_one(quality, image) for image in images])

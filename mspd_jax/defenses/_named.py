@@ -1,6 +1,5 @@
 """Defenses by the names that `defense` takes, each a transform of images."""
 
-import functools
 import math
 from collections.abc import Callable
 from typing import NamedTuple
@@ -9,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax.tree_util import Partial
 
-from mspd_jax.attacks import straight_through
+from mspd_jax.attacks import fixed, straight_through
 from mspd_jax.defenses._bit_depth import bit_depth
 from mspd_jax.defenses._blur import gaussian_blur, median_blur
 from mspd_jax.defenses._gcm import E, W, concealed
@@ -157,8 +156,8 @@ def _denoiser(parts: Parts, path: str) -> Layer:
 
 def _jpeg(parts: Parts, quality: int) -> Layer:
     del parts
-    soft = _fixed(jpeg_soft, quality=quality)
-    return Layer(straight_through(_fixed(jpeg, quality=quality), backward=soft))
+    hard, soft = (Partial(fixed(f, quality=quality)) for f in (jpeg, jpeg_soft))
+    return Layer(straight_through(hard, backward=soft))
 
 
 def _resize(parts: Parts, least: float) -> Layer:
@@ -170,17 +169,16 @@ def _static(
     function: Callable, option: str, *, hides: bool = False
 ) -> Callable[..., Layer]:
     """A transform that compiles anew for each value of its option."""
-    return lambda parts, value: Layer(_fixed(function, **{option: value}), hides=hides)
+
+    def make(parts: Parts, value: object) -> Layer:
+        del parts
+        return Layer(Partial(fixed(function, **{option: value})), hides=hides)
+
+    return make
 
 
 def _traced(function: Callable, option: str) -> Callable[..., Layer]:
     return lambda parts, value: Layer(Partial(function, **{option: jnp.float32(value)}))
-
-
-@functools.cache
-def _fixed(function: Callable, **options: object) -> Partial:
-    # One object for equal options: a new one would compile again.
-    return Partial(functools.partial(function, **options))
 
 
 _QUALITY = ("QUALITY", _whole(1, 100), "a whole number from 1 to 100")

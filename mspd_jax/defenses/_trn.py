@@ -1,12 +1,12 @@
 """The Two-stream Restoration Network in front of the classifier it was made for."""
 
-import functools
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 from jax.tree_util import Partial
 
+from mspd_jax.attacks import fixed
 from mspd_jax.defenses._gradient_map import gradient_map
 from mspd_jax.models import Model, as_pytree, behind, map_restorer
 
@@ -17,18 +17,12 @@ def restoration(predict: Callable, network: Model, *, detach: bool = False) -> P
         x -> clip01(network(x, gradient_map(f, x))),   the map by the network's own rule
 
     Weights of both stay leaves. Gradient flows through the map as well (second
-    derivatives of f). Costs a prediction and, for each map, a backward pass. Raises
-    InputError for a model that is no restoration network.
-
-    Args:
-      predict: the classifier f whose gradient the network reads, [H, W, C] -> [K].
-      network: a restoration network, as the training of a TRN makes them.
-      detach: the map is a constant to the gradient; an adaptive attacker tries both.
-
-    Returns:
-      image [H, W, C] -> image [H, W, C], a callable pytree.
+    derivatives of f), unless `detach` makes it a constant; an adaptive attacker tries
+    both. Costs a prediction and, for each map, a backward pass. Raises InputError for a
+    model that is no restoration network.
     """
-    function = _restoring(network.spec.options.get("rule", "predicted"), detach)
+    rule = network.spec.options.get("rule", "predicted")
+    function = fixed(_restored, rule=rule, detach=detach)
     return Partial(function, map_restorer(network), as_pytree(predict))
 
 
@@ -54,12 +48,6 @@ def trn(predict: Callable, network: Model) -> Partial:
       logits = restored(image)
     """
     return behind(restoration(predict, network), predict)
-
-
-@functools.cache
-def _restoring(rule: str, detach: bool) -> Callable:
-    # One object for each pair: a new one would compile again.
-    return functools.partial(_restored, rule=rule, detach=detach)
 
 
 def _restored(

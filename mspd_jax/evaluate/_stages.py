@@ -16,7 +16,7 @@ import numpy as np
 from jax.tree_util import Partial
 
 from mspd_jax import drive
-from mspd_jax.attacks import Staged, eot, is_random, reseed
+from mspd_jax.attacks import Staged, eot, fixed, is_random, reseed
 from mspd_jax.data import Record, Source, paired, select
 from mspd_jax.evaluate._judge import Verdict, decision, judge
 from mspd_jax.runs import Journal, done_in, note, share, still_right
@@ -63,11 +63,11 @@ def run_stages(
 
     Returns what was said of each image that could not be read.
     """
-    attempts = [
-        _Attempt(name, number, part, attack.given, place)
-        for place, (name, attack) in enumerate(attacks.items())
-        for number, part in enumerate(attack.parts or (None,))
-    ]
+    # Of images attacked elsewhere there is one part, which is none.
+    parts = {name: attack.parts or (None,) for name, attack in attacks.items()}
+    to_come = sum(len(attempts) for attempts in parts.values())
+    rules = {"norm": threat.norm, "eight_bit": threat.eight_bit}
+    attacked = fixed(_attacked, with_image=keep is not None, **rules)
     unreadable: list[str] = []
     with drive.progress_bar(total=0, description=_CLEAN, hidden=not progress) as bar:
 
@@ -99,39 +99,29 @@ def run_stages(
             unreadable.extend(finished.unreadable)
 
         everything = frozenset(int(index) for index in source.indices)
-        to_come = len(attempts)
         run(_CLEAN, 0, _predicted, everything, _prediction_note, to_come=to_come)
         share(journal)
-        for place, attempt in enumerate(attempts):
-            name = attempt.attack
-            method = Partial(
-                _attempt(threat.norm, threat.eight_bit, keep is not None),
-                attack=attempt.part,
-                eps=np.float32(threat.eps),
-                stream=np.uint32(zlib.crc32(name.encode())),
-            )
-            earlier = () if each_alone else list(attacks)[: attempt.place]
-            run(
-                name,
-                attempt.number,
-                method,
-                still_right(journal, earlier=earlier, attack=name, part=attempt.number),
-                functools.partial(_verdict_note, name, keep=keep),
-                to_come=len(attempts) - place - 1,
-                given=attempt.given,
-            )
-            share(journal)
+        for place, (name, attack) in enumerate(attacks.items()):
+            earlier = () if each_alone else list(attacks)[:place]
+            for number, part in enumerate(parts[name]):
+                to_come -= 1
+                method = Partial(
+                    attacked,
+                    attack=part,
+                    eps=np.float32(threat.eps),
+                    stream=np.uint32(zlib.crc32(name.encode())),
+                )
+                run(
+                    name,
+                    number,
+                    method,
+                    still_right(journal, earlier=earlier, attack=name, part=number),
+                    functools.partial(_verdict_note, name, keep=keep),
+                    to_come=to_come,
+                    given=attack.given,
+                )
+                share(journal)
     return unreadable
-
-
-class _Attempt(NamedTuple):
-    """A part of an attack. place: of the attack among all."""
-
-    attack: str
-    number: int
-    part: Partial | None
-    given: Source | None
-    place: int
 
 
 def _predicted(key, predict, image, label):
@@ -140,13 +130,7 @@ def _predicted(key, predict, image, label):
     return decision(_deciding(key, predict)(image))
 
 
-@functools.cache
-def _attempt(norm, eight_bit, with_image) -> Callable:
-    rules = {"norm": norm, "eight_bit": eight_bit}
-    return functools.partial(_attacked, rules=rules, with_image=with_image)
-
-
-def _attacked(key, predict, image, label, *, attack, eps, stream, rules, with_image):
+def _attacked(key, predict, image, label, *, attack, eps, stream, with_image, **rules):
     attack_key, judge_key = jax.random.split(jax.random.fold_in(key, stream))
     attacked = reseed(predict, attack_key) if is_random(predict) else predict
     if attack is None:  # the image and what is proposed for it

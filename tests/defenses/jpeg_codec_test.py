@@ -64,7 +64,9 @@ class JpegTest(parameterized.TestCase):
         want = np.stack([jpeg(image, quality=41) for image in images])
         calls, recode = [], _jpeg_codec._recode
         with mock.patch.object(
-            _jpeg_codec, "_recode", lambda *args: calls.append(1) or recode(*args)
+            _jpeg_codec,
+            "_recode",
+            lambda *args, **options: calls.append(1) or recode(*args, **options),
         ):
             save = jax.vmap(jax.vmap(functools.partial(jpeg, quality=41)))
             got = jax.jit(save)(images.reshape(2, 3, 12, 10, 3))
