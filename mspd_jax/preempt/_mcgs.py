@@ -16,8 +16,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from mspd_jax.attacks import project
-from mspd_jax.preempt._noise import smoothing_noise
+from mspd_jax.attacks import ball_noise, project
 from mspd_jax.preempt._smooth import Predict, smoothed_step
 
 
@@ -124,3 +123,30 @@ def mcgs(
     for epoch in range(forward_epochs, epochs):
         x = keep(x - rate * (smooth(epoch, x, +1) - x))
     return Cascade(forward, x)
+
+
+def smoothing_noise(
+    key: jax.Array,
+    draws: jax.Array,
+    shape: tuple[int, ...],
+    *,
+    eps: float | jax.Array,
+    norm: str = "linf",
+    antithetic: bool = False,
+) -> jax.Array:
+    """Noise that is uniform in the ball of radius `eps`, one row per draw number.
+
+    With `antithetic`, draws 2j and 2j + 1 are u and -u: their mean has no linear
+    error, so that four draws smooth about as well as twenty independent ones.
+    No gradient flows into the noise.
+
+    key: draw number i uses fold_in(key, i). draws: int [n], their numbers. shape,
+    antithetic: static; eps: in pixels, traced. Returns [n, *shape].
+    """
+
+    def draw(number):
+        address = jax.random.fold_in(key, number // 2 if antithetic else number)
+        noise = ball_noise(address, shape, eps=eps, norm=norm)
+        return jnp.where(number % 2 == 1, -noise, noise) if antithetic else noise
+
+    return jax.vmap(draw)(draws)

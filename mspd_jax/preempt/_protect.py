@@ -38,13 +38,9 @@ def assumed_label(
 ) -> jax.Array:
     """The label to work for, int [].
 
-    Args:
-      predict: [H, W, C] -> [K], the surrogate.
-      image: [H, W, C] in [0, 1].
-      label: int [], the true class.
-      labeler: another classifier (the paper's *decoupled* labels), "coupled" (the
-        surrogate's own prediction) or "truth" (`label` itself: an oracle, to be marked
-        as such wherever its figures are shown).
+    labeler: another classifier (the paper's *decoupled* labels), "coupled" (the own
+    prediction of the surrogate `predict`) or "truth" (`label`, the true class: an
+    oracle, to be marked as such wherever its figures are shown).
     """
     if isinstance(labeler, str):
         if labeler not in ("coupled", "truth"):
@@ -82,7 +78,7 @@ def protect(
       image: [H, W, C] in [0, 1].
       label: int [], used only where `labeler` is "truth".
       eps: radius of the change in pixels, traced.
-      labeler: as in `assumed_label`.
+      labeler: whose label, another classifier, "coupled" or "truth" (`assumed_label`).
       **options: those of `mcgs`.
 
     Returns:

@@ -39,19 +39,9 @@ def smoothed_step(
 
     The sum is taken chunk by chunk: another chunk size changes its rounding alone.
 
-    Args:
-      predict: [H, W, C] -> [K], a callable pytree.
-      x: [H, W, C] in [0, 1].
-      label: int [].
-      draw_noise: draw numbers [n] -> noise [n, H, W, C] in the eps ball; each number is
-        drawn once.
-      eps: radius of the ball around `x`, traced.
-      direction: -1 makes the loss of `label` smaller, +1 larger; static.
-      num_samples: the paper's N, static.
-      chunk: how many copies are worked on at once, static.
-      steps: the paper's K, static.
-      step_size: traced; eps by default (the paper's choice).
-      norm: "linf" or "l2".
+    draw_noise: draw numbers [n] -> noise [n, H, W, C] in the eps ball; each number is
+    drawn once. direction: -1 makes the loss of `label` smaller, +1 larger; static. All
+    else as in `mcgs`.
     """
     if num_samples < 1 or chunk < 1:
         raise ValueError(

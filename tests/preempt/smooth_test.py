@@ -6,7 +6,7 @@ import numpy as np
 from absl.testing import parameterized
 from jax.tree_util import Partial
 
-from mspd_jax.preempt._noise import smoothing_noise
+from mspd_jax.preempt._mcgs import smoothing_noise
 from mspd_jax.preempt._smooth import smoothed_step
 
 SHAPE = (3, 4, 2)
