@@ -39,20 +39,19 @@ def accuracies(
     worst = sum(_survives(r, attacks) for r in records)
     published = sum(_survives(r, claimed) for r in records)
     broken = sum(not a["finite"] for r in records for a in r["attacks"].values())
-    summary = {
-        "clean_accuracy": clean / count if count else None,
-        "clean_interval": rounded_interval(clean, count) if count else None,
-    }
+
+    def shown(name, total):
+        share = total / count if count else None
+        return {
+            f"{name}_accuracy": share,
+            f"{name}_interval": rounded_interval(total, count),
+        }
+
+    summary = shown("clean", clean)
     if attacks:
-        summary |= {
-            "robust_accuracy": worst / count if count else None,
-            "robust_interval": rounded_interval(worst, count) if count else None,
-        }
+        summary |= shown("robust", worst)
     if claimed:
-        summary |= {
-            "claimed_accuracy": published / count if count else None,
-            "claimed_interval": rounded_interval(published, count) if count else None,
-        }
+        summary |= shown("claimed", published)
     if attacks:
         summary |= {
             "attacks": {n: s / count for n, s in survived.items() if count},
@@ -61,10 +60,8 @@ def accuracies(
             },
             "attacks_each_alone": each_alone,
         }
-    warnings = []
-    if broken:
-        warnings.append(f"{broken} proposals or logits were not finite")
-    return summary | {"warnings": warnings}
+    warning = f"{broken} proposals or logits were not finite"
+    return summary | {"warnings": [warning] if broken else []}
 
 
 def _survives(record: dict, names: Sequence[str]) -> bool:

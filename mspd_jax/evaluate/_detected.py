@@ -41,9 +41,9 @@ def detected_totals(records: Sequence[dict]) -> dict:
 
     return {
         "certified_accuracy": mean(certified),
-        "certified_interval": rounded_interval(certified, images) if images else None,
+        "certified_interval": rounded_interval(certified, images),
         "clean_accuracy": mean(correct),
-        "clean_interval": rounded_interval(correct, images) if images else None,
+        "clean_interval": rounded_interval(correct, images),
         "unguarded_accuracy": mean(sum(right)),
         "alert_rate": mean(sum(record["alert"] for record in records)),
         "mean_predictions": mean(sum(record["predictions"] for record in records)),

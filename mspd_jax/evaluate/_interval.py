@@ -33,6 +33,8 @@ def wilson_interval(successes, n, *, confidence=0.95) -> tuple[np.ndarray, np.nd
     return np.where(n == 0, 0.0, low), np.where(n == 0, 1.0, high)
 
 
-def rounded_interval(successes: int, n: int) -> list[float]:
-    """The 95 % interval of one share in four digits, as summaries hold it."""
+def rounded_interval(successes: int, n: int) -> list[float] | None:
+    """As summaries hold the 95 % interval of a share: four digits; None of nothing."""
+    if n == 0:
+        return None
     return [round(float(end), 4) for end in wilson_interval(successes, n)]

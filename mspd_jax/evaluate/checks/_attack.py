@@ -67,12 +67,14 @@ def check_attack(
     probe_key, search_key = jax.random.split(key)
 
     def fallen(eps, steps, **start):
-        run = _probes(norm)
         start = jax.tree.map(np.float32, _NEAR | start)
         eps, steps = np.float32(eps), np.int32(steps)
-        found = run(probe_key, predict, images, labels, eps, steps, start)
+        found = _probed(probe_key, predict, images, labels, eps, steps, start, norm)
         return np.asarray(jax.device_get(found))
 
+    # Every image of so many numbers reaches the gray one.
+    size = images[0].size
+    huge = {"linf": 0.5, "l2": 0.5 * size**0.5, "l1": 0.5 * size}[norm]
     radii = [0.0, eps / 2, eps, 2 * eps]
     found = [fallen(radius, steps if radius else 0) for radius in radii]
     doubled = fallen(eps, 2 * steps)
@@ -83,7 +85,7 @@ def check_attack(
         monotone(
             list(zip(radii, [1 - np.mean(f) for f in found], strict=True)), len(labels)
         ),
-        _huge(fallen(_huge_eps(norm, images[0].size), steps), norm),
+        _huge(fallen(huge, steps), norm),
         _doubled(found[2], doubled, steps),
         _black_box(search_key, predict, images, labels, white, eps, norm, queries),
     ]
@@ -107,11 +109,6 @@ def monotone(points: list[tuple[float, float]], count: int) -> Check:
         "a larger ball holds the smaller one: the attack is not converged or its "
         f"gradient is masked; {_ADAPT}",
     )
-
-
-def _huge_eps(norm, size):
-    """The radius at which every image of `size` numbers reaches the gray one."""
-    return {"linf": 0.5, "l2": 0.5 * size**0.5, "l1": 0.5 * size}[norm]
 
 
 def _huge(found, norm):
@@ -155,18 +152,15 @@ def _black_box(key, predict, images, labels, white, eps, norm, queries):
     )
 
 
-@functools.cache
-def _probes(norm):
-    def run(key, predict, images, labels, eps, steps, start):
-        def one(number, image, label):
-            own = jax.random.fold_in(key, number)
-            return _probe(
-                own, predict, image, label, eps=eps, steps=steps, start=start, norm=norm
-            )
+@functools.partial(jax.jit, static_argnames="norm")
+def _probed(key, predict, images, labels, eps, steps, start, norm):
+    def one(number, image, label):
+        own = jax.random.fold_in(key, number)
+        return _probe(
+            own, predict, image, label, eps=eps, steps=steps, start=start, norm=norm
+        )
 
-        return jax.vmap(one)(jnp.arange(len(labels)), images, labels)
-
-    return jax.jit(run)
+    return jax.vmap(one)(jnp.arange(len(labels)), images, labels)
 
 
 def _probe(key, predict, image, label, *, eps, steps, start, norm):

@@ -34,7 +34,9 @@ def check_constancy(about: Subject) -> Check:
         reason = "nothing: the logits change from call to call anyway"
         return Check(name, None, reason, threshold, advice)
     again = logits_at(about.predict, about.images)
-    anew = jax.device_get(_fresh_program()(about.predict, about.images))
+    # A new function: JAX has not traced it before.
+    program = jax.jit(lambda predict, images: jax.vmap(predict)(images))
+    anew = jax.device_get(program(about.predict, about.images))
     moved = [
         float(np.max(largest_change(about.logits, other))) / about.spread
         for other in (again, np.asarray(anew, np.float64))
@@ -47,8 +49,3 @@ def check_constancy(about: Subject) -> Check:
         threshold,
         advice,
     )
-
-
-def _fresh_program():
-    """A program that JAX has not traced before."""
-    return jax.jit(lambda predict, images: jax.vmap(predict)(images))

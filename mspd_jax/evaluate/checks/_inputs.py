@@ -58,14 +58,6 @@ def _clean(about, gate):
 
 
 def _rescalings(images):
-    def normalized(x, constants):
-        mean, std = (np.asarray(c, np.float32) for c in constants)
-        return (x - mean.reshape(1, 1, 1, -1)) / std.reshape(1, 1, 1, -1)
-
-    def restored(x, constants):
-        mean, std = (np.asarray(c, np.float32) for c in constants)
-        return x * std.reshape(1, 1, 1, -1) + mean.reshape(1, 1, 1, -1)
-
     ways = {
         "x * 255": images * np.float32(255),
         "x / 255": images / np.float32(255),
@@ -74,8 +66,9 @@ def _rescalings(images):
     }
     known = {3: {"CIFAR-10": _CIFAR10, "ImageNet": _IMAGENET}, 1: {"MNIST": _MNIST}}
     for name, constants in known.get(images.shape[-1], {}).items():
-        ways[f"normalization by {name}'s mean and std"] = normalized(images, constants)
-        ways[f"undoing a normalization by {name}'s"] = restored(images, constants)
+        mean, std = np.asarray(constants, np.float32)
+        ways[f"normalization by {name}'s mean and std"] = (images - mean) / std
+        ways[f"undoing a normalization by {name}'s"] = images * std + mean
     return {name: np.asarray(x, np.float32) for name, x in ways.items()}
 
 

@@ -1,18 +1,15 @@
 """Draws by a hash of the image are found; smooth and rounding models are left alone."""
 
-import jax
+import functools
+
 import pytest
 from absl.testing import parameterized
 
 from mspd_jax.attacks import eot
 from mspd_jax.evaluate.checks._hidden_draws import check_hidden_draws
-from mspd_jax.evaluate.checks._programs import subject
 from tests.evaluate.checks import faulty_models, sound_models
 
-
-def checked(predict, seed=0, number=0):
-    about = subject(predict, *sound_models.batch(number))
-    return check_hidden_draws(jax.random.key(seed), about)
+checked = functools.partial(sound_models.checked, check_hidden_draws)
 
 
 class HiddenDrawsTest(parameterized.TestCase):

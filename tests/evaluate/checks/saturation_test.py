@@ -1,18 +1,16 @@
 """A clip of the input is found; black images, ReLU and pooling are left alone."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import pytest
 from absl.testing import parameterized
 
-from mspd_jax.evaluate.checks._programs import subject
 from mspd_jax.evaluate.checks._saturation import check_saturation
 from tests.evaluate.checks import faulty_models, sound_models
 
-
-def checked(predict, seed=0, number=0):
-    about = subject(predict, *sound_models.batch(number))
-    return check_saturation(jax.random.key(seed), about)
+checked = functools.partial(sound_models.checked, check_saturation)
 
 
 class SaturationTest(parameterized.TestCase):

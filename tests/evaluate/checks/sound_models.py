@@ -10,6 +10,7 @@ from jax.tree_util import Partial
 
 from mspd_jax import data, defenses, models
 from mspd_jax.attacks import straight_through
+from mspd_jax.evaluate.checks._programs import subject
 from tests.evaluate import digit_models
 
 SOUND = (
@@ -45,6 +46,11 @@ def batch(number):
     images, labels = digit_models.digits("test", 320)
     rows = slice(32 * number, 32 * number + 32)
     return images[rows], labels[rows]
+
+
+def checked(check, predict, seed=0, number=0):
+    """A check of a model on one of these batches."""
+    return check(jax.random.key(seed), subject(predict, *batch(number)))
 
 
 @functools.cache
