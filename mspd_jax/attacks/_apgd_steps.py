@@ -67,9 +67,7 @@ class Sparse(NamedTuple):
 
 def make_rules(norm: str, *, shrinking: bool) -> Rules:
     """The rules of a norm. shrinking: whether the search began in a wider ball."""
-    if norm == "l1":
-        return _sparse_rules(shrinking)
-    return _steep_rules(norm)
+    return _sparse_rules(shrinking) if norm == "l1" else _steep_rules(norm)
 
 
 def border_noise(key, image, *, eps, norm) -> jax.Array:

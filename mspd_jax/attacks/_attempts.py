@@ -19,13 +19,8 @@ _Ranked = TypeVar("_Ranked", bound=Any)
 
 
 class Candidate(NamedTuple):
-    """A point that an attack may keep.
-
-    Attributes:
-      image: [H, W, C], the point.
-      loss: [], what the attack makes large, at this point.
-      success: bool [], whether the attack succeeds there.
-    """
+    """A point [H, W, C] that an attack may keep; loss: [], what it makes large, there;
+    success: bool [], whether it succeeds there."""
 
     image: jax.Array
     loss: jax.Array

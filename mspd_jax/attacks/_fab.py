@@ -5,8 +5,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from mspd_jax.attacks import _ball
 from mspd_jax.attacks._attempts import best_attempt, no_candidate
+from mspd_jax.attacks._ball import project, random_start
 from mspd_jax.attacks._boundary import nearest_plane, wrong_classes
 from mspd_jax.attacks._checks import check_count, check_norm
 from mspd_jax.attacks._fab_projection import step_to_plane
@@ -76,7 +76,7 @@ def fab(
     problem = {"eps": eps, "norm": norm, "target": target}
     attempt = _attempt(key, predict, image, label, sides, 1, **problem, **walks)
     best = best_attempt(attempt, image, attempts=restarts, first=first)
-    return _inside(best, image, eps=eps, norm=norm)
+    return best._replace(image=project(best.image, image, eps=eps, norm=norm))
 
 
 def fab_targeted(
@@ -126,7 +126,7 @@ def fab_targeted(
     problem = {"eps": eps, "norm": norm, "target": None}
     attempt = _attempt(key, predict, image, label, sides, targets, **problem, **walks)
     best = best_attempt(attempt, image, attempts=attempts, first=first)
-    return _inside(best, image, eps=eps, norm=norm)
+    return best._replace(image=project(best.image, image, eps=eps, norm=norm))
 
 
 def _attempt(
@@ -176,7 +176,7 @@ def _attempt(
     def attempt(number):
         radius = 0.5 * jnp.where(jnp.isinf(eps), _START_RADIUS[norm], eps)
         start_key = jax.random.fold_in(key, number)
-        start = _ball.random_start(start_key, image, eps=radius, norm=norm)
+        start = random_start(start_key, image, eps=radius, norm=norm)
         start = jnp.where(number >= round_size, start, image)
 
         def step(count, state):
@@ -242,8 +242,3 @@ def _final_search(predict, best, image, label, inner, *, norm, target):
     one, zero = jnp.ones_like(inner), jnp.zeros_like(inner)
     state = (best, one, zero, zero, inner)
     return lax.fori_loop(0, _SEARCH + 1, search, state)[0]
-
-
-def _inside(proposal, image, *, eps, norm):
-    x = _ball.project(proposal.image, image, eps=eps, norm=norm)
-    return Proposal(x, proposal.loss)

@@ -71,18 +71,6 @@ def mim(
     def value(x):
         return objective(predict(x), label, target=target, loss=loss)
 
-    def view_gradient(view_key, x, scale):
-        """One of the gradients that are averaged, at one changed copy of x."""
-
-        def seen(x):
-            if diversity is not None:
-                x = _transforms.diversify(
-                    view_key, x, probability=diversity, resize=resize
-                )
-            return value(scale * x)
-
-        return jnp.nan_to_num(jax.grad(seen)(x), posinf=1e37, neginf=-1e37)
-
     def gradients(step_key, x):
         """Mean gradient at x; and that at its neighbors less it, or zero."""
         noise_key, view_key = jax.random.split(step_key)
@@ -100,16 +88,24 @@ def mim(
                     norm=norm,
                 )
                 z = jnp.where(point == 0, x, x + noise)
-            gradient = view_gradient(jax.random.fold_in(view_key, number), z, scale)
+            own_key = jax.random.fold_in(view_key, number)
+
+            def seen(x):
+                if diversity is not None:
+                    share = {"probability": diversity, "resize": resize}
+                    x = _transforms.diversify(own_key, x, **share)
+                return value(scale * x)
+
+            gradient = jnp.nan_to_num(jax.grad(seen)(z), posinf=1e37, neginf=-1e37)
             mine = jnp.where(point == 0, gradient, 0.0)
             return sums[0] + mine, sums[1] + (gradient - mine)
 
         views = scales * (1 + neighbors)
-        here, around = jnp.zeros_like(x), jnp.zeros_like(x)
+        sums = jnp.zeros_like(x), jnp.zeros_like(x)
         if views == 1:  # no loop for the compiler to look at
-            here, around = view(0, (here, around))
+            here, around = view(0, sums)
         else:
-            here, around = lax.fori_loop(0, views, view, (here, around))
+            here, around = lax.fori_loop(0, views, view, sums)
         here = here / scales
         if neighbors:
             around = around / (scales * neighbors) - here
