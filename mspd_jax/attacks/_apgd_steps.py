@@ -1,10 +1,5 @@
-"""How Auto-PGD steps, and what it changes at a checkpoint: two sets of rules.
-
-In linf and l2 (Croce and Hein 2020, arXiv 2003.01690) steps follow the steepest
-direction with some inertia, and the step size is halved where it proves too large. In
-l1 (Croce and Hein 2021, arXiv 2103.01208) a step changes the few pixels with the
-largest gradients; how many follows from how many the best point has changed.
-"""
+"""How Auto-PGD steps, and what it changes at a checkpoint: in linf and l2 (Croce and
+Hein 2020, arXiv 2003.01690), and in l1 (Croce and Hein 2021, arXiv 2103.01208)."""
 
 from collections.abc import Callable
 from typing import NamedTuple

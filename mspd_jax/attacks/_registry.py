@@ -1,10 +1,5 @@
-"""Attacks by the names that `--attack` takes.
-
-`ATTACKS` says of each name which function it is, with which options and in which
-norms, and what can be asked of it. A name may carry counts: `pgd-20` is 20 steps,
-`pgd-20x5` is 20 steps and 5 restarts, for every attack that has such. The first count
-is that of queries instead where the attack counts those: `square-5000`.
-"""
+"""Attacks by the names that `--attack` takes, with counts for those that have such:
+`pgd-20` is 20 steps, `pgd-20x5` also 5 restarts, `square-5000` as many queries."""
 
 import re
 from collections.abc import Callable

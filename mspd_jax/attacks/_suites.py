@@ -1,12 +1,8 @@
 """AutoAttack (Croce and Hein 2020, arXiv 2003.01690): which attacks, in which order.
 
-`autoattack`       APGD on the cross-entropy, targeted APGD, targeted FAB, Square
-`autoattack-plus`  six attacks with restarts
-`autoattack-rand`  for randomized models: APGD on two losses, 20 draws per gradient
-
 The constants are those of the authors' code; in l1, APGD starts five times and aims at
 five classes (arXiv 2103.01208). They are meant to be run one after the other, each on
-the images that still stand.
+the images that still stand. `autoattack-rand` is for randomized models.
 """
 
 from typing import NamedTuple

@@ -1,8 +1,5 @@
-"""Gradient concealment (Pei et al. 2022, arXiv 2205.10617).
-
-A layer without parameters that leaves every value as it is and makes every gradient
-useless. It is gradient masking: see `gcm` for what that is worth.
-"""
+"""Gradient concealment (Pei et al. 2022, arXiv 2205.10617), which leaves every value as
+it is and makes every gradient useless: gradient masking, see `gcm`."""
 
 from collections.abc import Callable
 
