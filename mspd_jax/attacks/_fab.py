@@ -61,7 +61,6 @@ def fab(
     that margin. `image` and 0 where it is misclassified to begin with. Costs, for each
     restart, steps + 1 gradients of K - 1 logits and steps + 5 predictions.
     """
-
     check_count("restarts", restarts)
 
     def sides(number, clean, logits):
@@ -69,12 +68,12 @@ def fab(
         if target is None:
             right = jnp.full((logits.shape[0] - 1,), label, jnp.int32)
             return (right + 1 + jnp.arange(right.size)) % logits.shape[0], right
-        goal = jnp.asarray(target, jnp.int32)[None]
-        return goal, wrong_classes(logits, target, count=1)
+        above = jnp.asarray(target, jnp.int32)[None]
+        return above, wrong_classes(logits, target, count=1)
 
-    walks = {"steps": steps, "alpha_max": alpha_max, "eta": eta, "beta": beta}
-    problem = {"eps": eps, "norm": norm, "target": target}
-    attempt = _attempt(key, predict, image, label, sides, 1, **problem, **walks)
+    walk = {"steps": steps, "alpha_max": alpha_max, "eta": eta, "beta": beta}
+    goal = {"eps": eps, "norm": norm, "target": target}
+    attempt = _attempt(key, predict, image, label, sides, 1, **goal, **walk)
     best = best_attempt(attempt, image, attempts=restarts, first=first)
     return best._replace(image=project(best.image, image, eps=eps, norm=norm))
 
@@ -122,9 +121,9 @@ def fab_targeted(
         rival = jnp.sum(jnp.where(here, ranked, 0))
         return rival[None], jnp.asarray(label, jnp.int32)[None]
 
-    walks = {"steps": steps, "alpha_max": alpha_max, "eta": eta, "beta": beta}
-    problem = {"eps": eps, "norm": norm, "target": None}
-    attempt = _attempt(key, predict, image, label, sides, targets, **problem, **walks)
+    walk = {"steps": steps, "alpha_max": alpha_max, "eta": eta, "beta": beta}
+    goal = {"eps": eps, "norm": norm, "target": None}
+    attempt = _attempt(key, predict, image, label, sides, targets, **goal, **walk)
     best = best_attempt(attempt, image, attempts=attempts, first=first)
     return best._replace(image=project(best.image, image, eps=eps, norm=norm))
 

@@ -33,8 +33,8 @@ def fgsm(
     sign.
     """
     del key
-    ball = {"eps": eps, "norm": norm}
-    return _one_step(None, predict, image, label, eps, target, loss, **ball)
+    options = {"eps": eps, "norm": norm, "target": target, "loss": loss}
+    return _one_step(image, predict, image, label, step_size=eps, **options)
 
 
 def ffgsm(
@@ -59,18 +59,17 @@ def ffgsm(
     """
     if step_size is None:
         step_size = 1.25 * eps
-    ball = {"eps": eps, "norm": norm}
-    return _one_step(key, predict, image, label, step_size, target, loss, **ball)
+    x = random_start(key, image, eps=eps, norm=norm)
+    options = {"eps": eps, "norm": norm, "target": target, "loss": loss}
+    return _one_step(x, predict, image, label, step_size=step_size, **options)
 
 
-def _one_step(key, predict, image, label, step_size, target, loss, *, eps, norm):
-    """From the image itself, or with a key from a random point of the ball."""
+def _one_step(x, predict, image, label, *, eps, norm, step_size, target, loss):
     chex.assert_rank([image, label], [3, 0])
     check_norm(norm, ("linf", "l2"))
 
     def value(x):
         return objective(predict(x), label, target=target, loss=loss)
 
-    x = image if key is None else random_start(key, image, eps=eps, norm=norm)
     x = ascend(x, jax.grad(value)(x), image, eps=eps, step_size=step_size, norm=norm)
     return Proposal(x, value(x))

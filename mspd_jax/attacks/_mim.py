@@ -81,12 +81,11 @@ def mim(
             point, scale = number // scales, 0.5 ** jnp.float32(number % scales)
             z = x
             if neighbors:
-                noise = _ball.ball_noise(
+                point_key, far = (
                     jax.random.fold_in(noise_key, point),
-                    x.shape,
-                    eps=neighborhood * eps,
-                    norm=norm,
+                    neighborhood * eps,
                 )
+                noise = _ball.ball_noise(point_key, x.shape, eps=far, norm=norm)
                 z = jnp.where(point == 0, x, x + noise)
             own_key = jax.random.fold_in(view_key, number)
 

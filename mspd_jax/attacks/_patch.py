@@ -164,18 +164,12 @@ def patch_pgd(
     chex.assert_axis_dimension(positions, 1, 2)
     check_count("number of positions", positions.shape[0])
     corners = jnp.asarray(positions)
+    walk = {"patch": patch, "steps": steps, "step_size": step_size}
     value = loss_and_success(predict, label, target=target, loss=loss)
 
     def attempt(number):
-        found = ascend_in_patch(
-            jax.random.fold_in(key, number),
-            image,
-            corners[number],
-            value,
-            patch=patch,
-            steps=steps,
-            step_size=step_size,
-        )
+        own_key = jax.random.fold_in(key, number)
+        found = ascend_in_patch(own_key, image, corners[number], value, **walk)
         return Candidate(found.image, found.loss, found.success)
 
     return best_attempt(attempt, image, attempts=positions.shape[0])

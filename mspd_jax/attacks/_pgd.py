@@ -56,6 +56,7 @@ def pgd(
         raise ValueError(f"restarts must be 1 without a random start; got {restarts}")
     if step_size is None:
         step_size = 2.5 * eps / steps
+    walk = {"eps": eps, "norm": norm, "steps": steps, "step_size": step_size}
     value = loss_and_success(predict, label, target=target, loss=loss)
 
     def slope(x):
@@ -66,16 +67,7 @@ def pgd(
         if random_start:
             start_key = jax.random.fold_in(key, number)
             x = _ball.random_start(start_key, image, eps=eps, norm=norm)
-        x = ascent(
-            slope,
-            x,
-            image,
-            eps=eps,
-            step_size=step_size,
-            steps=steps,
-            norm=norm,
-            always_loop=True,
-        )
+        x = ascent(slope, x, image, always_loop=True, **walk)
         return Candidate(x, *value(x))
 
     return best_attempt(restart, image, attempts=restarts, first=first)

@@ -75,7 +75,6 @@ def mcgs(
     Returns:
       A Cascade.
     """
-
     if forward_epochs < 0 or backward_epochs < 0:
         raise ValueError(
             "forward_epochs and backward_epochs must not be negative, got "
@@ -85,7 +84,10 @@ def mcgs(
     if noise is not None:
         chex.assert_shape(noise, (epochs, num_samples, *image.shape))
     rate = jnp.asarray(learning_rate, jnp.float32)
+    ball = {"eps": eps, "norm": norm}
     keep = functools.partial(project, image=image, eps=eps, norm=norm)
+    draws = {"num_samples": num_samples, "chunk": chunk}
+    walk = {"steps": steps, "step_size": step_size, **draws, **ball}
 
     def smooth(epoch, x, direction):
         epoch_key = jax.random.fold_in(key, epoch)
@@ -94,27 +96,10 @@ def mcgs(
             if noise is not None:
                 return noise[epoch, numbers]
             return smoothing_noise(
-                epoch_key,
-                numbers,
-                image.shape,
-                eps=eps,
-                norm=norm,
-                antithetic=antithetic,
+                epoch_key, numbers, image.shape, antithetic=antithetic, **ball
             )
 
-        return smoothed_step(
-            predict,
-            x,
-            label,
-            draw,
-            eps=eps,
-            direction=direction,
-            num_samples=num_samples,
-            chunk=chunk,
-            steps=steps,
-            step_size=step_size,
-            norm=norm,
-        )
+        return smoothed_step(predict, x, label, draw, direction=direction, **walk)
 
     x = image
     for epoch in range(forward_epochs):
