@@ -20,9 +20,8 @@ _FAR = 1e30  # float32 can still multiply it by a pixel and add up an image of t
 class Plane(NamedTuple):
     """{v : value + <normal, v - x> = 0} around a point x that the holder knows.
 
-    Attributes:
-      value: [], negative on the side of the class to leave.
-      normal: [H, W, C], largest entry 1 in size; zero where the model is flat.
+    value: [], negative on the side of the class to leave. normal: [H, W, C], largest
+    entry 1 in size; zero where the model is flat.
     """
 
     value: jax.Array

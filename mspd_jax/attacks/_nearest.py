@@ -36,9 +36,9 @@ def keep_nearest(
         success = adversarial, and its margin at least `least`,
         loss    = -distance(x, image) where successful, else the margin (below zero)
 
-    Success goes before loss: the nearest adversarial point is kept, and as long as
-    there is none, the point nearest to a change of mind. A NaN among the logits is
-    never kept. logits: [K], at `x`. Returns the better, and whether `x` is a success.
+    Success goes before loss: without any, the point nearest to a change of mind is
+    kept. A NaN among the logits is never kept. logits: [K], at `x`. Returns the better
+    one, and whether `x` is a success.
     """
     gap = objective(logits, label, target=target, loss=margin)
     # A NaN among the logits makes the gap one, and all comparisons with it false.

@@ -1,8 +1,7 @@
 """Patches: one square of pixels may become anything, the others stay as they are.
 
-Projected gradient descent in the square, at one position of it after the other, as in
-the evaluations of certified defenses against patches (arXiv 2110.14120): 500 steps of
-.05, every position that can be reached or some of them, the four corners always.
+Gradient ascent in the square, at one position after the other, as in the evaluations of
+certified defenses (arXiv 2110.14120): 500 steps of .05, the four corners always.
 """
 
 import itertools

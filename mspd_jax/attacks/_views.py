@@ -20,11 +20,10 @@ AVERAGED_SCORES = "square-100"
 
 
 class View(NamedTuple):
-    """What an attack runs against in the place of the model.
+    """What an attack runs against in the place of the model, a callable pytree.
 
-    predict: [H, W, C] -> [K], a callable pytree. same_values: whether its values are
-    the model's and its gradient alone is another, so that attacks which ask for scores
-    alone would find the same again.
+    same_values: whether its gradient alone is not the model's, so that attacks which
+    ask for scores alone would find the same again.
     """
 
     predict: Callable
