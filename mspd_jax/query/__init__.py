@@ -10,23 +10,18 @@ Answers to noisy images are kept in a log, so that no sample is paid for twice.
 from mspd_jax.query._access import Access as Access
 from mspd_jax.query._access import answer, query_access
 from mspd_jax.query._access import answer_batches as answer_batches
-from mspd_jax.query._command import command_classifier
 from mspd_jax.query._http import http_classifier
 from mspd_jax.query._log import QueryLog as QueryLog
 from mspd_jax.query._log import logged_labels as logged_labels
-from mspd_jax.query._log import memory_query_log, open_query_log
-from mspd_jax.query._open import open_classifier, python_classifier
+from mspd_jax.query._log import open_query_log as open_query_log
+from mspd_jax.query._open import open_classifier
 from mspd_jax.query._protocol import Classifier
 
 # What users call; other rooms may import the rest.
 __all__ = [
     "Classifier",
     "answer",
-    "command_classifier",
     "http_classifier",
-    "memory_query_log",
     "open_classifier",
-    "open_query_log",
-    "python_classifier",
     "query_access",
 ]

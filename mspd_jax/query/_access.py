@@ -1,8 +1,4 @@
-"""Asking a classifier that is only an answer to a question: batches, pace, retries.
-
-The classifier is any Python callable from a batch of images to labels or scores: a
-model of another framework, a program, a service far away.
-"""
+"""Asking a classifier that is only an answer to a question: batches, pace, retries."""
 
 import email.utils
 import http.client
@@ -23,23 +19,10 @@ _PASSING = (ConnectionError, TimeoutError, http.client.HTTPException)
 
 
 class Access(NamedTuple):
-    """A classifier and how it is asked; made by `query_access`.
+    """A classifier and how it is asked: the arguments of `query_access`.
 
-    Attributes:
-      name: enters the log of queries; answers under another name are not used.
-      ask: images [B, H, W, C] to an answer (see `query_access`), or None, offline.
-      num_classes: K; labels are 0..K-1.
-      batch_size: the most images of one query.
-      eight_bit: whether images are rounded and passed as uint8.
-      class_names: K names in the order of the labels, or None.
-      retries: tries after the first, per query, where a failure may pass.
-      wait: seconds before the first of them; doubles with each.
-      longest_wait: seconds; no wait is longer.
-      rate: images a second, retries included; None: as fast as answers come.
-      passing: exceptions that may pass.
-      now, sleep: the clock, in seconds.
-      spent: counts so far: `requests` and `images` sent, failures included, images
-        `answered`, and `due`, when the next may be sent.
+    passing: all exceptions that may pass. spent: counts so far: `requests` and `images`
+    sent, failures included, images `answered`, and `due`, when the next may be sent.
     """
 
     name: str
@@ -84,8 +67,8 @@ def query_access(
 
     A failure may pass if it is a connection error, a timeout, an exception out of
     `passing`, or an HTTP error (`urllib.error.HTTPError`) with status 408, 425, 429 or
-    5xx; another try follows, `retries` times, after `wait`, 2 wait, 4 wait ... seconds,
-    or what Retry-After says. Any other exception goes through to the caller.
+    5xx. Another try follows, `retries` times, after `wait`, 2 wait, 4 wait ... seconds,
+    or what Retry-After says, `longest_wait` at most. Any other exception goes through.
 
     Args:
       ask: a batch of images to one answer for each: integer labels [B], scores [B, K]
@@ -93,13 +76,12 @@ def query_access(
         NumPy arrays [B, H, W, C] of its own, float32, in [0, 1] but for noise, or uint8
         with `eight_bit`. None: nothing can be asked.
       name: what it is; answers that a log holds under another name are not used.
-      num_classes: K.
-      batch_size: B is at most that.
+      num_classes: K; labels are 0..K-1.
+      batch_size: the most images of one query.
       eight_bit: round images to 256 levels.
       class_names: K names in the order of the labels, where it answers with names.
-      retries, wait, longest_wait: as above; no wait is longer than the last.
+      retries, wait, longest_wait, passing: as above.
       rate: the most images a second, retries included; None for no limit.
-      passing: further exceptions that may pass.
       now, sleep: the clock, in seconds.
 
     Returns:
@@ -157,7 +139,7 @@ def answer(access: Access, images: ArrayLike) -> np.ndarray:
 
 
 def answer_batches(access: Access, images: ArrayLike) -> Iterator[np.ndarray]:
-    """The labels of `answer`, query by query, each as soon as it is there."""
+    """The labels of `answer`, query by query, as soon as they are there."""
     images = np.asarray(images)
     if images.ndim != 4:
         raise ValueError(f"images must be [N, H, W, C]; got {list(images.shape)}")
@@ -176,7 +158,13 @@ def _answer_one(access, batch):
         raise InputError(f"{access.name}: offline, so that nothing can be asked")
     count, spent = len(batch), access.spent
     for attempt in range(access.retries + 1):
-        _wait_for_turn(access, count)
+        if access.rate is not None:  # B images occupy B / rate seconds, whatever comes
+            moment = access.now()
+            if spent["due"] > moment:
+                access.sleep(spent["due"] - moment)
+            spent["due"] = max(moment, spent["due"]) + count / access.rate
+        spent["requests"] += 1
+        spent["images"] += count
         # The callable may write into what it gets.
         shown = to_levels(batch) if access.eight_bit else np.array(batch, np.float32)
         try:
@@ -188,29 +176,12 @@ def _answer_one(access, batch):
         except access.passing as error:
             failure = error
         else:
-            labels = read_labels(
-                reply,
-                count,
-                num_classes=access.num_classes,
-                class_names=access.class_names,
-            )
+            labels = read_labels(reply, count, access.num_classes, access.class_names)
             spent["answered"] += count
             return labels
         if attempt < access.retries:
             access.sleep(_pause(access, failure, attempt))
     raise _gave_up(access, f"{attempt + 1} tries ({_reason(failure)})") from failure
-
-
-def _wait_for_turn(access, count):
-    """A query of B images occupies B / rate seconds, whether it succeeds or not."""
-    spent = access.spent
-    if access.rate is not None:
-        moment = access.now()
-        if spent["due"] > moment:
-            access.sleep(spent["due"] - moment)
-        spent["due"] = max(moment, spent["due"]) + count / access.rate
-    spent["requests"] += 1
-    spent["images"] += count
 
 
 def _pause(access, failure, attempt):

@@ -9,13 +9,8 @@ import subprocess
 import threading
 
 from mspd_jax.errors import InputError
-from mspd_jax.query._protocol import (
-    MOST_BYTES,
-    Classifier,
-    decode_reply,
-    encode_request,
-    too_long,
-)
+from mspd_jax.query import _protocol
+from mspd_jax.query._protocol import MOST_BYTES, Classifier
 
 _PATIENCE = 2.0  # seconds that a program has to end by itself
 
@@ -38,8 +33,7 @@ def command_classifier(
         raise InputError(f"the command {command!r} cannot be read: {error}") from error
     if not words:
         raise InputError("the command of the classifier is empty")
-    if not 0.0 < timeout < float("inf"):
-        raise ValueError(f"timeout must be positive and finite; got {timeout}")
+    _protocol.check_timeout(timeout)
     name = f"command:{command}"
     running: list[subprocess.Popen] = []
 
@@ -47,10 +41,11 @@ def command_classifier(
         if not running:
             running.append(_start(name, words))
         try:
-            line = _exchange(running[0], encode_request(images), timeout, limit)
+            request = _protocol.encode_request(images)
+            line = _exchange(running[0], request, timeout, limit)
             if len(line) > limit:
-                raise too_long(name, limit)
-            return decode_reply(name, line)
+                raise _protocol.too_long(name, limit)
+            return _protocol.decode_reply(name, line)
         except BaseException:
             # Whatever it says next would be taken for the answer to another question.
             close()
@@ -67,12 +62,8 @@ def command_classifier(
 def _start(name, words):
     try:
         # Its own session: signals reach what it starts in turn, and Ctrl-C only us.
-        return subprocess.Popen(
-            words,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-        )
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        return subprocess.Popen(words, **pipes, start_new_session=True)
     except (OSError, ValueError) as error:
         raise InputError(f"{name} cannot be started: {error}") from error
 

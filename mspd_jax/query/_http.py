@@ -9,13 +9,8 @@ import urllib.parse
 import urllib.request
 
 from mspd_jax.errors import InputError
-from mspd_jax.query._protocol import (
-    MOST_BYTES,
-    Classifier,
-    decode_reply,
-    encode_request,
-    too_long,
-)
+from mspd_jax.query import _protocol
+from mspd_jax.query._protocol import MOST_BYTES, Classifier
 
 
 def http_classifier(
@@ -28,10 +23,12 @@ def http_classifier(
 ) -> Classifier:
     """The classifier that answers POST requests at an http or https address.
 
-        request  {"format": "png", "images": [base64 of a PNG file, ...]}   for uint8
-                 {"format": "npy", "images": [base64 of an .npy file, ...]} for float32
+        request  {"format": "png" | "npy", "images": [base64 of a file, ...]}
         answer   {"labels": [3, ...]} or {"scores": [[0.1, ...], ...]}
                  or {"names": ["cat", ...]}, one for each image, in order
+
+    8-bit images, gray or RGB, are PNG files, all others NumPy's .npy files [H, W, C],
+    float32 or uint8. null for a label or a name says "no class".
 
     timeout: seconds for a whole answer. headers: sent with each request.
     token_variable: an environment variable whose content is sent as
@@ -40,24 +37,20 @@ def http_classifier(
     Status codes raise `urllib.error.HTTPError`, connections that fail ConnectionError,
     late answers TimeoutError; see `query_access` for which of them may pass.
     """
-    parts = _checked(url)
-    if not 0.0 < timeout < float("inf"):
-        raise ValueError(f"timeout must be positive and finite; got {timeout}")
-    token = _token(token_variable)
-    name = _name(parts)
-    headers = {
-        "Content-Type": "application/json",
-        "Accept": "application/json",
-        **(headers or {}),
-        **({} if token is None else {"Authorization": f"Bearer {token}"}),
-    }
+    name = _checked_name(url)
+    _protocol.check_timeout(timeout)
+    kind = "application/json"
+    headers = {"Content-Type": kind, "Accept": kind, **(headers or {})}
+    token = None if token_variable is None else _token(token_variable)
+    if token is not None:
+        headers["Authorization"] = f"Bearer {token}"
     opener = _opener()
 
     def ask(images):
-        request = urllib.request.Request(
-            url, data=encode_request(images), headers=headers, method="POST"
-        )
-        return decode_reply(name, _post(opener, request, name, timeout, limit, token))
+        content = _protocol.encode_request(images)
+        request = urllib.request.Request(url, content, headers, method="POST")
+        reply = _post(opener, request, name, timeout, limit, token)
+        return _protocol.decode_reply(name, reply)
 
     return Classifier(name, ask, lambda: None)
 
@@ -85,7 +78,7 @@ def _read(response, name, deadline, limit):
         parts.append(part)
         total += len(part)
         if total > limit:
-            raise too_long(name, limit)
+            raise _protocol.too_long(name, limit)
         if time.monotonic() > deadline:
             raise TimeoutError("the answer was not complete in time")
     if response.length:  # `read1` ends in silence where the connection does
@@ -125,7 +118,8 @@ def _opener():
     return opener
 
 
-def _checked(url):
+def _checked_name(url):
+    """The address, with a digest for its query, which may hold a secret or a model."""
     try:
         parts = urllib.parse.urlsplit(url)
         valid = parts.scheme in ("http", "https") and parts.hostname
@@ -139,19 +133,12 @@ def _checked(url):
             f"the address of {parts.hostname} holds a user name: put a token into an "
             "environment variable and name that"
         )
-    return parts
-
-
-def _name(parts):
-    """The address, with a digest for its query, which may hold a secret or a model."""
     mark = hashlib.sha256(parts.query.encode()).hexdigest()[:8]
     query = f"?sha256={mark}" if parts.query else ""
     return f"{parts.scheme}://{parts.netloc}{parts.path}{query}"
 
 
 def _token(variable):
-    if variable is None:
-        return None
     token = os.environ.get(variable, "").strip()
     if not token:
         raise InputError(f"the environment variable {variable} holds no token")

@@ -1,12 +1,10 @@
 """The answers of a classifier, kept so that no sample is paid for twice.
 
-Two kinds of entries, plain JSON, both with the image's `index` in the data set: a head
-says what was asked (image, noise, classifier), answers are runs of labels under its
-digest. Answers to other noise or another image have another digest and are not found,
-so that one log may hold runs of many settings, and entries that are no answers, or are
-cut off, are passed over.
+Entries are JSON objects: a head says what was asked about an image (noise, classifier),
+answers are runs of labels under its digest. What is neither is passed over.
 """
 
+import functools
 import hashlib
 import json
 from collections.abc import Callable, Iterable
@@ -23,7 +21,7 @@ _BLOCK = 1024
 
 
 class QueryLog(NamedTuple):
-    """The answers known so far; made by `open_query_log` or `memory_query_log`.
+    """The answers known so far; made by `open_query_log`.
 
     Attributes:
       blocks: labels int32 [1024] by (digest, stage, sample number // 1024).
@@ -51,11 +49,6 @@ def open_query_log(
     return log
 
 
-def memory_query_log() -> QueryLog:
-    """A log that ends with the program."""
-    return QueryLog({}, {}, lambda entries: None)
-
-
 def logged_labels(
     log: QueryLog,
     numbers: np.ndarray,
@@ -68,7 +61,6 @@ def logged_labels(
     """Labels of samples, out of the log and, where it lacks them, from the classifier.
 
     Args:
-      log: where answers are looked up and noted.
       numbers: sample numbers, in order.
       ask: the numbers that the log lacks -> their labels, batch by batch, in order.
         Each batch is on the disk before the next one is asked for. None: offline.
@@ -80,8 +72,8 @@ def logged_labels(
       Labels int32 [len(numbers)], -1 for no class. InputError if the log lacks an
       answer and there is no `ask`.
     """
-    digest = digest_of(head)
-    labels = known_labels(log, digest, stage, numbers)
+    known = functools.partial(known_labels, log, digest_of(head), stage, numbers)
+    labels = known()
     missing = np.asarray(numbers)[labels == MISSING]
     if not missing.size:
         return labels
@@ -91,12 +83,10 @@ def logged_labels(
             f"{missing[0]}..{missing[-1]} of image {index}: "
             f"{what_differs(log, index, head)}"
         )
-    done = 0
     for batch in ask(missing):
-        part = missing[done : done + len(batch)]
+        part, missing = np.split(missing, [len(batch)])
         note_labels(log, index, head, stage, part, batch)
-        done += len(batch)
-    return known_labels(log, digest, stage, numbers)
+    return known()
 
 
 def digest_of(head: dict) -> str:
@@ -127,28 +117,16 @@ def note_labels(
     numbers: ArrayLike,
     labels: ArrayLike,
 ) -> None:
-    """Adds answers; they are on the disk when this returns.
-
-    numbers, labels: sample numbers, in order, and what was answered to each.
-    """
-    digest = digest_of(head)
-    numbers, labels = np.asarray(numbers), np.asarray(labels)
-    notes = []
-    if digest not in log.heads.get(index, {}):
-        notes.append({"index": index, "head": digest, "of": head})
+    """Adds the answers to samples, in order; they are on the disk when this returns."""
+    about = {"index": index, "head": digest_of(head)}
+    notes: list[dict] = []
+    if about["head"] not in log.heads.get(index, {}):
+        notes.append({**about, "of": head})
     gaps = np.flatnonzero(np.diff(numbers) != 1) + 1
-    for run, values in zip(
-        np.split(numbers, gaps), np.split(labels, gaps), strict=True
-    ):
-        notes.append(
-            {
-                "index": index,
-                "head": digest,
-                "stage": stage,
-                "first": int(run[0]),
-                "labels": values.tolist(),
-            }
-        )
+    runs = np.split(numbers, gaps), np.split(labels, gaps)
+    for run, values in zip(*runs, strict=True):
+        answers = {"first": int(run[0]), "labels": values.tolist()}
+        notes.append({**about, "stage": stage, **answers})
     log.write(notes)
     for entry in notes:
         _enter(log, entry)

@@ -7,11 +7,6 @@ from mspd_jax.query._command import command_classifier
 from mspd_jax.query._http import http_classifier
 from mspd_jax.query._protocol import Classifier
 
-_ACCEPTED = (
-    "http://host/path, https://host/path, python:package.module:function or "
-    "command:program --option"
-)
-
 
 def open_classifier(
     text: str, *, timeout: float = 30.0, token_variable: str | None = None
@@ -34,7 +29,10 @@ def open_classifier(
         return python_classifier(rest)
     if prefix == "command":
         return command_classifier(rest, timeout=timeout)
-    raise InputError(f"{text!r} names no classifier: accepted are {_ACCEPTED}")
+    raise InputError(
+        f"{text!r} names no classifier: accepted are http://host/path, "
+        "https://host/path, python:package.module:function or command:program --option"
+    )
 
 
 def python_classifier(spec: str) -> Classifier:

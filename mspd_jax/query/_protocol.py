@@ -1,13 +1,4 @@
-"""The JSON that classifiers in other processes and on other machines are asked in.
-
-    request  {"format": "png" | "npy", "images": [text, ...]}
-    answer   {"labels": [3, ...]} or {"scores": [[0.1, ...], ...]}
-             or {"names": ["cat", ...]}, one for each image, in order
-
-An image is the base64 text of a PNG file (8-bit images, gray or RGB) or of a NumPy
-.npy file: float32 [H, W, C], or uint8 where there are other than 1 or 3 channels.
-null for a label or a name says "no class".
-"""
+"""The JSON of `http_classifier`, in which classifiers in other processes are asked."""
 
 import base64
 import io
@@ -50,20 +41,27 @@ def encode_request(images: np.ndarray) -> bytes:
 
 def decode_reply(name: str, data: bytes) -> list:
     """What an answer says, as lists; InputError unless it is one of the protocol."""
+    shown = repr(" ".join(data[:200].decode("utf-8", "replace").split())[:80])
     try:
         reply = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise InputError(
-            f"{name} answered no JSON but {_shown(data)}: accepted is an object with "
+            f"{name} answered no JSON but {shown}: accepted is an object with "
             f"one of {', '.join(_ANSWERS)}"
         ) from error
     found = [key for key in _ANSWERS if isinstance(reply, dict) and key in reply]
     if len(found) != 1 or not isinstance(reply[found[0]], list):
         raise InputError(
-            f"{name} answered {_shown(data)}: accepted is an object with a list under "
+            f"{name} answered {shown}: accepted is an object with a list under "
             f"one of {', '.join(_ANSWERS)}"
         )
     return reply[found[0]]
+
+
+def check_timeout(timeout: float) -> None:
+    """ValueError unless one can wait for so many seconds."""
+    if not 0.0 < timeout < float("inf"):
+        raise ValueError(f"timeout must be positive and finite; got {timeout}")
 
 
 def too_long(name: str, limit: int) -> InputError:
@@ -75,8 +73,3 @@ def _encode_npy(image):
     buffer = io.BytesIO()
     np.save(buffer, image, allow_pickle=False)
     return buffer.getvalue()
-
-
-def _shown(data):
-    text = " ".join(data[:200].decode("utf-8", "replace").split())
-    return repr(text[:80])

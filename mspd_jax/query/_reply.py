@@ -14,18 +14,14 @@ NO_CLASS = -1
 def read_labels(
     reply: object,
     count: int,
-    *,
     num_classes: int,
     class_names: Sequence[str] | None = None,
 ) -> np.ndarray:
-    """Labels int32 [count] of an answer to `count` images; NO_CLASS where it has none.
+    """Labels int32 [count] of an answer to `count` images, as `query_access` has it.
 
-    reply: integers [count]; or scores [count, num_classes], of which the largest
-    decides, the first of equal ones; or names, a list of `count` strings out of
-    `class_names`. NumPy, JAX and PyTorch arrays and nested lists will do.
-    No class: a score that is NaN anywhere in its row, an integer outside
-    0..num_classes - 1, a name that is not in the list, None in a list.
-    Raises InputError where type or shape are others: that is no answer, but a mistake.
+    Of equal scores the first decides. NO_CLASS: a score that is NaN anywhere in its
+    row, an integer outside 0..num_classes - 1, a name that is not in the list, None in
+    a list. InputError where type or shape are others: that is a mistake, no answer.
     """
     if isinstance(reply, list | tuple):
         reply = _numbered(reply, class_names)

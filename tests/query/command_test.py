@@ -11,7 +11,8 @@ import numpy as np
 from absl.testing import parameterized
 
 from mspd_jax.errors import InputError
-from mspd_jax.query import answer, command_classifier, query_access
+from mspd_jax.query import answer, query_access
+from mspd_jax.query._command import command_classifier
 
 IMAGES = np.random.default_rng(0).uniform(size=(7, 2, 3, 5)).astype(np.float32)
 

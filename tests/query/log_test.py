@@ -14,7 +14,6 @@ from mspd_jax.query._log import (
     digest_of,
     known_labels,
     logged_labels,
-    memory_query_log,
     note_labels,
     open_query_log,
     what_differs,
@@ -61,14 +60,14 @@ class QueryLogTest(parameterized.TestCase):
         self.assertLen(lines, 5)
 
     def test_runs_of_many_blocks(self):
-        log = memory_query_log()
+        log = listed()[0]
         labels = np.random.default_rng(0).integers(-1, 5, 5000)
         note_labels(log, 0, HEAD, "selection", np.arange(700, 5700), labels)
         got = known_labels(log, DIGEST, "selection", np.arange(700, 5700))
         np.testing.assert_array_equal(got, labels)
 
     def test_of_two_answers_the_first_counts(self):
-        log = memory_query_log()
+        log = listed()[0]
         note_labels(log, 0, HEAD, "estimation", [1, 2], [5, 6])
         note_labels(log, 0, HEAD, "estimation", [2, 3], [7, 8])
         self.assertEqual(known(log, [1, 2, 3]), [5, 6, 8])
@@ -119,7 +118,7 @@ class QueryLogTest(parameterized.TestCase):
         self.assertEqual(known(opened(), range(4)), [5, 6, 9, MISSING])
 
     def test_what_differs(self):
-        log = memory_query_log()
+        log = listed()[0]
         self.assertEqual(what_differs(log, 1, HEAD), "it holds none for image 1")
         note_labels(log, 1, HEAD, "estimation", [0], [1])
         self.assertIn("others of the same setting", what_differs(log, 1, HEAD))

@@ -8,10 +8,7 @@ import numpy as np
 from absl.testing import parameterized
 
 from mspd_jax.errors import InputError
-from mspd_jax.query import (
-    open_classifier,
-    python_classifier,
-)
+from mspd_jax.query._open import open_classifier, python_classifier
 
 IMAGES = np.random.default_rng(0).uniform(size=(7, 2, 3, 5)).astype(np.float32)
 

@@ -10,7 +10,7 @@ from jax.tree_util import Partial
 
 from mspd_jax.errors import InputError
 from mspd_jax.models import behind
-from mspd_jax.query import memory_query_log, open_query_log, query_access
+from mspd_jax.query import QueryLog, open_query_log, query_access
 from mspd_jax.smoothing import (
     certify_votes,
     eight_bit,
@@ -76,7 +76,7 @@ FULL = plan_of()._replace(futile=np.full(20, -1, np.int32))
 def votes_of(ask=None, *, log=None, key=KEY, image=IMAGE, label=LABEL, **options):
     access = ask if isinstance(ask, tuple) else access_of(ask)
     options = {"index": 5, "sigma": SIGMA, "plan": plan_of()} | options
-    log = memory_query_log() if log is None else log
+    log = QueryLog({}, {}, lambda entries: None) if log is None else log
     return query_votes(key, access, image, label, log=log, **options)
 
 
@@ -118,7 +118,7 @@ class SameVotesTest(parameterized.TestCase):
         self.assertLess(full.estimation.sum(), 200)  # some are no class
 
     def test_rules_hold_with_equality(self):
-        log = memory_query_log()
+        log = QueryLog({}, {}, lambda entries: None)
         votes_of(Asked(), log=log, plan=FULL)
         first = votes_of(log=log, plan=FULL._replace(enough=np.int32(0)))
         self.assertEqual(first.drawn, 10)
