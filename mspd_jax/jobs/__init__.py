@@ -8,10 +8,6 @@ What does not decide the result (batch size, blocks) is a `Machine`. The flags o
 mains, run.json and the identity of a run are derived from the fields.
 """
 
-from mspd_jax.jobs._certification import NoiseRecord as NoiseRecord
-from mspd_jax.jobs._certification import NoiseSummary as NoiseSummary
-from mspd_jax.jobs._certification import PatchRecord as PatchRecord
-from mspd_jax.jobs._certification import PatchSummary as PatchSummary
 from mspd_jax.jobs._certify import Certify
 from mspd_jax.jobs._certify_methods import (
     Asking,
@@ -23,6 +19,10 @@ from mspd_jax.jobs._certify_methods import (
     ScaleCert,
     Smoothing,
 )
+from mspd_jax.jobs._certify_noise import NoiseRecord as NoiseRecord
+from mspd_jax.jobs._certify_noise import NoiseSummary as NoiseSummary
+from mspd_jax.jobs._certify_patches import PatchRecord as PatchRecord
+from mspd_jax.jobs._certify_patches import PatchSummary as PatchSummary
 from mspd_jax.jobs._convert import Convert
 from mspd_jax.jobs._convert import Converted as Converted
 from mspd_jax.jobs._evaluate import Evaluate

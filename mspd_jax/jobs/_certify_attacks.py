@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -55,26 +56,28 @@ def patch_attacks(
     return {name: made[name] for name in chosen.attack}
 
 
-def after_attacks(
-    key: jax.Array,
+def ask_and_attack(
+    ask: Callable,
     chosen: dict[str, Partial],
-    decide: Callable,
+    key: jax.Array,
     detector: Callable,
     image: jax.Array,
     label: jax.Array,
-    answer: jax.Array,
-) -> dict:
-    """What is answered to the image after each attack.
+) -> tuple[Any, dict]:
+    """What is said of the image, and (label, alert) of it after each attack.
 
-    decide: image -> (label, alert). label: the true one; where there is none, -1, the
-    attacks start from `answer`, what the image was taken for.
+    ask: (detector, image) -> what is said. label: the true one; where there is none,
+    -1, the attacks start from what the image is taken for.
     """
-    label = jnp.where(label < 0, answer, label)
+    found = ask(detector, image)
+    label = jnp.where(label < 0, found.label, label)
     keys = jax.random.split(key, len(_NAMES))
-    return {
-        name: decide(attack(keys[_NAMES.index(name)], detector, image, label))
-        for name, attack in chosen.items()
-    }
+    attacked = {}
+    for name, attack in chosen.items():
+        own = keys[_NAMES.index(name)]
+        said = ask(detector, attack(own, detector, image, label))
+        attacked[name] = said.label, getattr(said, "alert", jnp.asarray(False))
+    return found, attacked
 
 
 def described_attacks(attacked: dict) -> dict:

@@ -3,7 +3,6 @@
 import functools
 import math
 import pathlib
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -12,92 +11,131 @@ from jax.tree_util import Partial
 
 from mspd_jax import data, drive, evaluate, models, patch
 from mspd_jax.errors import InputError
-from mspd_jax.jobs._certification import PatchRecord, PatchSummary
 from mspd_jax.jobs._certify_attacks import (
-    after_attacks,
+    ask_and_attack,
     check_attacks,
     described_attacks,
     patch_attacks,
 )
-from mspd_jax.jobs._certify_methods import (
-    CertifyMachine,
-    Minority,
-    PatchCleanser,
-    ScaleCert,
-)
+from mspd_jax.jobs._certify_methods import CertifyMachine, PatchCleanser, ScaleCert
 from mspd_jax.jobs._frame import Kinds, run_over_images
 from mspd_jax.jobs._result import Result
 from mspd_jax.jobs._values import Loaded, check_compatible, image_shape_of, loaded
 
-KINDS = Kinds(PatchSummary, PatchRecord)
 _MOST_PAIRS = 2**20  # of windows, of PatchCleanser
 
 
-class _Plan(NamedTuple):
-    """What is asked about an image, how, what its record says of the answer, and how
-    many windows at once."""
+class PatchRecord(NamedTuple):
+    """What a detector answers, and the votes of the windows that were asked.
 
-    detector: Any
-    method: Partial
-    describe: Callable
-    budget: int
+    certified: no patch brings about another class without an alert. correct: right and
+    without an alert. predictions: all that were asked for. attacks: by name, the
+    prediction and the alert after each attack.
+    """
+
+    index: int  # type: ignore[assignment]
+    label: int
+    prediction: int
+    alert: bool
+    certified: bool
+    correct: bool
+    asked: list[int]
+    votes: list[int]
+    predictions: int
+    attacks: dict[str, dict[str, Any]] = {}
+    source_digest: str | None = None
+
+
+class PatchSummary(NamedTuple):
+    """Totals; without labels there are no accuracies. See `evaluate.detected_totals`.
+
+    patch: side, in pixels. windows: how many there are.
+    """
+
+    images: int
+    seconds: float
+    images_computed: int
+    images_per_second: float | None
+    patch: int | None = None
+    windows: int | None = None
+    certified_accuracy: float | None = None
+    certified_interval: list[float] | None = None
+    clean_accuracy: float | None = None
+    clean_interval: list[float] | None = None
+    unguarded_accuracy: float | None = None
+    alert_rate: float | None = None
+    mean_predictions: float | None = None
+    robust_accuracy: float | None = None
+    robust_interval: list[float] | None = None
+    attacks: dict[str, float] = {}
+    undetected: dict[str, float] = {}
+    broken_certificates: int | None = None
+    warnings: list[str] = []
+
+
+KINDS = Kinds(PatchSummary, PatchRecord)
 
 
 def certify_patches(
     job: Any, out: str | pathlib.Path, machine: CertifyMachine, source: data.Source
 ) -> Result:
     """Asks a detector about every image."""
-    confidence = getattr(job.method, "confidence", 0.0)
+    method = job.method
+    confidence = getattr(method, "confidence", 0.0)
     if not 0.0 <= confidence < 1.0:  # what is not a number passes a flag's bounds
         raise InputError(f"`confidence`={confidence}: expected 0 to below 1")
-    check_attacks(job.method)
+    check_attacks(method)
     target = loaded(job.target)
     check_compatible(source, {"target": target})
     shape = image_shape_of(target, source)
     windows = patch.cover(
         shape,
-        patch=patch.patch_side(str(job.method.patch), shape),
-        per_axis=job.method.windows or None,
+        patch=patch.patch_side(str(method.patch), shape),
+        per_axis=method.windows or None,
     )
-    plan = _planned(job.method, target, windows, shape, machine)
+    detector = _detector(method, target, windows)
+    block = machine.block or 1
+    # As many windows as the device likes, in passes of one size: four at least for
+    # ScaleCert, some of whose windows need not be asked.
+    fit = drive.images_per_pass(shape, batch_size=block)
+    least = 4 if isinstance(method, ScaleCert) else 1
+    passes = max(least, math.ceil(windows.count / fit))
+    budget = machine.chunk or math.ceil(windows.count / passes)
+    if isinstance(method, PatchCleanser):
+        ask = Partial(functools.partial(patch.recover, budget=budget))
+        attacked = target.predict
+    else:
+        threshold = jnp.asarray(confidence, jnp.float32)
+        ask = Partial(
+            functools.partial(patch.detect, budget=budget), confidence=threshold
+        )
+        attacked = Partial(_whole, detector)
+    attacks = patch_attacks(attacked, method=method, shape=shape, side=windows.patch)
     return run_over_images(
         job,
         out,
         machine,
-        predict=plan.detector,
-        method=plan.method,
+        predict=detector,
+        method=Partial(ask_and_attack, ask, attacks),
         source=source,
-        describe=plan.describe,
+        describe=_described,
         summarize=functools.partial(_summarized, windows),
         used={"target": target},
         kinds=KINDS,
-        block=machine.block or 1,
-        chunk=plan.budget,
+        block=block,
+        chunk=budget,
     )
 
 
-def _planned(
-    method: Minority | PatchCleanser,
-    target: Loaded,
-    windows: patch.Windows,
-    shape: tuple[int, int, int],
-    machine: CertifyMachine,
-) -> _Plan:
-    chosen = functools.partial(
-        patch_attacks, method=method, shape=shape, side=windows.patch
-    )
+def _detector(method: Any, target: Loaded, windows: patch.Windows) -> Any:
+    """What is asked about an image."""
     if isinstance(method, PatchCleanser):
         if windows.count**2 > _MOST_PAIRS:
             raise InputError(
                 f"{windows.count} windows make too many pairs: take at most "
                 f"{math.isqrt(_MOST_PAIRS)}, with `windows` along an axis"
             )
-        budget = _budget(machine, windows.count, shape)
-        recover = functools.partial(_recover, budget=budget)
-        pairs = patch.patch_cleanser(target.predict, windows)
-        attacks = chosen(target.predict)
-        return _Plan(pairs, Partial(recover, attacks), _described_recovery, budget)
-    passes = 1
+        return patch.patch_cleanser(target.predict, windows)
     if isinstance(method, ScaleCert):
         if target.model is None:
             raise InputError(
@@ -105,93 +143,37 @@ def _planned(
                 "or a Model"
             )
         parts = models.split(target.model, method.cut)
-        detector = patch.scalecert(parts, windows, keep=method.keep)
-        passes = 4  # or more, as some windows need not be asked
-    else:
-        detector = patch.minority_reports(target.predict, windows)
-    budget = _budget(machine, windows.count, shape, passes)
-    detect = functools.partial(_detect, budget=budget)
-    confidence = jnp.asarray(method.confidence, jnp.float32)
-    attacks = chosen(Partial(_whole, detector))
-    bound = Partial(detect, attacks, confidence)
-    return _Plan(detector, bound, _described_detection, budget)
+        return patch.scalecert(parts, windows, keep=method.keep)
+    return patch.minority_reports(target.predict, windows)
 
 
 def _whole(detector, image):
     return detector(image).whole
 
 
-def _detect(chosen, confidence, key, predict, image, label, *, budget):
-    detect = functools.partial(patch.detect, budget=budget, confidence=confidence)
-    detection = detect(predict, image)
-
-    def decide(attacked):
-        found = detect(predict, attacked)
-        return found.label, found.alert
-
-    return detection, after_attacks(
-        key, chosen, decide, predict, image, label, detection.label
-    )
-
-
-def _recover(chosen, key, predict, image, label, *, budget):
-    recover = functools.partial(patch.recover, budget=budget)
-    found = recover(predict, image)
-
-    def decide(attacked):
-        return recover(predict, attacked).label, jnp.asarray(False)
-
-    return found, after_attacks(key, chosen, decide, predict, image, label, found.label)
-
-
-def _budget(
-    machine: CertifyMachine,
-    most: int,
-    shape: tuple[int, int, int],
-    passes: int = 1,
-) -> int:
-    """Windows per pass: as the device likes, in at least so many passes of one size."""
-    if machine.chunk:
-        return machine.chunk
-    fit = drive.images_per_pass(shape, batch_size=machine.block or 1)
-    return math.ceil(most / max(passes, math.ceil(most / fit)))
-
-
-def _described_detection(
-    folder: pathlib.Path, record: data.Record, result: tuple[patch.Detection, dict]
+def _described(
+    folder: pathlib.Path,
+    record: data.Record,
+    result: tuple[patch.Detection | patch.Recovery, dict],
 ) -> dict:
-    """What a detector says of an image, and the votes of the windows it asked."""
-    del folder
-    detection, attacked = result
-    asked = np.flatnonzero(detection.computed)
-    label, alert = int(detection.label), bool(detection.alert)
-    return {
-        "prediction": label,
-        "alert": alert,
-        "certified": bool(detection.certified),
-        "correct": 0 <= label == record.label and not alert,
-        "asked": asked.tolist(),
-        "votes": detection.windows[asked].tolist(),
-        "predictions": int(detection.predictions),
-        **described_attacks(attacked),
-    }
-
-
-def _described_recovery(
-    folder: pathlib.Path, record: data.Record, result: tuple[patch.Recovery, dict]
-) -> dict:
-    """The label that was recovered, and the votes under single windows."""
+    """What is said of an image, and the votes of the windows that were asked."""
     del folder
     found, attacked = result
+    if isinstance(found, patch.Recovery):
+        alert, asked = False, np.arange(len(found.windows))
+        predictions = found.computed
+    else:
+        alert, asked = bool(found.alert), np.flatnonzero(found.computed)
+        predictions = found.predictions
     label = int(found.label)
     return {
         "prediction": label,
-        "alert": False,
+        "alert": alert,
         "certified": bool(found.certified),
-        "correct": 0 <= label == record.label,
-        "asked": list(range(len(found.windows))),
-        "votes": found.windows.tolist(),
-        "predictions": int(found.computed),
+        "correct": 0 <= label == record.label and not alert,
+        "asked": asked.tolist(),
+        "votes": found.windows[asked].tolist(),
+        "predictions": int(predictions),
         **described_attacks(attacked),
     }
 

@@ -14,15 +14,15 @@ from mspd_jax.errors import InputError
 from mspd_jax.jobs._certify_methods import Asking, CertifyMachine
 from mspd_jax.jobs._certify_noise import (
     KINDS,
-    Settings,
     check_channels,
-    denoisers,
+    denoiser_of,
     described,
-    settings_of,
+    plan_of,
     summarized,
 )
 from mspd_jax.jobs._frame import open_folder, record_outcomes
 from mspd_jax.jobs._result import Result
+from mspd_jax.jobs._values import Loaded
 from mspd_jax.streams import stream
 
 _QUERIES = "queries"
@@ -35,24 +35,25 @@ def certify_queries(
 
     Each answer is on the disk, in OUT/queries.jsonl, before the next query.
     """
-    settings, asking = settings_of(job.method), job.method.asking
+    method, plan, front = job.method, plan_of(job.method), denoiser_of(job.method)
+    asking = method.asking
     classes = _classes(asking, source)
     folders = [pathlib.Path(f) for f in (out, machine.query_log) if f]
     _check(machine, folders)
     if source.image_shape is not None:
-        check_channels(settings, source.image_shape[-1])
-    classifier, access = _opened(asking, job.method.eight_bit, machine, classes)
+        check_channels(front, source.image_shape[-1])
+    classifier, access = _opened(asking, method.eight_bit, machine, classes)
     folder = open_folder(
         _without_secrets(job, classifier.name),
         out,
         machine,
-        used=denoisers(settings),
+        used=front,
         source=source._replace(num_classes=classes),
     )
     try:
         outcomes = drive.in_turn(
             stream(job.seed, "certify"),
-            _method(settings, access, folder, folders),
+            _method(method.sigma, plan, front, access, folder, folders),
             source,
             skip=folder.done,
         )
@@ -61,8 +62,8 @@ def certify_queries(
             folder,
             outcomes,
             source=source,
-            describe=functools.partial(described, settings),
-            summarize=functools.partial(summarized, settings),
+            describe=functools.partial(described, method, plan),
+            summarize=functools.partial(summarized, method, plan),
             kinds=KINDS,
         )
     except InputError:
@@ -74,7 +75,9 @@ def certify_queries(
 
 
 def _method(
-    settings: Settings,
+    sigma: float,
+    plan: smoothing.SamplingPlan,
+    front: dict[str, Loaded],
     access: query.Access,
     folder: runs.OpenRun,
     folders: list[pathlib.Path],
@@ -89,10 +92,10 @@ def _method(
         lambda: (e for f in folders for e in runs.read_log(f, _QUERIES)),
     )
     behind = {}
-    if settings.denoiser is not None:
-        model = settings.denoiser.model
-        digest = models.function_hash(model) if model else settings.denoiser.digest
-        behind = {"denoiser": settings.denoiser.predict, "denoiser_hash": digest}
+    for denoiser in front.values():
+        model = denoiser.model
+        digest = models.function_hash(model) if model else denoiser.digest
+        behind = {"denoiser": denoiser.predict, "denoiser_hash": digest}
 
     def ask(key, record):
         return smoothing.query_votes(
@@ -101,8 +104,8 @@ def _method(
             record.image,
             jnp.asarray(record.label),
             index=record.index,
-            sigma=settings.sigma,
-            plan=settings.plan,
+            sigma=sigma,
+            plan=plan,
             log=log,
             **behind,
         )

@@ -1,5 +1,7 @@
 """Attacks on what is said of patches: which, with what, and from which class."""
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +11,7 @@ from jax.tree_util import Partial
 from mspd_jax import jobs
 from mspd_jax.errors import InputError
 from mspd_jax.jobs._certify_attacks import (
-    after_attacks,
+    ask_and_attack,
     check_attacks,
     described_attacks,
     patch_attacks,
@@ -49,17 +51,28 @@ def noting(key, detector, image, label):
     return jnp.stack([image, label.astype(jnp.float32), jax.random.uniform(key)])
 
 
+class Said(NamedTuple):
+    label: jax.Array
+
+
+def ask(detector, image):
+    """Takes an image for 7, and one that was attacked for what the attack noted."""
+    del detector
+    return Said(image if image.ndim else jnp.int32(7))
+
+
 def said(chosen, label):
-    found = after_attacks(
-        jax.random.key(0),
+    found, attacked = ask_and_attack(
+        ask,
         {name: Partial(noting) for name in chosen},
-        lambda attacked: (attacked, attacked[0] > 0),
+        jax.random.key(0),
         None,
         jnp.float32(3.0),
         jnp.int32(label),
-        jnp.int32(7),
     )
-    return {name: np.asarray(attacked) for name, (attacked, _) in found.items()}
+    assert found.label == 7
+    assert not any(alert for _, alert in attacked.values())
+    return {name: np.asarray(noted) for name, (noted, _) in attacked.items()}
 
 
 def test_an_attack_starts_from_the_label_or_from_the_answer_where_there_is_none():

@@ -6,7 +6,8 @@ import jax
 import numpy as np
 import pytest
 
-from mspd_jax import jobs, models, smoothing
+from mspd_jax import evaluate, jobs, models, smoothing
+from mspd_jax.jobs._result import typed
 from mspd_jax.streams import stream
 from tests.jobs.certifying import NOISY, PREDICT, SIGMA, SOURCE
 
@@ -58,3 +59,24 @@ def test_a_denoiser_is_named_by_its_architecture():
     method = jobs.Denoised(denoiser=model, sigma=SIGMA)
     job = jobs.Certify(target=PREDICT, source="digits:test", method=method)
     assert jobs.fields_of(job)["denoiser"] == "dncnn"
+
+
+TIMING = {"seconds": 1.0, "images_computed": 2, "images_per_second": None}
+RECORD = {
+    "index": 0,
+    "label": 3,
+    "prediction": 3,
+    "radius": 0.1,
+    "correct": True,
+    "selection": [1],
+    "estimation": [9],
+    "drawn": 9,
+}
+
+
+def test_types_describe_every_field_of_records_and_totals():
+    record = typed(jobs.NoiseRecord, RECORD)
+    assert (record.radius, record.drawn) == (0.1, 9)
+    totals = evaluate.certified_totals([RECORD], alpha=0.01)
+    found = typed(jobs.NoiseSummary, {"images": 1, **TIMING, **totals, "warnings": []})
+    assert found.mean_radius == pytest.approx(0.1)

@@ -5,7 +5,8 @@ import functools
 import jax
 import pytest
 
-from mspd_jax import jobs, patch
+from mspd_jax import evaluate, jobs, patch
+from mspd_jax.jobs._result import typed
 from tests.jobs.certifying import PREDICT, SOURCE
 
 
@@ -32,3 +33,26 @@ def test_records_against_patches(tmp_path, name):
         assert record.attacks.keys() == {"pgd"}
     assert (found.summary.patch, found.summary.windows) == (2, 4)
     assert found.summary.broken_certificates == 0
+
+
+TIMING = {"seconds": 1.0, "images_computed": 2, "images_per_second": None}
+RECORD = {
+    "index": 0,
+    "label": 3,
+    "prediction": 3,
+    "alert": False,
+    "certified": True,
+    "correct": True,
+    "asked": [0],
+    "votes": [3],
+    "predictions": 2,
+    "attacks": {"pgd": {"prediction": 3, "alert": False}},
+}
+
+
+def test_types_describe_every_field_of_records_and_totals():
+    assert typed(jobs.PatchRecord, RECORD).attacks == RECORD["attacks"]
+    sizes = {"patch": 2, "windows": 9}
+    totals = sizes | evaluate.detected_totals([RECORD])
+    found = typed(jobs.PatchSummary, {"images": 1, **TIMING, **totals, "warnings": []})
+    assert (found.broken_certificates, found.undetected) == (0, {"pgd": 0.0})
