@@ -1,10 +1,10 @@
-"""What protect and revert share: fields, labels, methods, files, totals."""
+"""What protect and revert share: fields, the run, files, totals."""
 
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Callable
-from typing import ClassVar, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import numpy as np
@@ -12,9 +12,12 @@ from jax.tree_util import Partial
 
 from mspd_jax import data, drive, preempt
 from mspd_jax.errors import InputError
+from mspd_jax.jobs._frame import Kinds, run_over_images
+from mspd_jax.jobs._identity import plain
 from mspd_jax.jobs._images import Images
 from mspd_jax.jobs._machine import ChunkedMachine
 from mspd_jax.jobs._option import option
+from mspd_jax.jobs._result import Result
 from mspd_jax.jobs._values import (
     Loaded,
     ModelInput,
@@ -26,8 +29,6 @@ from mspd_jax.jobs._values import (
     radius_of,
     weights_of,
 )
-
-LABEL_RULES = ("coupled", "truth")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -67,26 +68,13 @@ class Preemptive(Images):
     )
 
 
-class Inputs(NamedTuple):
-    """What the fields name, loaded and checked against each other.
-
-    eps: radius. labeler: a `predict`, "coupled" or "truth". used: the models by role.
-    """
-
-    eps: float
-    surrogate: Loaded
-    labeler: Callable | str
-    used: dict[str, Loaded]
-    source: data.Source
-
-
 class ProtectRecord(NamedTuple):
     """What was done to an image, measured on the written 8-bit file.
 
     used_label: the label that the protection took for true. file: below the folder.
-    linf, l2: distances to the source image; source_digest: of that, as it was;
-    linf_to_original: of a reverted image to
-    the image before its protection, where that is known.
+    linf, l2: distances to the source image. source_digest: of that, as it was.
+    linf_to_original: of a reverted image to the image before its protection, where
+    that is known.
     """
 
     index: int  # type: ignore[assignment]
@@ -118,8 +106,20 @@ class ProtectSummary(NamedTuple):
     linf_to_original_mean: float | None = None
 
 
-def load_inputs(job: Preemptive) -> Inputs:
-    """Loads what the fields name; refuses what does not fit; writes nothing."""
+def run_preemptive(
+    job: Any,
+    out: str | pathlib.Path,
+    machine: ChunkedMachine | None,
+    functions: Mapping[str, Any],
+    *,
+    measure: Callable[[data.Source], Callable] | None = None,
+) -> Result:
+    """Runs a protection or a reversion.
+
+    functions: what is done to an image, by method. measure: source -> (folder, image,
+    fields of its record) -> further fields.
+    """
+    machine = machine or job.MACHINE
     eps = radius_of(job.eps, job.norm)
     surrogate = loaded(job.surrogate)
     labeler, used = _load_labeler(job.labeler, surrogate)
@@ -130,13 +130,39 @@ def load_inputs(job: Preemptive) -> Inputs:
             f"`labeler`=truth needs labels, and `source`={source.spec} has none; "
             "use `labeler`=coupled or a checkpoint"
         )
-    return Inputs(eps, surrogate, labeler, used, source)
+    measured = measure(source) if measure else None
+    shape = image_shape_of(surrogate, source)
+    draws = job.samples if job.method == "mspd" else 1
+    block = machine.block or drive.images_per_block(
+        shape, weights=weights_of(surrogate), draws=draws
+    )
+    fit = machine.chunk or drive.images_per_pass(shape, batch_size=block)
+    chunk = min(fit, job.samples)
+
+    def describe(folder, record, result):
+        fields = _write_image(folder, record, result, eps=eps, norm=job.norm)
+        return fields | (measured(folder, record, fields) if measured else {})
+
+    return run_over_images(
+        job,
+        out,
+        machine,
+        predict=surrogate.predict,
+        method=_method(job, functions[job.method], eps, labeler, chunk),
+        source=source,
+        describe=describe,
+        summarize=functools.partial(_totals, plain(job.labeler)),
+        used=used,
+        kinds=Kinds(ProtectSummary, ProtectRecord),
+        block=block,
+        chunk=chunk,
+    )
 
 
 def _load_labeler(labeler: ModelInput, surrogate: Loaded):
-    """The labeler and all models in use, by role."""
+    """The labeler, a `predict` or a word, and all models in use, by role."""
     used = {"surrogate": surrogate}
-    if isinstance(labeler, str) and labeler in LABEL_RULES:
+    if isinstance(labeler, str) and labeler in ("coupled", "truth"):
         return labeler, used
     try:
         used["labeler"] = loaded(labeler)
@@ -147,33 +173,21 @@ def _load_labeler(labeler: ModelInput, surrogate: Loaded):
     return used["labeler"].predict, used
 
 
-def cascade_method(function: Callable, job: Preemptive, inputs: Inputs, chunk: int):
-    """`preempt.protect` or `preempt.revert` with the fields of MCGS bound."""
-    return _bound(
-        function,
-        inputs.labeler,
-        traced={"eps": inputs.eps, "learning_rate": job.learning_rate},
-        num_samples=job.samples,
-        chunk=chunk,
-        steps=job.steps,
-        norm=job.norm,
-        antithetic=job.antithetic,
-        forward_epochs=job.forward_epochs,
-        backward_epochs=job.backward_epochs,
-    )
-
-
-def bilevel_method(function: Callable, inputs: Inputs) -> Partial:
-    """`preempt.bilevel` or its reconstruction, behind the rule for labels."""
-    labelled = functools.partial(_labelled, defend=function)
-    return _bound(labelled, inputs.labeler, traced={"eps": inputs.eps})
-
-
-def _bound(function, labeler, *, traced: dict, **static) -> Partial:
-    """Numbers and labeling models stay traced."""
-    if isinstance(labeler, str):
-        return Partial(functools.partial(function, labeler=labeler, **static), **traced)
-    return Partial(functools.partial(function, **static), labeler=labeler, **traced)
+def _method(job: Any, function: Callable, eps: float, labeler, chunk: int) -> Partial:
+    """The function with the fields bound; numbers and labeling models stay traced."""
+    traced: dict[str, Any] = {"eps": eps}
+    static: dict[str, Any] = {}
+    if job.method == "mspd":
+        traced["learning_rate"] = job.learning_rate
+        names = ("steps", "norm", "antithetic", "forward_epochs", "backward_epochs")
+        static = {name: getattr(job, name) for name in names}
+        static |= {"num_samples": job.samples, "chunk": chunk}
+    elif job.norm == "linf":
+        function = functools.partial(_labelled, defend=function)
+    else:
+        raise InputError("`method`=bilevel is defined for `norm`=linf alone")
+    (static if isinstance(labeler, str) else traced)["labeler"] = labeler
+    return Partial(functools.partial(function, **static), **traced)
 
 
 def _labelled(
@@ -184,19 +198,7 @@ def _labelled(
     return preempt.Protected(defend(key, predict, image, label, eps=eps), label)
 
 
-def images_per_program(job: Preemptive, inputs: Inputs, machine: ChunkedMachine):
-    """(block, chunk): images that one program protects at once, and noise draws of each
-    that are worked on at once."""
-    draws = job.samples if getattr(job, "method", "mspd") == "mspd" else 1
-    shape = image_shape_of(inputs.surrogate, inputs.source)
-    block = machine.block or drive.images_per_block(
-        shape, weights=weights_of(inputs.surrogate), draws=draws
-    )
-    fit = machine.chunk or drive.images_per_pass(shape, batch_size=block)
-    return block, min(fit, job.samples)
-
-
-def write_image(
+def _write_image(
     folder: pathlib.Path, record: data.Record, result, *, eps: float, norm: str
 ) -> dict:
     """Writes a result as PNG; its label, its file, its distances as read back.
@@ -216,12 +218,12 @@ def write_image(
     }
 
 
-def totals(records: list[dict], *, labeler: str) -> dict:
+def _totals(labeler: str, records: list[dict]) -> dict:
     """Accuracy of the labels that were used, and distances over all files."""
     known = [r for r in records if r["label"] >= 0]
     right = sum(r["used_label"] == r["label"] for r in known)
     oracle = "the labels are the oracle's (`labeler`=truth): no owner has them"
-    return {
+    totals = {
         "labeler": labeler,
         "labeler_accuracy": right / len(known) if known else None,
         "linf_max": max(r["linf"] for r in records),
@@ -230,3 +232,8 @@ def totals(records: list[dict], *, labeler: str) -> dict:
         "l2_mean": float(np.mean([r["l2"] for r in records])),
         "warnings": [oracle] if labeler == "truth" else [],
     }
+    if "linf_to_original" in records[0]:
+        back = [r["linf_to_original"] for r in records]
+        totals["linf_to_original_max"] = max(back)
+        totals["linf_to_original_mean"] = float(np.mean(back))
+    return totals

@@ -9,8 +9,7 @@ from mspd_jax import data, preempt
 from mspd_jax.errors import InputError
 from mspd_jax.jobs._machine import ChunkedMachine
 from mspd_jax.jobs._option import option
-from mspd_jax.jobs._preemptive import Preemptive
-from mspd_jax.jobs._protect import protected
+from mspd_jax.jobs._preemptive import Preemptive, run_preemptive
 from mspd_jax.jobs._result import Result
 from mspd_jax.jobs._values import SourceInput, opened
 
@@ -42,16 +41,9 @@ class Revert(Preemptive):
         Returns:
           A `Result` of `ProtectSummary` and `ProtectRecord`s.
         """
-        measured = self.original is not None
-        return protected(
-            self,
-            out,
-            machine,
-            preempt.revert,
-            preempt.bilevel_reconstruct,
-            more=self._to_original if measured else None,
-            summarize_more=_distances if measured else None,
-        )
+        functions = {"mspd": preempt.revert, "bilevel": preempt.bilevel_reconstruct}
+        measure = None if self.original is None else self._to_original
+        return run_preemptive(self, out, machine, functions, measure=measure)
 
     def _to_original(self, source: data.Source):
         """Measures the distance of a reverted file to the original of its index."""
@@ -71,11 +63,3 @@ class Revert(Preemptive):
             return {"linf_to_original": round(float(change), 6)}
 
         return measure
-
-
-def _distances(records: list[dict]) -> dict:
-    distances = [record["linf_to_original"] for record in records]
-    return {
-        "linf_to_original_max": max(distances),
-        "linf_to_original_mean": float(np.mean(distances)),
-    }
