@@ -32,7 +32,7 @@ def cells(found: Iterable[Cell]) -> int:
         folder = cell.grid
         if folder is not None:
             eps = f"eps {cell.job.eps}"
-            print(", ".join(filter(None, [cell.name, cell.purify, eps])))
+            print(", ".join(filter(None, [cell.name, cell.job.purify, eps])))
         code = max(code, result(cell.result))
     if folder is not None and cell.result.summary is not None:
         for warning in runs.read_json(folder / "summary.json")["warnings"]:

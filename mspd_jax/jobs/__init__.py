@@ -26,7 +26,8 @@ from mspd_jax.jobs._certify_patches import PatchSummary as PatchSummary
 from mspd_jax.jobs._convert import Convert
 from mspd_jax.jobs._convert import Converted as Converted
 from mspd_jax.jobs._evaluate import Evaluate
-from mspd_jax.jobs._evaluate_grid import Cell, EvaluateGrid
+from mspd_jax.jobs._evaluate_grid import Cell as Cell
+from mspd_jax.jobs._evaluate_grid import EvaluateGrid
 from mspd_jax.jobs._evaluation import EvaluateRecord as EvaluateRecord
 from mspd_jax.jobs._evaluation import EvaluateSummary as EvaluateSummary
 from mspd_jax.jobs._grid import grid
@@ -57,7 +58,6 @@ from mspd_jax.jobs._training import TrainingMachine
 # What users call; other rooms may import the rest.
 __all__ = [
     "Asking",
-    "Cell",
     "Certify",
     "CertifyMachine",
     "ChunkedMachine",

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import os
 import pathlib
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any, ClassVar, NamedTuple
 
 from mspd_jax import drive, evaluate, models, runs
@@ -56,13 +56,7 @@ class EvaluateGrid(Evaluation):
           purifiers and radii.
         """
         cells = list(self.cells(out, machine))
-        if len(cells) == 1:
-            return cells[0].result
-        purifiers = self._purifiers()
-        return sorted(
-            cells,
-            key=lambda c: (str(c.job.target), purifiers.index(c.purify), c.radius),
-        )
+        return cells[0].result if len(cells) == 1 else self._in_order(cells)
 
     def cells(
         self, out: str | pathlib.Path, machine: Machine | None = None
@@ -79,7 +73,7 @@ class EvaluateGrid(Evaluation):
         finished: list[Cell] = []
         checks: dict = {}
         for cell in cells:
-            kind = cell.name, cell.purify
+            kind = cell.name, cell.job.purify
             result, found = measured(
                 cell.job, cell.folder, machine, cell.inputs, checks.get(kind)
             )
@@ -87,15 +81,26 @@ class EvaluateGrid(Evaluation):
             finished.append(cell._replace(result=result))
             yield finished[-1]
         if len(cells) > 1 and drive.here().process == 0:
-            runs.write_json(out / "summary.json", _summary(finished, out, self.purify))
+            runs.write_json(
+                out / "summary.json", _summary(self._in_order(finished), out)
+            )
+
+    def _in_order(self, cells: list["Cell"]) -> list["Cell"]:
+        order = self._purifiers().index
+        return sorted(
+            cells,
+            key=lambda c: (str(c.job.target), order(c.job.purify), c.inputs.radius),
+        )
 
     def _planned(self, out: pathlib.Path) -> list["Cell"]:
         """The cells with all that they need: bad names are refused before any runs."""
         targets = self._targets()
         purifiers = self._purifiers()
         radii = self._radii()
-        names = dict(zip(map(_key, targets), _short_names(targets), strict=True))
-        folders = _folder_names(purifiers)
+        names = dict(
+            zip(map(_key, targets), _numbered(map(_end, targets)), strict=True)
+        )
+        folders = dict(zip(purifiers, _numbered(map(_slug, purifiers)), strict=True))
         read = _remembering(loaded, _key)
         load = functools.cache(models.load_model)
         defend = _remembering(
@@ -109,18 +114,16 @@ class EvaluateGrid(Evaluation):
         jobs = grid(first, target=targets, purify=purifiers, eps=radii)
         cells = []
         for job in jobs:
-            name, radius = names[_key(job.target)], _number(job.eps, self.norm)
-            below = out / name / folders[job.purify]
-            alone = len(jobs) == 1
-            folder = out if alone else below / _eps_folder(job.eps)
-            inputs = load_inputs(
-                dataclasses.replace(job, source=source, limit=None), read, defend
-            )
-            above = None if alone else out
-            cells.append(
-                Cell(job, name, job.purify, radius, folder, above, inputs, None)
-            )
-        return sorted(cells, key=lambda cell: -cell.radius)
+            over_source = dataclasses.replace(job, source=source, limit=None)
+            inputs = load_inputs(over_source, read, defend)
+            name = names[_key(job.target)]
+            if len(jobs) == 1:
+                cells.append(Cell(job, name, out, None, inputs, None))
+                continue
+            radius = f"eps_{0 if job.eps is None else job.eps}".replace("/", "_")
+            folder = out / name / folders[job.purify] / radius
+            cells.append(Cell(job, name, folder, out, inputs, None))
+        return sorted(cells, key=lambda cell: -cell.inputs.radius)
 
     def _targets(self) -> list[Any]:
         """The models to measure, as they were named."""
@@ -157,14 +160,12 @@ class EvaluateGrid(Evaluation):
 
 
 class Cell(NamedTuple):
-    """One evaluation of a grid. name: of its target, short. radius: 0 without attacks.
-    grid: the folder that sums up, None where this is the only cell. inputs: what it
-    needs, loaded. result: None before it has run."""
+    """One evaluation of a grid. name: of its target, short. grid: the folder that sums
+    up, None where this is the only cell. inputs: what it needs, loaded. result: None
+    before it has run."""
 
     job: Evaluate
     name: str
-    purify: str | None
-    radius: float
     folder: pathlib.Path
     grid: pathlib.Path | None
     inputs: Inputs
@@ -188,80 +189,51 @@ def _key(value: ModelInput) -> Hashable:
     return value if isinstance(value, str) else id(value)
 
 
-def _number(eps: Radius | None, norm: str) -> float:
-    return 0.0 if eps is None else radius_of(eps, norm)
-
-
-def _eps_folder(eps: Radius | None) -> str:
-    return f"eps_{0 if eps is None else eps}".replace("/", "_")
-
-
-def _summary(
-    finished: list[Cell], out: pathlib.Path, purify: tuple[str, ...] | None
-) -> dict:
+def _summary(cells: list[Cell], out: pathlib.Path) -> dict:
     """The runs of a grid side by side, and whether accuracy falls as eps grows."""
-    order: list[str | None] = [None]
-    if purify is not None:
-        order = [text.strip() for text in purify]
-    finished = sorted(
-        finished, key=lambda c: (str(c.job.target), order.index(c.purify), c.radius)
-    )
     rows: list[dict] = []
-    kinds: dict[tuple[str, str | None], list[tuple[Cell, dict]]] = {}
-    for cell in finished:
+    points: dict[str, list[tuple[float, float, int]]] = {}
+    for cell in cells:
+        purify, radius = cell.job.purify, cell.inputs.radius
         row: dict[str, Any] = {"target": cell.name}
-        if cell.purify is not None:
-            row["purify"] = cell.purify
+        if purify is not None:
+            row["purify"] = purify
         summary = runs.read_json(cell.folder / "summary.json")
         row |= {"eps": cell.job.eps, "folder": os.path.relpath(cell.folder, out)}
         hidden = ("reliability", "warnings")
         rows.append(row | {k: v for k, v in summary.items() if k not in hidden})
-        kinds.setdefault((cell.name, cell.purify), []).append((cell, summary))
-    warnings = []
-    for (name, purifier), group in kinds.items():
-        points = [
-            (cell.radius, summary["robust_accuracy"], summary["images"])
-            for cell, summary in group
-            if "robust_accuracy" in summary
-        ]
-        found = (
-            evaluate.failed_lines([evaluate.check_sweep(points)])
-            if len(points) > 1
-            else []
-        )
-        kind = ", ".join(filter(None, [name, purifier]))
-        warnings += [f"{kind}: {line}" for line in found]
+        if "robust_accuracy" in summary:
+            kind = ", ".join(filter(None, [cell.name, purify]))
+            point = radius, summary["robust_accuracy"], summary["images"]
+            points.setdefault(kind, []).append(point)
+    warnings = [
+        f"{kind}: {line}"
+        for kind, found in points.items()
+        if len(found) > 1
+        for line in evaluate.failed_lines([evaluate.check_sweep(found)])
+    ]
     return {"runs": rows, "warnings": warnings}
 
 
-def _short_names(paths: list[Any]) -> list[str]:
-    """Last parts of the paths, numbered where two are equal."""
-    ends = [_end(path) for path in paths]
+def _numbered(names: Iterable[str]) -> list[str]:
+    """The names, numbered where two are equal."""
+    names = list(names)
     return [
-        end if ends.count(end) == 1 else f"{end}-{place}"
-        for place, end in enumerate(ends)
+        name if names.count(name) == 1 else f"{name}-{place}"
+        for place, name in enumerate(names)
     ]
 
 
 def _end(path: Any) -> str:
+    """The last part of a path, or what a model is called."""
     if not isinstance(path, str):
         return loaded(path).name
     found = pathlib.Path(path)
     return found.parent.name if found.name == "model" else found.name
 
 
-def _folder_names(purifiers: list[str | None]) -> dict[str | None, str]:
-    """A folder for each purifier, "" where no list of them was asked for."""
-    names = {purifier: _slug(purifier) for purifier in purifiers}
-    ends = list(names.values())
-    return {
-        purifier: name if ends.count(name) == 1 else f"{name}-{place}"
-        for place, (purifier, name) in enumerate(names.items())
-    }
-
-
 def _slug(purifier: str | None) -> str:
-    """`denoiser:runs/stab` as denoiser_stab."""
+    """`denoiser:runs/stab` as denoiser_stab; "" for none."""
     name, _, argument = (purifier or "").partition(":")
     end = argument.rstrip("/").removesuffix("/model").rpartition("/")[2]
     return f"{name}_{end}" if end else name

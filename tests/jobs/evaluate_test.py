@@ -68,7 +68,7 @@ def test_a_grid_of_radii_has_a_run_each_and_one_summary(job, tmp_path):
     low, high = RADIUS / 10, RADIUS
     several = jobs.EvaluateGrid(**{**fields, "eps": f"{low},{high}"})
     cells = several.run(tmp_path / "out")
-    assert [cell.radius for cell in cells] == [low, high]
+    assert [cell.inputs.radius for cell in cells] == [low, high]
     robust = [cell.result.summary.robust_accuracy for cell in cells]
     assert robust == [np.mean(MARGINS > low), 0.5]
     assert (tmp_path / "out" / "summary.json").exists()
