@@ -75,30 +75,29 @@ def recover(pairs: Pairs, image: jax.Array, *, budget: int) -> Recovery:
       Recovery. All products are in float32, whatever the accelerator's default.
     """
     with jax.default_matmul_precision("float32"):
-        return _recover(pairs, image, budget)
+        count = pairs.windows.shape[0]
+        first, second = jnp.divmod(jnp.arange(count * count), count)
 
+        def ask(numbers):
+            return pairs.ask(image, *jnp.divmod(numbers, count))
 
-def _recover(pairs, image, budget):
-    count = pairs.windows.shape[0]
-    first, second = jnp.divmod(jnp.arange(count * count), count)
-    ask = Partial(_ask_pairs, pairs, image)
-    nothing = Answers(*(jnp.asarray(x) for x in (-1, 0.0, 0.0, 1.0)))
-    single = in_passes(ask, first == second, nothing, budget=budget)
-    labels = single.labels[:: count + 1]
-    majority = _majority(labels)
-    apart = labels != majority
-    agree = ~jnp.any(apart)
-    needed = jnp.where(agree, first < second, apart[first] & (first != second))
-    double = in_passes(ask, needed, nothing, budget=budget)
-    table = jnp.where(first == second, single.labels, double.labels)
-    table = table.reshape(count, count)
-    trusted = apart & jnp.all(table == labels[:, None], axis=1) & (labels >= 0)
-    label = jnp.where(jnp.any(trusted), labels[jnp.argmax(trusted)], majority)
-    asked = (first == second) | needed
-    leads = jnp.where(first == second, single.leads, double.leads)
-    same = jnp.where(asked, (table.ravel() == majority) & (leads > LEAD), True)
-    certified = agree & jnp.all(same) & (majority >= 0)
-    return Recovery(label, certified, labels, jnp.sum(asked))
+        nothing = Answers(*(jnp.asarray(x) for x in (-1, 0.0, 0.0, 1.0)))
+        single = in_passes(ask, first == second, nothing, budget=budget)
+        labels = single.labels[:: count + 1]
+        majority = _majority(labels)
+        apart = labels != majority
+        agree = ~jnp.any(apart)
+        needed = jnp.where(agree, first < second, apart[first] & (first != second))
+        double = in_passes(ask, needed, nothing, budget=budget)
+        table = jnp.where(first == second, single.labels, double.labels)
+        table = table.reshape(count, count)
+        trusted = apart & jnp.all(table == labels[:, None], axis=1) & (labels >= 0)
+        label = jnp.where(jnp.any(trusted), labels[jnp.argmax(trusted)], majority)
+        asked = (first == second) | needed
+        leads = jnp.where(first == second, single.leads, double.leads)
+        same = jnp.where(asked, (table.ravel() == majority) & (leads > LEAD), True)
+        certified = agree & jnp.all(same) & (majority >= 0)
+        return Recovery(label, certified, labels, jnp.sum(asked))
 
 
 def _under_two(predict, hidden, image, first, second):
@@ -106,10 +105,6 @@ def _under_two(predict, hidden, image, first, second):
         return predict(gray_window(image, hides(hidden, a) | hides(hidden, b)))
 
     return jax.vmap(one)(first, second)
-
-
-def _ask_pairs(pairs, image, numbers):
-    return pairs.ask(image, *jnp.divmod(numbers, pairs.windows.shape[0]))
 
 
 def _majority(labels):

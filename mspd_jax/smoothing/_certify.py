@@ -127,20 +127,16 @@ def _on_each(method, key, predict, image, sigma, plan, chunk):
             "image must be float [H, W, C] or [B, H, W, C]; got "
             f"{np.asarray(image).dtype} {np.shape(image)}"
         )
-    image = jnp.asarray(image, jnp.float32)
-    run = _run if image.ndim == 3 else _run_in_turn
-    sigma = np.float32(sigma)
-    votes = run(method, key, as_pytree(predict), image, sigma, plan, chunk)
+    image, sigma = jnp.asarray(image, jnp.float32), np.float32(sigma)
+    votes = _run(method, key, as_pytree(predict), image, sigma, plan, chunk)
     return jax.device_get(votes)
 
 
 @functools.partial(jax.jit, static_argnames=("method", "chunk"))
 def _run(method, key, predict, image, sigma, plan, chunk):
-    return method(key, predict, image, sigma, plan, chunk)
+    if image.ndim == 3:
+        return method(key, predict, image, sigma, plan, chunk)
 
-
-@functools.partial(jax.jit, static_argnames=("method", "chunk"))
-def _run_in_turn(method, key, predict, image, sigma, plan, chunk):
     def one(numbered):
         number, x = numbered
         return method(jax.random.fold_in(key, number), predict, x, sigma, plan, chunk)

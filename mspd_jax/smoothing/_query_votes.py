@@ -51,14 +51,10 @@ def query_votes(
     rounding and denoiser only.
 
     Args:
-      key: of the image's noise, as in `smoothed_votes`.
+      key, image, label, sigma, plan: as in `smoothed_votes`.
       access: the classifier. If it is offline (no `ask`), InputError if an answer is
         missing from the log.
-      image: float [H, W, C].
-      label: int [], read only if the plan says so.
       index: of the image in its data set, for the log.
-      sigma: in pixels.
-      plan: how many samples, and when to stop.
       log: the answers so far.
       denoiser: [H, W, C] -> [H, W, C], or None. Build it once: each new function
         compiles.
@@ -131,13 +127,14 @@ def _noisy_images(key, denoiser, image, sigma, numbers):
 def _head(key, access, image, sigma, denoiser_hash):
     """Everything that an answer depends on, as JSON types."""
     first = jax.random.fold_in(jax.random.fold_in(key, SELECTION), 0)
+    shape = f"{list(image.shape)};".encode()
     return {
         "classifier": access.name,
         "classes": list(access.class_names or ()) or access.num_classes,
         "eight_bit": access.eight_bit,
         "sigma": float(np.float32(sigma)),
         "denoiser": denoiser_hash,
-        "image": _image_hash(image),
+        "image": hashlib.sha256(shape + image.tobytes()).hexdigest(),
         "key": jax.random.key_data(key).ravel().tolist(),
         # Settings of JAX make other noise of the same key; its bits show that.
         "noise": np.asarray(_bits(first)).tolist(),
@@ -147,8 +144,3 @@ def _head(key, access, image, sigma, denoiser_hash):
 @jax.jit
 def _bits(key):
     return jax.random.bits(key, (2, 2)).ravel()
-
-
-def _image_hash(image):
-    data = f"{list(image.shape)};".encode() + np.ascontiguousarray(image).tobytes()
-    return hashlib.sha256(data).hexdigest()

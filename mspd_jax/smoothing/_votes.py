@@ -47,23 +47,13 @@ def count_votes(
         n_i = noise_at(key, i)
 
     Noisy images are not clipped: the certificate needs Gaussian noise. Logits with a
-    NaN are a vote for no class; ties go to the first class, as in `argmax`.
+    NaN are a vote for no class; ties go to the first class, as in `argmax`. Counts of
+    neighboring ranges add up.
 
-    Args:
-      key: of the stage.
-      predict: [H, W, C] -> [K].
-      image: float [H, W, C].
-      sigma: in pixels, traced.
-      start, stop: traced; counts of neighboring ranges add up.
-      chunk: static, how many samples are predicted at once: memory grows with it and
-        with nothing else, and the result depends on it by the rounding of `predict`
-        alone. Samples beyond `stop` in the last chunk are predicted and not counted:
-        make it divide the range.
-      axis_name: a mapped axis whose places share the samples, image and key being the
-        same at all: place d of D takes chunks d, d + D, ...; each returns the total.
-
-    Returns:
-      int32 [K]. No gradient: the loop's length is data.
+    The last chunk may reach beyond `stop`, for nothing: make it divide the range. Over
+    a mapped axis, image and key being the same at all of its D places, place d takes
+    chunks d, d + D, ..., and each returns the total, int32 [K]. No gradient: the loop's
+    length is data.
     """
     chex.assert_rank(image, 3)
     check_count("chunk", chunk)
@@ -86,9 +76,9 @@ def count_votes(
         named = jnp.argmax(logits, axis=1)[:, None] == classes[None]
         return votes + jnp.sum(named & counts[:, None], axis=0, dtype=jnp.int32)
 
-    chunks = _ceil_divide(stop - start, chunk)
+    chunks = -(-(stop - start) // chunk)
     # The share of this place; none where there are fewer chunks than places.
-    turns = _ceil_divide(chunks - place, places)
+    turns = -(-(chunks - place) // places)
     votes = lax.fori_loop(0, turns, add, jnp.zeros(classes.shape, jnp.int32))
     return votes if axis_name is None else lax.psum(votes, axis_name)
 
@@ -121,7 +111,8 @@ def smoothed_votes(
       label: int [], read only if the plan says so, -1 where unknown.
       sigma: in pixels, traced.
       plan: traced; one program for all plans of as many rounds.
-      chunk: static, samples at once.
+      chunk: static, samples at once: memory grows with it and with nothing else, and
+        votes depend on it by the rounding of `predict` alone.
       axis_name: a mapped axis whose places share the samples of the image; all of them
         decide alike, from the total.
 
@@ -163,7 +154,3 @@ def smoothed_votes(
     state = (jnp.zeros((), jnp.int32), jnp.zeros_like(selection), skipped)
     turn, votes, _ = lax.while_loop(unfinished, draw, state)
     return Votes(selection, votes, bounds[turn])
-
-
-def _ceil_divide(number, divisor):
-    return (number + divisor - 1) // divisor
