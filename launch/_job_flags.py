@@ -17,8 +17,13 @@ _MISSING = dataclasses.MISSING
 def define(job: Any, *, out: str = _OUT, default_out: str | None = None) -> None:
     """Defines the flags of a job, of its nested choices, of its machine, and --out."""
     fields = _all_options(job)
+    fields_of_job = {field.name: field for field in dataclasses.fields(job)}
     for name, kinds in _choices(job).items():
-        _define_choice(job, name, kinds)
+        field, names = fields_of_job[name], [choice_name(kind) for kind in kinds]
+        default = field.metadata["example"]
+        if field.default is not _MISSING:
+            default = choice_name(type(field.default))
+        flags.DEFINE_enum(name, default, names, field.metadata["help"])
     for option in fields.values():
         _define(option)
     for option in options_of(type(job.MACHINE)):
@@ -27,13 +32,6 @@ def define(job: Any, *, out: str = _OUT, default_out: str | None = None) -> None
             _define(option._replace(default=default))
     required = " (required)" * (default_out is None)
     flags.DEFINE_string("out", default_out, out + required)
-    _define_cluster()
-    for flag in FLAGS.flags_by_module_dict()[__name__]:
-        FLAGS.register_key_flag_for_module(sys.argv[0], flag)  # for --help
-
-
-def _define_cluster() -> None:
-    """The flags of a run over several processes."""
     flags.DEFINE_string(
         "coordinator", None, "address:port of process 0, for runs over several hosts"
     )
@@ -42,6 +40,8 @@ def _define_cluster() -> None:
     flags.DEFINE_bool(
         "cluster", False, "join the cluster that JAX finds by itself (TPU pod, SLURM)"
     )
+    for flag in FLAGS.flags_by_module_dict()[__name__]:
+        FLAGS.register_key_flag_for_module(sys.argv[0], flag)  # for --help
 
 
 def parsed(job: Any) -> tuple[Any, Any]:
@@ -73,9 +73,10 @@ def _chosen(name: str, kinds: tuple[Any, ...], taken: set[str]) -> Any:
     present = {n: _value(o) for n, o in own.items() if FLAGS[n].present}
     for option in own.values():
         if option.default is _MISSING and option.name not in present:
-            raise InputError(
-                f"`{name}`={FLAGS[name].value} needs `{option.name}`{_as_in(option)}"
-            )
+            line = f"`{name}`={FLAGS[name].value} needs `{option.name}`"
+            if option.example:
+                line += f", as in `{option.name}`={option.example}"
+            raise InputError(line)
     return chosen(**present, **_grouped(chosen))
 
 
@@ -108,29 +109,12 @@ def _all_options(job: type) -> dict[str, Option]:
     fields = {option.name: option for option in options_of(job)}
     for kinds in choices_of(job).values():
         for kind in kinds:
-            inner = {n: _inner(o) for n, o in _all_options(kind).items()}
+            inner = _all_options(kind)
+            for option_name, option in inner.items():
+                if option.default is _MISSING:  # whether it is needed depends on `kind`
+                    inner[option_name] = option._replace(default=None, optional=True)
             fields = inner | fields
     return fields
-
-
-def _as_in(option: Option) -> str:
-    return f", as in `{option.name}`={option.example}" if option.example else ""
-
-
-def _define_choice(job: Any, name: str, kinds: tuple[Any, ...]) -> None:
-    field = next(f for f in dataclasses.fields(job) if f.name == name)
-    default = field.metadata["example"]
-    if field.default is not _MISSING:
-        default = choice_name(type(field.default))
-    names = [choice_name(kind) for kind in kinds]
-    flags.DEFINE_enum(name, default, names, field.metadata["help"])
-
-
-def _inner(option: Option) -> Option:
-    """A field of a choice: whether it is needed depends on what is chosen."""
-    if option.default is not _MISSING:
-        return option
-    return option._replace(default=None, optional=True)
 
 
 def _define(option: Option) -> None:

@@ -27,8 +27,8 @@ def run_job(
 ) -> None:
     """The main of a job: its flags, its run, what is printed of the result.
 
-    show: prints what `method` of the job returns, and gives the exit code. out: see
-    `_job_flags.define`.
+    show: prints what `method` of the job returns, and gives the exit code, which is 2
+    for bad input. out: see `_job_flags.define`.
     """
     _job_flags.define(job, **out)
 
@@ -36,11 +36,6 @@ def run_job(
         made, machine = _job_flags.parsed(job)
         return show(getattr(made, method)(flags.FLAGS.out, machine))
 
-    run(main)
-
-
-def run(main: Callable[[Sequence[str]], int | None]) -> None:
-    """Parses the flags, runs `main`, and exits with its code (2 for bad input)."""
     app.run(functools.partial(_guarded, main), flags_parser=_parse)
 
 
@@ -85,8 +80,6 @@ def _use_compilation_cache() -> None:
 
 def _join_cluster() -> None:
     values = flags.FLAGS
-    if "coordinator" not in values:  # a main without common flags has no cluster
-        return
     if values.coordinator:
         jax.distributed.initialize(
             values.coordinator, values.num_processes, values.process_id

@@ -3,7 +3,7 @@
 import dataclasses
 import pathlib
 from collections.abc import Callable, Sequence
-from typing import ClassVar, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 
@@ -12,17 +12,12 @@ from mspd_jax.errors import InputError
 from mspd_jax.jobs._machine import FilesMachine
 from mspd_jax.jobs._option import option
 
-_Number = TypeVar("_Number", int, float)
-
 
 class Converted(NamedTuple):
     """A checkpoint that was written.
 
-    Attributes:
-      folder: of the checkpoint.
-      spec: what was built, see `models.ModelSpec`.
-      parameters: how many numbers the network has learned.
-      digest: a hash of all that it computes.
+    parameters: how many numbers the network has learned. digest: a hash of all that it
+    computes.
     """
 
     folder: pathlib.Path
@@ -89,18 +84,17 @@ class Convert:
             num_classes=self.num_classes,
             mean=_numbers("mean", self.mean, float),
             std=_numbers("std", self.std, float),
-            image_shape=_numbers("image_shape", self.image_shape, int),  # type: ignore
+            image_shape=_numbers("image_shape", self.image_shape, int),
             sigma=self.sigma,
         )
         models.save_model(out, model, overwrite=self.overwrite)
-        weights = jax.tree.leaves(model.variables["params"])
-        size = sum(leaf.size for leaf in weights)
+        size = sum(leaf.size for leaf in jax.tree.leaves(model.variables["params"]))
         return Converted(pathlib.Path(out), model.spec, size, models.model_hash(model))
 
 
 def _numbers(
-    name: str, value: str | Sequence | None, kind: Callable[[str], _Number]
-) -> tuple[_Number, ...] | None:
+    name: str, value: str | Sequence | None, kind: Callable[[str], Any]
+) -> tuple | None:
     """The numbers of a field, also where they are a text like 0.5,0.5,0.5."""
     if value is None:
         return None

@@ -20,10 +20,7 @@ from mspd_jax.streams import stream
 
 
 class Kinds(NamedTuple):
-    """The NamedTuples that describe a job's totals and its records.
-
-    Besides fields of its own, each has those that `run_over_images` adds.
-    """
+    """The NamedTuples of a job's totals and records, with all that a run adds."""
 
     summary: Any
     record: Any
@@ -100,8 +97,10 @@ def record_outcomes(
 ) -> Result:
     """Keeps a record of each outcome, and the totals of all; shows the progress."""
     here = drive.here()
-
-    missing = _check_done(folder, source)
+    # An image that is another now is refused; one that was added is not done yet.
+    done = runs.read_records(folder.path) if folder.done else []
+    digests = {record["index"]: record.get("source_digest") for record in done}
+    missing = data.check_unchanged(source, digests)
     earlier = _earlier_timing(folder.path)
     if len(folder.done) < len(source.indices):
         # Until the rest is done the folder is no finished run, nor a source of images.
@@ -135,15 +134,6 @@ def record_outcomes(
     return finished(folder.path, records, summary, ran.unreadable, kinds)
 
 
-def _check_done(folder: runs.OpenRun, source: data.Source) -> list[int]:
-    """The images that are done and that the source has no more; InputError for one that
-    is another now. Images that were added are simply not done yet."""
-    done = runs.read_records(folder.path) if folder.done else []
-    return data.check_unchanged(
-        source, {record["index"]: record.get("source_digest") for record in done}
-    )
-
-
 def open_folder(
     job: Any,
     out: str | pathlib.Path,
@@ -156,10 +146,21 @@ def open_folder(
     """The run folder of a job, for this process of a cluster."""
     here = drive.here()
     classes = {} if source is None else {"num_classes": source.num_classes}
+    details = {
+        **classes,
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "batch_size": getattr(machine, "batch_size", None),
+        "platform": here.platform,
+        "device": here.device,
+        "devices": here.devices,
+        "processes": here.processes,
+        "versions": runs.package_versions(),
+        "git_commit": _git_commit(),
+    }
     return runs.open_run(
         out,
         identity(job, used, **resolved),
-        details={**classes, **_details(machine)},
+        details=details,
         wait=drive.barrier,
         process_index=here.process,
         process_count=here.processes,
@@ -182,8 +183,8 @@ def finished(
     """Writes summary.json, with the number of images and the warnings; the result."""
     unreadable = tuple(unreadable)
     warnings = [f"unreadable, left out: {error}" for error in unreadable]
-    summary = {"images": len(records), **summary}
-    summary["warnings"] = summary.get("warnings", []) + warnings
+    warnings = summary.get("warnings", []) + warnings
+    summary = {"images": len(records), **summary, "warnings": warnings}
     runs.write_json(path / "summary.json", summary)
     return result_of(path, records, summary, kinds, unreadable)
 
@@ -204,24 +205,8 @@ def result_of(
     )
 
 
-def _details(machine: Any) -> dict:
-    """Where and with what a run was started."""
-    here = drive.here()
-    return {
-        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "batch_size": getattr(machine, "batch_size", None),
-        "platform": here.platform,
-        "device": here.device,
-        "devices": here.devices,
-        "processes": here.processes,
-        "versions": runs.package_versions(),
-        "git_commit": _git_commit(),
-    }
-
-
 def _git_commit() -> str | None:
-    here = pathlib.Path(__file__).parent
-    command = ["git", "-C", str(here), "rev-parse", "HEAD"]
+    command = ["git", "-C", str(pathlib.Path(__file__).parent), "rev-parse", "HEAD"]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):

@@ -5,18 +5,16 @@ import dataclasses
 from mspd_jax.jobs._option import option
 from mspd_jax.jobs._values import SourceInput
 
-_SOURCE = (
-    "where the images come from: digits:test (embedded), tfds:NAME:SPLIT, folder:PATH "
-    "(class folders, files like 00042_7.png, unlabeled photos, or the output of "
-    "protect) or npz:PATH (arrays x, y)"
-)
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Images:
     """The fields of every job over images."""
 
-    source: SourceInput = option(help=_SOURCE)
+    source: SourceInput = option(
+        help="where the images come from: digits:test (embedded), tfds:NAME:SPLIT, "
+        "folder:PATH (class folders, files like 00042_7.png, unlabeled photos, or the "
+        "output of protect) or npz:PATH (arrays x, y)"
+    )
     data_dir: str | None = option(
         None, help="folder of prepared TFDS data sets, for tfds: sources"
     )

@@ -9,16 +9,10 @@ from typing import Any, NamedTuple
 class Option(NamedTuple):
     """A field of a job, as flags, forms and identities need it.
 
-    Attributes:
-      name: of the field.
-      kind: its type: int, float, bool, str, or tuple for a list of texts; str stands
-        for all that is named by a text, whatever else research code may give.
-      optional: whether None is a value.
-      default: `dataclasses.MISSING` where there is none.
-      help: one line.
-      choices: the texts that are accepted, or None.
-      lower, upper: bounds of a number, or None.
-      example: a value, for messages, or None.
+    kind: int, float, bool, tuple for a list of texts, or str for all that is named by a
+    text, whatever else research code may give. optional: whether None is a value.
+    default: `dataclasses.MISSING` where there is none. choices: the texts that are
+    accepted. lower, upper: bounds of a number. example: a value, for messages.
     """
 
     name: str
@@ -54,12 +48,7 @@ def options_of(job: type) -> list[Option]:
     """The plain fields of a job's class, in order; those of nested choices left out."""
     hints = typing.get_type_hints(job)
     return [
-        Option(
-            field.name,
-            *_kind(hints[field.name]),
-            field.default,
-            **field.metadata,
-        )
+        Option(field.name, *_kind(hints[field.name]), field.default, **field.metadata)
         for field in dataclasses.fields(job)
         if not alternatives(hints[field.name])
     ]

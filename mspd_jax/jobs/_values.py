@@ -61,11 +61,8 @@ def opened(
 
 def loaded(value: ModelInput) -> Loaded:
     """The model that a field names, or that it is."""
-    if isinstance(value, str):
-        model = models.load_model(value)
-        return _of_model(model, value)
-    if isinstance(value, models.Model):
-        return _of_model(value, value.spec.architecture)
+    if isinstance(value, str | models.Model):
+        return _with_spec(value, models.predictor)
     if not callable(value):
         raise InputError(
             f"a model is a checkpoint folder, a name, a Model or a function of one "
@@ -76,26 +73,22 @@ def loaded(value: ModelInput) -> Loaded:
 
 def loaded_transform(value: str | models.Model) -> Loaded:
     """The denoiser that a field names, or that it is."""
-    model = models.load_model(value) if isinstance(value, str) else value
-    name = value if isinstance(value, str) else model.spec.architecture
-    return Loaded(models.restorer(model), model, name, _digest_of(model))
+    return _with_spec(value, models.restorer)
 
 
 def held_model(model: models.Model, name: str) -> Loaded:
     """Any model, for its hash: nothing is asked of it."""
-    return Loaded(_not_asked, model, name, _digest_of(model))
+    return Loaded(_not_asked, model, name, models.function_hash(model)[:16])
 
 
 def _not_asked(image):
     raise TypeError("this model stands for its hash alone")
 
 
-def _of_model(model: models.Model, name: str) -> Loaded:
-    return Loaded(models.predictor(model), model, name, _digest_of(model))
-
-
-def _digest_of(model: models.Model) -> str:
-    return models.function_hash(model)[:16]
+def _with_spec(value: str | models.Model, function: Callable) -> Loaded:
+    model = models.load_model(value) if isinstance(value, str) else value
+    name = value if isinstance(value, str) else model.spec.architecture
+    return held_model(model, name)._replace(predict=function(model))
 
 
 def function_digest(function: Callable) -> str:
