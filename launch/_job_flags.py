@@ -112,7 +112,7 @@ def _all_options(job: type) -> dict[str, Option]:
             inner = _all_options(kind)
             for option_name, option in inner.items():
                 if option.default is _MISSING:  # whether it is needed depends on `kind`
-                    inner[option_name] = option._replace(default=None, optional=True)
+                    inner[option_name] = option._replace(default=None)
             fields = inner | fields
     return fields
 

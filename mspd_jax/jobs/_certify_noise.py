@@ -158,12 +158,10 @@ def check_channels(front: dict[str, Loaded], channels: int) -> None:
 def described(
     method: Smoothing,
     plan: smoothing.SamplingPlan,
-    folder: pathlib.Path,
     record: data.Record,
     votes: smoothing.Votes,
 ) -> dict:
     """The certificate of an image, and the votes that it rests on."""
-    del folder
     certificate = smoothing.certify_votes(
         votes.selection,
         votes.estimation,

@@ -152,12 +152,9 @@ def _whole(detector, image):
 
 
 def _described(
-    folder: pathlib.Path,
-    record: data.Record,
-    result: tuple[patch.Detection | patch.Recovery, dict],
+    record: data.Record, result: tuple[patch.Detection | patch.Recovery, dict]
 ) -> dict:
     """What is said of an image, and the votes of the windows that were asked."""
-    del folder
     found, attacked = result
     if isinstance(found, patch.Recovery):
         alert, asked = False, np.arange(len(found.windows))

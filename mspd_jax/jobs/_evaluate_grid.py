@@ -131,22 +131,21 @@ class EvaluateGrid(Evaluation):
             raise InputError(
                 "name the model with `target`, or several with `targets`=A,B"
             )
-        if self.targets is None:
-            return [self.target]
-        targets = [path.strip() for path in self.targets]
-        if len(set(targets)) < len(targets):
-            raise InputError(f"`targets`={','.join(targets)} names a model twice")
-        return targets
+        return [self.target] if self.targets is None else self._each("targets", "model")
 
     def _purifiers(self) -> list[str | None]:
         if self.purify is None:
             return [None]
-        purifiers: list[str | None] = [p.strip() for p in self.purify]
-        if not purifiers or "" in purifiers:
+        if not self.purify or not all(text.strip() for text in self.purify):
             raise InputError("`purify` names no purifier: write `purify`=none,jpeg:75")
-        if len(set(purifiers)) < len(purifiers):
-            raise InputError(f"`purify`={','.join(self.purify)} names a purifier twice")
-        return purifiers
+        return self._each("purify", "purifier")
+
+    def _each(self, field: str, what: str) -> list[Any]:
+        """The texts of a field, each once."""
+        texts = [text.strip() for text in getattr(self, field)]
+        if len(set(texts)) < len(texts):
+            raise InputError(f"`{field}`={','.join(texts)} names a {what} twice")
+        return texts
 
     def _radii(self) -> list[Radius | None]:
         """The radii as they were named, ascending."""

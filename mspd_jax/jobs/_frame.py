@@ -40,7 +40,7 @@ def run_over_images(
     predict: Callable,
     method: Callable,
     source: data.Source,
-    describe: Callable[[pathlib.Path, data.Record, Any], dict],
+    describe: Callable[[data.Record, Any], dict],
     summarize: Callable[[list[dict]], dict],
     used: dict[str, Loaded],
     kinds: Kinds,
@@ -51,8 +51,8 @@ def run_over_images(
     """Drives `method` over `source` and keeps what `describe` says of each result.
 
     Args:
-      describe: (run folder, image, result) -> fields of the image's record, besides its
-        index and label; it may write files below the folder.
+      describe: (image, result) -> fields of the image's record, besides its index and
+        label; it may write files below `out`.
       summarize: records -> totals.
       used: the models by role, whose hashes belong to the identity.
       block, axis_name: see `drive.drive`. resolved: what else decides results by
@@ -91,7 +91,7 @@ def record_outcomes(
     outcomes: Iterable[list[drive.Outcome]],
     *,
     source: data.Source,
-    describe: Callable[[pathlib.Path, data.Record, Any], dict],
+    describe: Callable[[data.Record, Any], dict],
     summarize: Callable[[list[dict]], dict],
     kinds: Kinds,
 ) -> Result:
@@ -108,9 +108,8 @@ def record_outcomes(
 
     def described(record, result):
         place = int(np.searchsorted(source.indices, record.index))
-        fields = describe(folder.path, record, result)
-        digest = source.digest_of(place)
-        return {"label": record.label, **fields, "source_digest": digest}
+        fields = {"label": record.label, **describe(record, result)}
+        return fields | {"source_digest": source.digest_of(place)}
 
     with drive.progress_bar(
         total=math.ceil(len(source.indices) / here.processes),

@@ -10,14 +10,13 @@ class Option(NamedTuple):
     """A field of a job, as flags, forms and identities need it.
 
     kind: int, float, bool, tuple for a list of texts, or str for all that is named by a
-    text, whatever else research code may give. optional: whether None is a value.
-    default: `dataclasses.MISSING` where there is none. choices: the texts that are
-    accepted. lower, upper: bounds of a number. example: a value, for messages.
+    text, whatever else research code may give. default: `dataclasses.MISSING` where
+    there is none. choices: the texts that are accepted. lower, upper: bounds of a
+    number. example: a value, for messages.
     """
 
     name: str
     kind: type
-    optional: bool
     default: Any
     help: str
     choices: tuple[str, ...] | None
@@ -48,7 +47,7 @@ def options_of(job: type) -> list[Option]:
     """The plain fields of a job's class, in order; those of nested choices left out."""
     hints = typing.get_type_hints(job)
     return [
-        Option(field.name, *_kind(hints[field.name]), field.default, **field.metadata)
+        Option(field.name, _kind(hints[field.name]), field.default, **field.metadata)
         for field in dataclasses.fields(job)
         if not alternatives(hints[field.name])
     ]
@@ -89,15 +88,12 @@ def _members(annotation: Any) -> tuple:
     return (annotation,)
 
 
-def _kind(annotation: Any) -> tuple[type, bool]:
-    """The type that a text is turned into, and whether None may stand there."""
+def _kind(annotation: Any) -> type:
+    """The type that a text is turned into."""
     members = _members(annotation)
-    optional = type(None) in members
-    if str in members:
-        return str, optional
-    for kind in (bool, int, float):
+    for kind in (str, bool, int, float):
         if kind in members:
-            return kind, optional
+            return kind
     if any(typing.get_origin(member) is tuple for member in members):
-        return tuple, optional
+        return tuple
     raise TypeError(f"a field of a job cannot be {annotation}")

@@ -137,9 +137,9 @@ def run_preemptive(
         shape, weights=weights_of(surrogate), draws=draws
     )
     fit = machine.chunk or drive.images_per_pass(shape, batch_size=block)
-    chunk = min(fit, job.samples)
+    chunk, folder = min(fit, job.samples), pathlib.Path(out)
 
-    def describe(folder, record, result):
+    def describe(record, result):
         fields = _write_image(folder, record, result, eps=eps, norm=job.norm)
         return fields | (measured(folder, record, fields) if measured else {})
 

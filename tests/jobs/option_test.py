@@ -31,15 +31,14 @@ class Draw:
 
 def test_every_field_has_its_type_default_and_bounds():
     found = {o.name: o for o in options_of(Draw)}
-    kinds = {name: (o.kind, o.optional) for name, o in found.items()}
-    assert kinds == {
-        "source": (str, False),
-        "eps": (str, True),
-        "count": (int, True),
-        "share": (float, False),
-        "quick": (bool, False),
-        "kind": (str, False),
-        "names": (tuple, False),
+    assert {name: o.kind for name, o in found.items()} == {
+        "source": str,
+        "eps": str,
+        "count": int,
+        "share": float,
+        "quick": bool,
+        "kind": str,
+        "names": tuple,
     }
     assert found["source"].default is dataclasses.MISSING
     assert (found["share"].lower, found["share"].upper) == (0.0, 1.0)
