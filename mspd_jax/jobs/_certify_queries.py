@@ -3,10 +3,8 @@
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Callable
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from mspd_jax import data, drive, models, query, runs, smoothing
@@ -51,16 +49,28 @@ def certify_queries(
         source=source._replace(num_classes=classes),
     )
     try:
-        outcomes = drive.in_turn(
-            stream(job.seed, "certify"),
-            _method(method.sigma, plan, front, access, folder, folders),
-            source,
-            skip=folder.done,
+        own = runs.open_log(folder.path, _QUERIES)
+        log = query.open_query_log(
+            functools.partial(runs.append_log, own),
+            lambda: (e for f in folders for e in runs.read_log(f, _QUERIES)),
         )
+        ask = functools.partial(
+            smoothing.query_votes,
+            sigma=method.sigma,
+            plan=plan,
+            log=log,
+            **_behind(front),
+        )
+
+        def votes(key, record):
+            label = jnp.asarray(record.label)
+            return ask(key, access, record.image, label, index=record.index)
+
+        key = stream(job.seed, "certify")
         return record_outcomes(
             job,
             folder,
-            outcomes,
+            drive.in_turn(key, votes, source, skip=folder.done),
             source=source,
             describe=functools.partial(described, method, plan),
             summarize=functools.partial(summarized, method, plan),
@@ -74,43 +84,14 @@ def certify_queries(
         classifier.close()
 
 
-def _method(
-    sigma: float,
-    plan: smoothing.SamplingPlan,
-    front: dict[str, Loaded],
-    access: query.Access,
-    folder: runs.OpenRun,
-    folders: list[pathlib.Path],
-) -> Callable[[jax.Array, data.Record], smoothing.Votes]:
-    """Asks for the votes of an image; what is answered goes to the log at once.
-
-    folders: where answers are looked for.
-    """
-    own = runs.open_log(folder.path, _QUERIES)
-    log = query.open_query_log(
-        functools.partial(runs.append_log, own),
-        lambda: (e for f in folders for e in runs.read_log(f, _QUERIES)),
-    )
-    behind = {}
-    for denoiser in front.values():
-        model = denoiser.model
-        digest = models.function_hash(model) if model else denoiser.digest
-        behind = {"denoiser": denoiser.predict, "denoiser_hash": digest}
-
-    def ask(key, record):
-        return smoothing.query_votes(
-            key,
-            access,
-            record.image,
-            jnp.asarray(record.label),
-            index=record.index,
-            sigma=sigma,
-            plan=plan,
-            log=log,
-            **behind,
-        )
-
-    return ask
+def _behind(front: dict[str, Loaded]) -> dict[str, Any]:
+    """The denoiser and its hash, as `query_votes` takes them."""
+    if not front:
+        return {}
+    denoiser = front["denoiser"]
+    model = denoiser.model
+    digest = models.function_hash(model) if model else denoiser.digest
+    return {"denoiser": denoiser.predict, "denoiser_hash": digest}
 
 
 def _opened(

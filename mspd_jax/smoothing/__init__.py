@@ -9,10 +9,9 @@ in float64 and rounded towards "not certified".
 
 from mspd_jax.smoothing._certificate import ABSTAIN as ABSTAIN
 from mspd_jax.smoothing._certificate import any_wrong as any_wrong
-from mspd_jax.smoothing._certificate import certify_votes
+from mspd_jax.smoothing._certificate import certify_votes, predict_votes
 from mspd_jax.smoothing._certificate import wrong_certificates as wrong_certificates
 from mspd_jax.smoothing._certify import certify, predict_smoothed
-from mspd_jax.smoothing._prediction import predict_votes
 from mspd_jax.smoothing._query_votes import query_votes as query_votes
 from mspd_jax.smoothing._stopping import SamplingPlan as SamplingPlan
 from mspd_jax.smoothing._stopping import stopping_plan

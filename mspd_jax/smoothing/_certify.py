@@ -9,10 +9,14 @@ import numpy as np
 from jax import lax
 
 from mspd_jax.models import as_pytree
-from mspd_jax.smoothing._certificate import Certificate, certify_votes
+from mspd_jax.smoothing._certificate import (
+    Certificate,
+    Prediction,
+    certify_votes,
+    predict_votes,
+)
 from mspd_jax.smoothing._checks import check_count, check_sigma
 from mspd_jax.smoothing._noise import ESTIMATION
-from mspd_jax.smoothing._prediction import Prediction, predict_votes
 from mspd_jax.smoothing._stopping import stopping_plan
 from mspd_jax.smoothing._votes import count_votes, smoothed_votes
 
