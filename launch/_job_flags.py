@@ -121,20 +121,17 @@ def _define(option: Option) -> None:
     required = option.default is _MISSING
     default = None if required else option.default
     name, help = option.name, option.help + " (required)" * required
-    bounds: dict[str, Any] = {"lower_bound": option.lower, "upper_bound": option.upper}
+    define: Any
     if option.choices:
         flags.DEFINE_enum(name, default, list(option.choices), help)
-    elif option.kind is bool:
-        flags.DEFINE_bool(name, default, help)
-    elif option.kind is int:
-        flags.DEFINE_integer(name, default, help, **bounds)
-    elif option.kind is float:
-        flags.DEFINE_float(name, default, help, **bounds)
+    elif option.kind in (int, float):
+        define = flags.DEFINE_integer if option.kind is int else flags.DEFINE_float
+        define(name, default, help, lower_bound=option.lower, upper_bound=option.upper)
     elif option.kind is tuple:
-        default = None if default is None else list(default)
-        flags.DEFINE_list(name, default, help)
+        flags.DEFINE_list(name, None if default is None else list(default), help)
     else:
-        flags.DEFINE_string(name, default, help)
+        define = flags.DEFINE_bool if option.kind is bool else flags.DEFINE_string
+        define(name, default, help)
 
 
 def _value(option: Option) -> Any:

@@ -36,7 +36,6 @@ from mspd_jax.jobs._identity import fields_of as fields_of
 from mspd_jax.jobs._identity import identity as identity
 from mspd_jax.jobs._identity import job_name as job_name
 from mspd_jax.jobs._machine import ChunkedMachine, Machine
-from mspd_jax.jobs._machine import FilesMachine as FilesMachine
 from mspd_jax.jobs._option import Option as Option
 from mspd_jax.jobs._option import choices_of as choices_of
 from mspd_jax.jobs._option import groups_of as groups_of

@@ -1,7 +1,6 @@
 """The frame of a job over images: open the folder, drive, record, sum up."""
 
 import functools
-import json
 import math
 import pathlib
 import subprocess
@@ -12,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mspd_jax import data, drive, runs
+from mspd_jax.errors import InputError
 from mspd_jax.jobs._identity import identity, job_name
 from mspd_jax.jobs._machine import Machine
 from mspd_jax.jobs._result import Result, typed
@@ -217,7 +217,7 @@ def _earlier_timing(path: pathlib.Path) -> dict:
     """What the start that finished the run took, for one that had nothing to do."""
     nothing = {"seconds": 0.0, "images_computed": 0, "images_per_second": None}
     try:
-        found = json.loads((path / "summary.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        found = runs.read_json(path / "summary.json")
+    except InputError:
         return nothing
     return {name: found.get(name, value) for name, value in nothing.items()}
