@@ -47,7 +47,7 @@ from mspd_jax.jobs._protect import Protect
 from mspd_jax.jobs._quickstart import Quickstart
 from mspd_jax.jobs._quickstart import Story as Story
 from mspd_jax.jobs._report import Report
-from mspd_jax.jobs._result import Result
+from mspd_jax.jobs._result import Result as Result
 from mspd_jax.jobs._revert import Revert
 from mspd_jax.jobs._train_classifier import TrainClassifier
 from mspd_jax.jobs._train_denoiser import TrainDenoiser
@@ -71,7 +71,6 @@ __all__ = [
     "Protect",
     "Quickstart",
     "Report",
-    "Result",
     "Revert",
     "ScaleCert",
     "Smoothing",

@@ -36,8 +36,8 @@ def patch_attacks(
     method: Minority | PatchCleanser,
     shape: tuple[int, int, int],
     side: int,
-) -> dict[str, Partial]:
-    """The attacks by name: (key, detector, image, label) -> attacked image.
+) -> dict[str, tuple[Callable | None, Partial]]:
+    """By name, what is attacked, None for the detector itself, and by which attack.
 
     predict: image -> logits without a window, a callable pytree; pgd attacks it.
     """
@@ -46,19 +46,20 @@ def patch_attacks(
         return {}
     count = chosen.attack_positions or None
     positions = jnp.asarray(attacks.patch_positions(shape, patch=side, count=count))
-    size = {"patch": side, "steps": chosen.attack_steps}
-    aware = functools.partial(_aware, sample=chosen.attack_sample or None, **size)
+    size: dict[str, Any] = {"patch": side, "steps": chosen.attack_steps}
+    pgd = functools.partial(attacks.patch_pgd, **size)
+    aware = functools.partial(patch.evade, sample=chosen.attack_sample or None, **size)
     confidence = jnp.asarray(getattr(method, "confidence", 0.0), jnp.float32)
     made = {
-        "pgd": Partial(functools.partial(_pgd, **size), predict, positions),
-        "aware": Partial(aware, positions, confidence),
+        "pgd": (predict, Partial(pgd, positions=positions)),
+        "aware": (None, Partial(aware, positions=positions, confidence=confidence)),
     }
     return {name: made[name] for name in chosen.attack}
 
 
 def ask_and_attack(
     ask: Callable,
-    chosen: dict[str, Partial],
+    chosen: dict[str, tuple[Callable | None, Partial]],
     key: jax.Array,
     detector: Callable,
     image: jax.Array,
@@ -73,9 +74,10 @@ def ask_and_attack(
     label = jnp.where(label < 0, found.label, label)
     keys = jax.random.split(key, len(_NAMES))
     attacked = {}
-    for name, attack in chosen.items():
+    for name, (predict, attack) in chosen.items():
         own = keys[_NAMES.index(name)]
-        said = ask(detector, attack(own, detector, image, label))
+        against = detector if predict is None else predict
+        said = ask(detector, attack(own, against, image, label).image)
         attacked[name] = said.label, getattr(said, "alert", jnp.asarray(False))
     return found, attacked
 
@@ -87,16 +89,3 @@ def described_attacks(attacked: dict) -> dict:
         for name, (label, alert) in attacked.items()
     }
     return {"attacks": found} if found else {}
-
-
-def _pgd(predict, positions, key, detector, image, label, *, patch, steps):
-    del detector
-    return attacks.patch_pgd(
-        key, predict, image, label, patch=patch, positions=positions, steps=steps
-    ).image
-
-
-def _aware(positions, confidence, key, detector, image, label, **size):
-    return patch.evade(
-        key, detector, image, label, positions=positions, confidence=confidence, **size
-    ).image

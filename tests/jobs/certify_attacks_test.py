@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from jax.tree_util import Partial
 
-from mspd_jax import jobs
+from mspd_jax import attacks, jobs
 from mspd_jax.errors import InputError
 from mspd_jax.jobs._certify_attacks import (
     ask_and_attack,
@@ -48,7 +48,8 @@ def test_what_does_not_go_together_is_refused(method, words):
 def noting(key, detector, image, label):
     """An attack whose image says what it was called with."""
     del detector
-    return jnp.stack([image, label.astype(jnp.float32), jax.random.uniform(key)])
+    noted = jnp.stack([image, label.astype(jnp.float32), jax.random.uniform(key)])
+    return attacks.Proposal(noted, 0.0)
 
 
 class Said(NamedTuple):
@@ -64,7 +65,7 @@ def ask(detector, image):
 def said(chosen, label):
     found, attacked = ask_and_attack(
         ask,
-        {name: Partial(noting) for name in chosen},
+        {name: (None, Partial(noting)) for name in chosen},
         jax.random.key(0),
         None,
         jnp.float32(3.0),
