@@ -94,34 +94,31 @@ class EvaluateGrid(Evaluation):
 
     def _planned(self, out: pathlib.Path) -> list["Cell"]:
         """The cells with all that they need: bad names are refused before any runs."""
-        targets = self._targets()
-        purifiers = self._purifiers()
-        radii = self._radii()
-        names = dict(
-            zip(map(_key, targets), _numbered(map(_end, targets)), strict=True)
-        )
-        folders = dict(zip(purifiers, _numbered(map(_slug, purifiers)), strict=True))
-        read = _remembering(loaded, _key)
+        targets, purifiers, radii = self._targets(), self._purifiers(), self._radii()
+        names, folders = _numbered(map(_end, targets)), _numbered(map(_slug, purifiers))
+        read = _remembering(loaded, lambda m: m if isinstance(m, str) else id(m))
         load = functools.cache(models.load_model)
         defend = _remembering(
             functools.partial(defended, load=load),
             lambda target, chain, **_: (target.digest, chain),
         )
         source = opened(self.source, data_dir=self.data_dir, limit=self.limit)
-        shared = [f.name for f in dataclasses.fields(Evaluation)]
-        plain: dict[str, Any] = {name: getattr(self, name) for name in shared}
-        first = Evaluate(target=targets[0], **plain)
+        shared: Any = {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(Evaluation)
+        }
+        first = Evaluate(target=targets[0], **shared)
         jobs = grid(first, target=targets, purify=purifiers, eps=radii)
         cells = []
         for job in jobs:
             over_source = dataclasses.replace(job, source=source, limit=None)
             inputs = load_inputs(over_source, read, defend)
-            name = names[_key(job.target)]
+            name = names[targets.index(job.target)]
             if len(jobs) == 1:
                 cells.append(Cell(job, name, out, None, inputs, None))
                 continue
             radius = f"eps_{0 if job.eps is None else job.eps}".replace("/", "_")
-            folder = out / name / folders[job.purify] / radius
+            folder = out / name / folders[purifiers.index(job.purify)] / radius
             cells.append(Cell(job, name, folder, out, inputs, None))
         return sorted(cells, key=lambda cell: -cell.inputs.radius)
 
@@ -182,10 +179,6 @@ def _remembering(function: Callable, key: Callable[..., Hashable]) -> Callable:
         return found[place]
 
     return remembered
-
-
-def _key(value: ModelInput) -> Hashable:
-    return value if isinstance(value, str) else id(value)
 
 
 def _summary(cells: list[Cell], out: pathlib.Path) -> dict:
