@@ -9,7 +9,6 @@ Answers to noisy images are kept in a log, so that no sample is paid for twice.
 
 from mspd_jax.query._access import Access as Access
 from mspd_jax.query._access import answer, query_access
-from mspd_jax.query._access import answer_batches as answer_batches
 from mspd_jax.query._http import http_classifier
 from mspd_jax.query._log import QueryLog as QueryLog
 from mspd_jax.query._log import logged_labels as logged_labels

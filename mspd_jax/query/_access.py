@@ -4,7 +4,7 @@ import email.utils
 import http.client
 import time
 import urllib.error
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -134,17 +134,14 @@ def answer(access: Access, images: ArrayLike) -> np.ndarray:
     Raises InputError where it refuses, answers what is no answer, or fails to the last
     retry.
     """
-    batches = list(answer_batches(access, images))
-    return np.concatenate(batches) if batches else np.zeros(0, np.int32)
-
-
-def answer_batches(access: Access, images: ArrayLike) -> Iterator[np.ndarray]:
-    """The labels of `answer`, query by query, as soon as they are there."""
     images = np.asarray(images)
     if images.ndim != 4:
         raise ValueError(f"images must be [N, H, W, C]; got {list(images.shape)}")
+    labels = np.zeros(len(images), np.int32)
     for start in range(0, len(images), access.batch_size):
-        yield _answer_one(access, images[start : start + access.batch_size])
+        query = slice(start, start + access.batch_size)
+        labels[query] = _answer_one(access, images[query])
+    return labels
 
 
 def to_levels(images: np.ndarray) -> np.ndarray:

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from mspd_jax.models import as_pytree
-from mspd_jax.query import Access, QueryLog, answer_batches, logged_labels
-from mspd_jax.smoothing._checks import check_count, check_sigma
+from mspd_jax.query import Access, QueryLog, answer, logged_labels
+from mspd_jax.smoothing._checks import check_sigma
 from mspd_jax.smoothing._noise import ESTIMATION, SELECTION, noise_at
 from mspd_jax.smoothing._stopping import SamplingPlan
 from mspd_jax.smoothing._votes import Votes
@@ -33,7 +33,6 @@ def query_votes(
     log: QueryLog,
     denoiser: Callable | None = None,
     denoiser_hash: str | None = None,
-    chunk: int | None = None,
 ) -> Votes:
     """The votes of `smoothed_votes`, from a classifier behind `access`, on the host.
 
@@ -59,15 +58,12 @@ def query_votes(
       denoiser: [H, W, C] -> [H, W, C], or None. Build it once: each new function
         compiles.
       denoiser_hash: what distinguishes it from others, such as `models.function_hash`.
-      chunk: samples that are drawn and denoised together; memory grows with it alone.
-        A multiple of the batch size, which is the default, makes full queries.
 
     Returns:
       Votes of NumPy arrays.
     """
     chex.assert_rank([image, label], [3, 0])
     check_sigma(sigma)
-    chunk = check_count("chunk", access.batch_size if chunk is None else chunk)
     if (denoiser is None) != (denoiser_hash is None):
         raise ValueError(
             "denoiser and denoiser_hash must be given together; got "
@@ -79,14 +75,15 @@ def query_votes(
 
     def ask(stage_key, numbers):
         """The labels of samples, query by query."""
-        for start in range(0, len(numbers), chunk):
-            some = numbers[start : start + chunk]
-            # Always whole chunks: one program. Repeated samples are not asked for.
-            padded = np.pad(some, (0, chunk - len(some)), mode="edge")
+        size = access.batch_size
+        for start in range(0, len(numbers), size):
+            some = numbers[start : start + size]
+            # Always whole queries: one program. Repeated samples are not asked for.
+            padded = np.pad(some, (0, size - len(some)), mode="edge")
             images = _noisy_images(
                 stage_key, denoiser, pixels, np.float32(sigma), jnp.asarray(padded)
             )
-            yield from answer_batches(access, np.asarray(images)[: len(some)])
+            yield answer(access, np.asarray(images)[: len(some)])
 
     def count(stage, start, stop):
         """Votes of the samples start ... stop - 1 of a stage."""

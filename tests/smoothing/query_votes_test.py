@@ -103,10 +103,10 @@ class SameVotesTest(parameterized.TestCase):
     )
     def test_as_on_the_device(self, plan, label=LABEL):
         want = on_device(PREDICT, plan, label)
-        for batch_size, chunk in ((16, None), (5, 16), (16, 5)):
+        for batch_size in (16, 5):
             asked = Asked()
             access = access_of(asked, batch_size=batch_size)
-            got = votes_of(access, label=label, plan=plan, chunk=chunk)
+            got = votes_of(access, label=label, plan=plan)
             same(got, want)
             self.assertLen(asked.images, 30 + int(want.drawn))
 
@@ -151,8 +151,6 @@ class SameVotesTest(parameterized.TestCase):
             votes_of(Asked(), denoiser=blur)
         with self.assertRaisesRegex(ValueError, "sigma must be positive"):
             votes_of(Asked(), sigma=0.0)
-        with self.assertRaisesRegex(ValueError, "chunk must be"):
-            votes_of(Asked(), chunk=0)
 
 
 class ResumeTest(parameterized.TestCase):
@@ -169,7 +167,7 @@ class ResumeTest(parameterized.TestCase):
     def test_a_killed_run_asks_the_rest(self, fail_at):
         first = Asked(fail_at)
         with self.assertRaises(KeyboardInterrupt):
-            votes_of(access_of(first, batch_size=4), log=self.log(), chunk=16)
+            votes_of(access_of(first, batch_size=4), log=self.log())
         self.assertBetween(len(first.images), fail_at, fail_at + 3)
         rest = Asked()
         same(votes_of(rest, log=self.log()), self.want)
