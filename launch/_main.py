@@ -1,6 +1,5 @@
 """What every main shares: platform, cluster, compilation cache, one-line errors."""
 
-import functools
 import os
 import pathlib
 import sys
@@ -32,11 +31,25 @@ def run_job(
     """
     _job_flags.define(job, **out)
 
-    def main(_: Sequence[str]) -> int:
-        made, machine = _job_flags.parsed(job)
-        return show(getattr(made, method)(flags.FLAGS.out, machine))
+    def main(argv: Sequence[str]) -> int:
+        try:
+            if len(argv) > 1:
+                raise InputError(
+                    f"unexpected argument {argv[1]!r}: flags are written --name=value"
+                )
+            if not flags.FLAGS["verbosity"].present:
+                logging.set_verbosity(logging.WARNING)  # absl's own default is chatty
+            _use_compilation_cache()
+            _join_cluster()
+            made, machine = _job_flags.parsed(job)
+            return show(getattr(made, method)(flags.FLAGS.out, machine))
+        except InputError as error:
+            return _refuse(error)
+        except KeyboardInterrupt:
+            print("interrupted: the same command resumes the run", file=sys.stderr)
+            return 130
 
-    app.run(functools.partial(_guarded, main), flags_parser=_parse)
+    app.run(main, flags_parser=_parse)
 
 
 def _parse(argv: Sequence[str]) -> list[str]:
@@ -44,24 +57,6 @@ def _parse(argv: Sequence[str]) -> list[str]:
         return flags.FLAGS(argv)
     except flags.Error as error:
         sys.exit(_refuse(error))
-
-
-def _guarded(main, argv: Sequence[str]) -> int | None:
-    try:
-        if len(argv) > 1:
-            raise InputError(
-                f"unexpected argument {argv[1]!r}: flags are written --name=value"
-            )
-        if not flags.FLAGS["verbosity"].present:
-            logging.set_verbosity(logging.WARNING)  # absl's own default is chatty
-        _use_compilation_cache()
-        _join_cluster()
-        return main(argv)
-    except InputError as error:
-        return _refuse(error)
-    except KeyboardInterrupt:
-        print("interrupted: the same command resumes the run", file=sys.stderr)
-        return 130
 
 
 def _refuse(error: Exception) -> int:
