@@ -27,10 +27,9 @@ from mspd_jax.jobs._convert import Convert
 from mspd_jax.jobs._convert import Converted as Converted
 from mspd_jax.jobs._evaluate import Evaluate
 from mspd_jax.jobs._evaluate_grid import Cell as Cell
-from mspd_jax.jobs._evaluate_grid import EvaluateGrid
+from mspd_jax.jobs._evaluate_grid import EvaluateGrid, grid
 from mspd_jax.jobs._evaluation import EvaluateRecord as EvaluateRecord
 from mspd_jax.jobs._evaluation import EvaluateSummary as EvaluateSummary
-from mspd_jax.jobs._grid import grid
 from mspd_jax.jobs._identity import choice_name as choice_name
 from mspd_jax.jobs._identity import fields_of as fields_of
 from mspd_jax.jobs._identity import identity as identity

@@ -1,7 +1,8 @@
-"""Evaluations of several models, radii and purifiers: a run each, and one summary."""
+"""Grids of jobs; evaluations of several models, radii and purifiers, with a summary."""
 
 import dataclasses
 import functools
+import itertools
 import os
 import pathlib
 from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -12,7 +13,6 @@ from mspd_jax.errors import InputError
 from mspd_jax.jobs._defended import defended
 from mspd_jax.jobs._evaluate import Evaluate, Evaluation
 from mspd_jax.jobs._frame import open_folder
-from mspd_jax.jobs._grid import grid
 from mspd_jax.jobs._machine import Machine
 from mspd_jax.jobs._measure import Inputs, load_inputs, measured
 from mspd_jax.jobs._option import option
@@ -166,6 +166,19 @@ class Cell(NamedTuple):
     grid: pathlib.Path | None
     inputs: Inputs
     result: Any
+
+
+def grid(job: Any, **axes: Iterable[Any]) -> list[Any]:
+    """The job with every combination of the values of `axes`, the last one fastest.
+
+    Example:
+      grid(jobs.Evaluate(target="A", source="digits:test", eps=0.1), eps=[0.05, 0.1])
+    """
+    names = list(axes)
+    return [
+        dataclasses.replace(job, **dict(zip(names, values, strict=True)))
+        for values in itertools.product(*axes.values())
+    ]
 
 
 def _remembering(function: Callable, key: Callable[..., Hashable]) -> Callable:
