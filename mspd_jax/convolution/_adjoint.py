@@ -1,5 +1,7 @@
 """The input gradient of a convolution as ordinary, dense, fast convolutions."""
 
+from collections.abc import Callable
+
 import jax
 from jax import numpy as jnp
 
@@ -30,6 +32,8 @@ def adjoint(
     padding: Padding,
     size: Pair,
     precision: Precision,
+    *,
+    convolve: Callable = wide.convolve,
 ) -> jax.Array:
     """Gradient in the input, [N, H, W, C] with (H, W) = size, phase by phase.
 
@@ -37,7 +41,7 @@ def adjoint(
     modulo the stride) meet the same kernel entries, every stride-th one. So each phase
     is a convolution of stride 1 with a part of the kernel, flipped and swapped; no
     product with the zeros of a spread-out cotangent is ever formed. Stride 1 is the
-    case of a single phase.
+    case of a single phase. convolve: what computes them, called as `_wide.convolve`.
     """
     height, width = (
         [_phase(p, *axis) for p in range(axis[1])]
@@ -46,7 +50,7 @@ def adjoint(
     count = [-(-length // stride) for length, stride in zip(size, strides, strict=True)]
     flipped = jnp.swapaxes(rhs, 2, 3)
 
-    def convolve(down, right):
+    def of_phase(down, right):
         (rows, first_row), (columns, first_column) = down, right
         part = flipped[rows, columns][::-1, ::-1]
         if not part.size:  # no output ever sees these inputs
@@ -57,12 +61,12 @@ def adjoint(
             count,
             cotangent.shape[1:3],
         )
-        return wide.convolve(cotangent, part, (1, 1), pads, precision)
+        return convolve(cotangent, part, (1, 1), pads, precision)
 
     if tuple(strides) == (1, 1):
-        return convolve(height[0], width[0])
+        return of_phase(height[0], width[0])
     phases = [
-        jnp.stack([convolve(down, right) for right in width], 3) for down in height
+        jnp.stack([of_phase(down, right) for right in width], 3) for down in height
     ]
     out = jnp.stack(phases, axis=2)
     full = [n * stride for n, stride in zip(count, strides, strict=True)]

@@ -3,16 +3,17 @@
 Attacks live on input gradients, and XLA's own input gradient is slow on CPUs: it reads
 the kernel with its channels swapped in place, and inside `fori_loop`, `scan` and
 `lax.map` this survives as a memory layout (`01oi`) that misses the fast path. Here the
-convolution and its input gradient are two operations of their own (primitives). Each is
-linear in either argument and their derivatives are each other, so derivatives of any
-order and in both modes stay fast; and each sees the whole batch under `vmap`, so that
-it can choose the best method (`_winograd.py`, `_wide.py`,
-`_adjoint.py`). Platforms other than the CPU compile to that of `lax`.
+convolution and its gradients in input and kernel are operations of their own
+(primitives). Each is linear in either argument and their derivatives are each other, so
+derivatives of any order and in both modes stay fast; and each sees the whole batch
+under `vmap`, so that it can choose the best method (`_winograd.py`, `_wide.py`,
+`_adjoint.py`, `_onednn.py`). Platforms other than the CPU compile to that of `lax`.
 """
 
 import contextlib
 import contextvars
 import functools
+import math
 from collections.abc import Iterator
 
 import jax
@@ -22,6 +23,7 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 from jax.typing import DTypeLike
 
+from mspd_jax.convolution import _onednn as onednn
 from mspd_jax.convolution import _wide as wide
 from mspd_jax.convolution import _winograd as winograd
 from mspd_jax.convolution._adjoint import adjoint, adjoint_padding
@@ -29,6 +31,7 @@ from mspd_jax.convolution._direct import Padding, Pair, Precision
 from mspd_jax.convolution._direct import convolve as convolve_directly
 
 _direct = contextvars.ContextVar("direct", default=False)
+_library = contextvars.ContextVar("library", default=False)
 # An option of JAX that its own types do not list.
 _PRECISION = "jax_default_matmul_precision"
 
@@ -46,6 +49,25 @@ def direct_convolutions() -> Iterator[None]:
         yield
     finally:
         _direct.reset(token)
+
+
+@contextlib.contextmanager
+def library_convolutions() -> Iterator[None]:
+    """While a function is traced: on CPUs, oneDNN computes what is large enough.
+
+    In versions of jaxlib where that is known to work (see `_onednn.py`); elsewhere
+    nothing changes. Meant for what runs for long, since such a program is not kept in
+    JAX's compilation cache. Rounds otherwise, in the last bits.
+
+    Example:
+      with library_convolutions():
+          step = jax.jit(train_step).lower(*arguments).compile()
+    """
+    token = _library.set(True)
+    try:
+        yield
+    finally:
+        _library.reset(token)
 
 
 def convolution(
@@ -110,19 +132,29 @@ def convolution(
         strides=tuple(map(int, window_strides)),
         padding=tuple((int(low), int(high)) for low, high in padding),
         size=lhs.shape[1:3],
+        window=rhs.shape[:2],
         precision=lax.Precision(precision) if isinstance(precision, str) else precision,
-        direct=_direct.get(),
+        method=_method(),
     )
 
 
-# Both operations take (lhs, rhs) and the static settings strides, padding, size (height
-# and width of the convolution's input), precision and direct (see above).
+def _method():
+    """What a context asks for, "direct" before all; "best" without one."""
+    if _direct.get():
+        return "direct"
+    return "library" if _library.get() else "best"
+
+
+# The operations take (lhs, rhs), (cotangent, rhs) and (lhs, cotangent), and the static
+# settings strides, padding, size (height and width of the convolution's input),
+# window (of the kernel), precision and method (see above).
 _convolve_p = Primitive("dense_convolution")
 _adjoint_p = Primitive("dense_convolution_input_gradient")
+_kernel_p = Primitive("dense_convolution_kernel_gradient")
 
 
-def _convolve_plain(lhs, rhs, *, strides, padding, size, precision, direct):
-    if direct:
+def _convolve_plain(lhs, rhs, *, strides, padding, precision, method, **_):
+    if method == "direct":
         return convolve_directly(lhs, rhs, strides, padding, precision)
     return lax.conv_general_dilated(
         lhs, rhs, strides, padding, dimension_numbers=wide.LAYOUT, precision=precision
@@ -132,51 +164,80 @@ def _convolve_plain(lhs, rhs, *, strides, padding, size, precision, direct):
 def _adjoint_plain(cotangent, rhs, *, size, **settings):
     shape = (cotangent.shape[0], *size, rhs.shape[2])
     lhs = jax.ShapeDtypeStruct(shape, cotangent.dtype)
-    convolve = functools.partial(_convolve_plain, rhs=rhs, size=size, **settings)
+    convolve = functools.partial(_convolve_plain, rhs=rhs, **settings)
     return jax.linear_transpose(convolve, lhs)(cotangent)[0]
 
 
-def _convolve_on_cpu(lhs, rhs, *, strides, padding, size, precision, direct):
+def _kernel_plain(lhs, cotangent, *, window, **settings):
+    shape = (*window, lhs.shape[3], cotangent.shape[3])
+    rhs = jax.ShapeDtypeStruct(shape, lhs.dtype)
+    convolve = functools.partial(_convolve_plain, lhs, **settings)
+    return jax.linear_transpose(convolve, rhs)(cotangent)[0]
+
+
+def _convolve_on_cpu(lhs, rhs, *, strides, padding, size, precision, method, **_):
     if (
-        not direct
+        method != "direct"
         and strides == (1, 1)
         and winograd.pays_off(lhs.shape[0], size, padding, rhs)
     ):
         return winograd.convolve(lhs, rhs, padding, precision)
+    if method == "library":
+        return _by_library(lhs, rhs, strides, padding, precision)
     return wide.convolve(lhs, rhs, strides, padding, precision)
 
 
-def _adjoint_on_cpu(cotangent, rhs, *, strides, padding, size, precision, direct):
-    del direct  # a gradient is no place for a proof
+def _adjoint_on_cpu(cotangent, rhs, *, strides, padding, size, precision, method, **_):
+    # "direct" or not: a gradient is no place for a proof.
     images, *outputs, _ = cotangent.shape
     pads = adjoint_padding(padding, rhs.shape[:2], size, outputs)
     if strides == (1, 1) and winograd.pays_off(images, outputs, pads, rhs):
         return winograd.convolve_flipped(cotangent, rhs, pads, precision)
-    return adjoint(cotangent, rhs, strides, padding, size, precision)
+    convolve = _by_library if method == "library" else wide.convolve
+    return adjoint(cotangent, rhs, strides, padding, size, precision, convolve=convolve)
 
 
-def _kernel_gradient(lhs, cotangent, rhs, **settings):
-    convolve = functools.partial(_convolve_plain, lhs, **settings)
-    return jax.linear_transpose(convolve, rhs.aval)(cotangent)[0]
+def _kernel_on_cpu(lhs, cotangent, *, window, strides, padding, method, **settings):
+    pixels = math.prod(cotangent.shape[:3])
+    kernel = (*window, lhs.shape[3], cotangent.shape[3])
+    if method == "library" and onednn.pays_off(pixels, kernel, padding):
+        return onednn.kernel_gradient(lhs, cotangent, window, strides, padding)
+    settings |= dict(window=window, strides=strides, padding=padding, method=method)
+    return _kernel_plain(lhs, cotangent, **settings)
 
 
-# The four transpositions. An `ad.UndefinedPrimal` marks what is being solved for.
-ad.defbilinear(
-    _convolve_p,
-    lambda cotangent, lhs, rhs, **settings: _adjoint_p.bind(cotangent, rhs, **settings),
-    lambda cotangent, lhs, rhs, **settings: _kernel_gradient(
-        lhs, cotangent, rhs, **settings
-    ),
-)
-ad.defbilinear(
-    _adjoint_p,
-    lambda cotangent, lhs, rhs, **settings: _convolve_p.bind(
-        cotangent, rhs, **settings
-    ),
-    lambda cotangent, lhs, rhs, **settings: _kernel_gradient(
-        cotangent, lhs, rhs, **settings
-    ),
-)
+def _by_library(lhs, rhs, strides, padding, precision):
+    pixels = lhs.shape[0] * math.prod(
+        length // stride for length, stride in zip(lhs.shape[1:3], strides, strict=True)
+    )
+    if onednn.pays_off(pixels, rhs.shape, padding):
+        return onednn.convolve(lhs, rhs, strides, padding)
+    return wide.convolve(lhs, rhs, strides, padding, precision)
+
+
+def _bilinear(primitive, solved_first, solved_second):
+    """Transposition: which operation solves for either operand, in which order.
+
+    An `ad.UndefinedPrimal` marks what is being solved for.
+    """
+    ad.defbilinear(
+        primitive,
+        lambda cotangent, _, second, **settings: solved_first(
+            cotangent, second, **settings
+        ),
+        lambda cotangent, first, _, **settings: solved_second(
+            first, cotangent, **settings
+        ),
+    )
+
+
+def _flipped(primitive):
+    return lambda first, second, **settings: primitive.bind(second, first, **settings)
+
+
+_bilinear(_convolve_p, _adjoint_p.bind, _kernel_p.bind)
+_bilinear(_adjoint_p, _convolve_p.bind, _flipped(_kernel_p))
+_bilinear(_kernel_p, _flipped(_adjoint_p), _convolve_p.bind)
 
 
 def _define(primitive, plain, on_cpu):
@@ -184,7 +245,7 @@ def _define(primitive, plain, on_cpu):
 
     def batch(operands, axes, **settings):
         lhs, rhs = operands
-        if axes[1] is not None:  # one kernel per example: rare
+        if axes[1] is not None or primitive is _kernel_p:  # a kernel each: rare
             mapped = jax.vmap(functools.partial(plain, **settings), in_axes=axes)
             return mapped(lhs, rhs), 0
         lhs = jnp.moveaxis(lhs, axes[0], 0)
@@ -211,3 +272,4 @@ def _define(primitive, plain, on_cpu):
 
 _define(_convolve_p, _convolve_plain, _convolve_on_cpu)
 _define(_adjoint_p, _adjoint_plain, _adjoint_on_cpu)
+_define(_kernel_p, _kernel_plain, _kernel_on_cpu)
