@@ -3,6 +3,7 @@
 import os
 import pathlib
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -71,6 +72,8 @@ def _use_compilation_cache() -> None:
     base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
     jax.config.update("jax_compilation_cache_dir", str(pathlib.Path(base, "mspd_jax")))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+    # A program that calls oneDNN cannot be kept, nor can any on a full disk.
+    warnings.filterwarnings("ignore", "Error writing persistent compilation cache")
 
 
 def _join_cluster() -> None:

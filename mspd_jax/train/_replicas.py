@@ -4,18 +4,24 @@ On one device it is a plain `jit`. On several every device holds a copy of the s
 (a leading axis) and an equal share of the batch.
 """
 
+import contextlib
 import functools
 import json
+import math
 from collections.abc import Callable, Sequence
 
 import jax
 import optax
 
 from mspd_jax import drive
+from mspd_jax.convolution import library_convolutions
 from mspd_jax.models import ModelSpec
 from mspd_jax.train._step import train_step
 
 _AXIS = "devices"
+# Pixels of an image from which on a training takes long enough to be compiled in each
+# run, as oneDNN asks for.
+_LARGE = 32 * 32
 
 
 def compiled_step(
@@ -40,7 +46,19 @@ def _compiled(frozen, optimizer, ema, devices):
     spec = spec._replace(
         mean=tuple(spec.mean), std=tuple(spec.std), image_shape=tuple(spec.image_shape)
     )
-    step = functools.partial(train_step, spec=spec, optimizer=optimizer, ema=ema)
+
+    large = math.prod(spec.image_shape[:2]) >= _LARGE
+
+    def step(*arguments, axis_name=None):
+        with library_convolutions() if large else contextlib.nullcontext():
+            return train_step(
+                *arguments,
+                spec=spec,
+                optimizer=optimizer,
+                ema=ema,
+                axis_name=axis_name,
+            )
+
     if len(devices) == 1:
         return jax.jit(step, donate_argnums=0)
     return drive.replicate(
