@@ -74,14 +74,20 @@ def pgd(
 
 
 def bim(
-    key: jax.Array, predict: Predict, image: jax.Array, label: jax.Array, **options: Any
+    key: jax.Array,
+    predict: Predict,
+    image: jax.Array,
+    label: jax.Array,
+    *,
+    eps: float | jax.Array,
+    **options: Any,
 ) -> Proposal:
     """The basic iterative method (Kurakin et al. 2017, arXiv 1607.02533).
 
         x_0 = image,  x_{t+1} = P(x_t + step_size * direction(grad loss(predict(x_t))))
 
     `pgd` without its random start, hence without restarts. key: unused, since every
-    attack is called alike. options: eps, which must be given, and others of `pgd`;
+    attack is called alike. options: others of `pgd`;
     step_size=None means 2.5 * eps / steps, which is 2/255 at 8/255 and 10 steps.
     """
-    return pgd(key, predict, image, label, random_start=False, **options)
+    return pgd(key, predict, image, label, eps=eps, random_start=False, **options)
