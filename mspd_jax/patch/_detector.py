@@ -16,10 +16,10 @@ alert (PatchGuard++, arXiv 2104.12609): fewer on clean images. The certificate t
 that all f_w(x) = y with T or more, and the proof is the same: at x' the window v has
 the probability that it has at x, so it raises the alert if f_0(x') is not y.
 
-No claim rests on bits: rounding may depend on what else is computed in the same pass,
-on the program and on the processor. With it, the theorem holds for every network whose
-computed logits, in units of the largest (of 1 at least), differ from the exact ones by
-less than LEAD / 4:
+No claim rests on bits: equal maps give equal logits only up to rounding, which may
+depend on what else is computed in the same pass, on the program and on the processor.
+With rounding, the theorem holds for every network whose computed logits, in units of
+the largest (of 1 at least), differ from the exact ones by less than LEAD / 4:
 
   A certificate asks for a lead of more than LEAD in every answer. At x' each logit is
   within LEAD / 2 of that at x, so the answer is the same. The logarithm of a softmax
@@ -28,8 +28,9 @@ less than LEAD / 4:
 
 LEAD / 4 is some hundred times what rounding in float32 comes to in residual networks
 (1e-6 of the largest logit; benchmarks/rounding.py), and `detect` asks for float32 in
-every product, also where accelerators would round more by default (TF32). What else
-rounding could select must agree, too (`Masked`, `doubts`).
+every product, also where accelerators would round more by default (TF32). Where f_w
+selects, a detector states what else rounding could select, and all of that must agree
+(`Masked`, `doubts`).
 """
 
 from collections.abc import Callable

@@ -1,7 +1,8 @@
 """What else rounding could select: ties at the border of a selection, both ways.
 
-Two values that are nearly equal may change places when they are computed again. A
-certificate must not rest on which is the larger: the selections with either are asked.
+Two values that are nearly equal may change places when they are computed again, by
+another program, at another place of a batch, or beside other pixels. A certificate must
+not rest on which of them is the larger, so the selections with either are asked.
 """
 
 from typing import NamedTuple

@@ -1,7 +1,10 @@
 """The attack that knows of the detector: a wrong class that no window contradicts.
 
-It knows nothing of what the windows hide, only what they answer, so it also tests the
-theorem of `detect`: an image that is certified and evaded is a fault of the detector.
+An attack that raises the loss of f_0 alone shows nothing about a detector: it fools f_0
+and a window says so. This one looks for a patch with which f_0 and all f_w agree on one
+wrong class t. It knows nothing of what the windows hide, only what they answer, so it
+also tests whether the theorem of `detect` holds for a detector as it was built: an
+image that is certified and evaded is a fault of the detector.
 """
 
 from collections.abc import Callable
@@ -61,7 +64,6 @@ def evade(
 ) -> Evasion:
     """A patch that changes the label without an alert, or the nearest to it.
 
-    To fool f_0 alone shows nothing: a window says so. All have to agree on a class t.
     Sign gradient ascent in the square (`ascend_in_patch`) on
 
         sum_w min(m_w, 0) + min_w m_w,    m_w = z_t - max_{j != t} z_j  of f_w,

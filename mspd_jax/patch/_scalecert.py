@@ -9,20 +9,24 @@ The k largest are chosen anew outside of each window. Hence the two conditions o
 `detect` hold, and with them its theorem:
 
 (1) f_w does not depend on any pixel of w. Each neuron that is left sees none of them
-    (`models.split` follows the program of h to know what it sees), and T looks at these
-    neurons alone, with ties broken by place. Were the k largest chosen before the
-    window is hidden, a bright patch in w would push others out of the selection.
+    (`models.split` follows the program of h to know what it sees), so the list of these
+    neurons and their values is the same whatever the pixels of w are. T looks at that
+    list alone, with ties broken by place, and g at what T gives.
+    Were the k largest chosen before the window is hidden, a bright patch in w would
+    push others out of the selection, and f_w would change with it.
 (2) The windows cover every place of the patch (`cover`).
 
 Windows that leave the same neurons have the same answer, and are asked once; those
-that no selected neuron sees have that of f_0 (`shared_selections`).
+that no selected neuron sees need not be asked at all: the k largest of all are then
+also the k largest outside, so T, and with it f_w, is that of f_0 (`shared_selections`).
 
 That is exact arithmetic. Computed values are rounded, and two that are nearly equal may
-change places. Nothing is certified on how such a tie falls: `doubts` names every
-selection outside of a window that rounding could make, if each computed neuron is
-within NEAR / 4 of the exact one, in units of the largest outside of the window; all of
-them must give the label, with the lead of `detect`. Where more neurons are in doubt
-than are followed, the image is not certified. Alerts are raised by what is computed.
+change places: T then leaves other neurons, and f_w is another function. Nothing is
+certified on how such a tie falls: `doubts` names every selection outside of a window
+that rounding could make, if each computed neuron is within NEAR / 4 of the exact one,
+in units of the largest outside of the window; all of them must give the label, with the
+lead of `detect`. Where more neurons are in doubt than are followed, the image is not
+certified. Alerts are raised by what is computed.
 
 With k = 1 (all neurons) nothing is pruned, and this is the masking of features of
 PatchGuard++ (arXiv 2104.12609).
