@@ -56,6 +56,7 @@ def trained(classifier):
     return out
 
 
+@pytest.mark.slow
 def test_restores_what_an_unaware_attacker_broke(classifier, trained):
     summary = json.loads((trained / "summary.json").read_text())
     plain, restored = summary["plain_accuracy"], summary["restored_accuracy"]
@@ -75,6 +76,7 @@ def test_restores_what_an_unaware_attacker_broke(classifier, trained):
     assert (code, "finished before" in told) == (0, True)
 
 
+@pytest.mark.slow
 def test_goes_on_with_the_same_rule_alone(classifier, trained, tmp_path):
     flags = (f"--init={trained}", "--rule=uniform")
     code, _, err = run(*training(classifier, tmp_path / "b", *flags))

@@ -39,6 +39,7 @@ def arguments(size, images=64):
     return run, (state, batch, np.int32(1), train.objective("none"), None)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not onednn.available(), reason="how this jaxlib calls oneDNN is not known"
 )
