@@ -7,7 +7,7 @@ milliseconds of a step of ours (augmentation, attack, gradient, update; all devi
 share the batch), of ours without oneDNN, and of PyTorch: eager and compiled, in both
 layouts of memory, the best of them named. Same weights, warm, in turns; PyTorch's
 images are augmented beforehand, which costs it nothing. Ratio: above 1, ours is faster.
-Three minutes on two cores.
+Some minutes on two cores, most of which PyTorch compiles.
 """
 
 from launch import _platform
