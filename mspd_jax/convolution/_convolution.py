@@ -27,7 +27,7 @@ from mspd_jax.convolution import _onednn as onednn
 from mspd_jax.convolution import _wide as wide
 from mspd_jax.convolution import _winograd as winograd
 from mspd_jax.convolution._adjoint import adjoint, adjoint_padding
-from mspd_jax.convolution._direct import Padding, Pair, Precision
+from mspd_jax.convolution._direct import Padding, Pair, Precision, output_size
 from mspd_jax.convolution._direct import convolve as convolve_directly
 
 _direct = contextvars.ContextVar("direct", default=False)
@@ -36,23 +36,17 @@ _library = contextvars.ContextVar("library", default=False)
 _PRECISION = "jax_default_matmul_precision"
 
 
-@contextlib.contextmanager
-def direct_convolutions() -> Iterator[None]:
+def direct_convolutions() -> contextlib.AbstractContextManager[None]:
     """While a function is traced: no output reads a pixel outside its own window.
 
     See `_direct.py`. On CPUs, neighbors side by side only add zeros. Small
     tiles of Winograd's method were not seen to leak either, but are not taken, so that
     nothing rests on what cancels.
     """
-    token = _direct.set(True)
-    try:
-        yield
-    finally:
-        _direct.reset(token)
+    return _switched_on(_direct)
 
 
-@contextlib.contextmanager
-def library_convolutions() -> Iterator[None]:
+def library_convolutions() -> contextlib.AbstractContextManager[None]:
     """While a function is traced: on CPUs, oneDNN computes what is large enough.
 
     In versions of jaxlib where that is known to work (see `_onednn.py`); elsewhere
@@ -63,11 +57,16 @@ def library_convolutions() -> Iterator[None]:
       with library_convolutions():
           step = jax.jit(train_step).lower(*arguments).compile()
     """
-    token = _library.set(True)
+    return _switched_on(_library)
+
+
+@contextlib.contextmanager
+def _switched_on(switch: contextvars.ContextVar[bool]) -> Iterator[None]:
+    token = switch.set(True)
     try:
         yield
     finally:
-        _library.reset(token)
+        switch.reset(token)
 
 
 def convolution(
@@ -207,9 +206,8 @@ def _kernel_on_cpu(lhs, cotangent, *, window, strides, padding, method, **settin
 
 
 def _by_library(lhs, rhs, strides, padding, precision):
-    pixels = lhs.shape[0] * math.prod(
-        length // stride for length, stride in zip(lhs.shape[1:3], strides, strict=True)
-    )
+    outputs = output_size(lhs.shape[1:3], rhs.shape[:2], strides, padding)
+    pixels = len(lhs) * math.prod(outputs)
     if onednn.pays_off(pixels, rhs.shape, padding):
         return onednn.convolve(lhs, rhs, strides, padding)
     return wide.convolve(lhs, rhs, strides, padding, precision)

@@ -21,6 +21,16 @@ Padding = Sequence[tuple[int, int]]
 Precision = lax.Precision | str | tuple[str, str] | None
 
 
+def output_size(size: Pair, window: Pair, strides: Pair, padding: Padding) -> list[int]:
+    """Rows and columns of a convolution's result, of an input of rows and columns."""
+    return [
+        (length + low + high - entries) // stride + 1
+        for length, (low, high), entries, stride in zip(
+            size, padding, window, strides, strict=True
+        )
+    ]
+
+
 def convolve(
     lhs: jax.Array,
     rhs: jax.Array,

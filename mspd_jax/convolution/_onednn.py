@@ -18,7 +18,7 @@ import jax
 from jax import lax
 from jax import numpy as jnp
 
-from mspd_jax.convolution._direct import Padding, Pair
+from mspd_jax.convolution._direct import Padding, Pair, output_size
 
 _TRIED = ("0.10.2", "0.12.0.1")
 # Multiplications below which the calls cost more than they save.
@@ -47,12 +47,7 @@ def convolve(
     lhs: jax.Array, rhs: jax.Array, strides: Pair, padding: Padding
 ) -> jax.Array:
     """The dense convolution: lhs [N, H, W, C], rhs [h, w, C, K]; no padding below 0."""
-    outputs = [
-        (length + low + high - entries) // stride + 1
-        for length, (low, high), entries, stride in zip(
-            lhs.shape[1:3], padding, rhs.shape[:2], strides, strict=True
-        )
-    ]
+    outputs = output_size(lhs.shape[1:3], rhs.shape[:2], strides, padding)
     images = {"data": {"batch_dim": 0, "feature_dim": 3, "spatial_dims": [1, 2]}}
     kernel = {
         "filter": {

@@ -19,7 +19,7 @@ import jax
 from jax import lax
 from jax import numpy as jnp
 
-from mspd_jax.convolution._direct import Padding, Pair, Precision
+from mspd_jax.convolution._direct import Padding, Pair, Precision, output_size
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 # To fetch an input costs as much as this number of multiplications with it; more where
@@ -60,12 +60,7 @@ def convolve(
     precision: Precision,
 ) -> jax.Array:
     """The dense convolution: lhs [N, H, W, C], rhs [h, w, C, K]; padding in numbers."""
-    outputs = [
-        (length + low + high - entries) // stride + 1
-        for length, (low, high), entries, stride in zip(
-            lhs.shape[1:3], padding, rhs.shape[:2], strides, strict=True
-        )
-    ]
+    outputs = output_size(lhs.shape[1:3], rhs.shape[:2], strides, padding)
     down, right = strides
     p = neighbors(lhs.shape[0], outputs, right, rhs)
     out = lax.conv_general_dilated(
