@@ -1,6 +1,7 @@
 """How Auto-PGD steps, and what it changes at a checkpoint: in linf and l2 (Croce and
 Hein 2020, arXiv 2003.01690), and in l1 (Croce and Hein 2021, arXiv 2103.01208)."""
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -13,9 +14,11 @@ from mspd_jax.attacks._l1_ball import sparse_direction
 
 _ENOUGH_RISES = 0.75
 _SPARSITY = 0.2
-_FEWER = 1.5  # the next steps change so many times fewer pixels than the best point
+# Shares of counts of pixels, as fractions: 2/3 of 9 is 6 in integers, and may be a bit
+# more in floats, which rounded up is 7.
+_FEWER = (2, 3)  # of what the best point has changed, the next steps change so much
 _SHRINK, _SMALLEST = 1.5, 0.1
-_SPARSER = 0.95
+_SPARSER = (19, 20)
 
 
 class Best(NamedTuple):
@@ -52,11 +55,11 @@ class Steep(NamedTuple):
 
 
 class Sparse(NamedTuple):
-    """share: of the pixels, to change in a step; support: how many pixels the best
+    """count: of the pixels, to change in a step; support: how many pixels the best
     point had changed at the last checkpoint."""
 
     step_size: jax.Array
-    share: jax.Array
+    count: jax.Array
     support: jax.Array
 
 
@@ -130,19 +133,20 @@ def _steep_rules(norm):
 def _sparse_rules(shrinking):
     def begin(x, loss, image, *, eps):
         del loss
-        size = jnp.full_like(image, image.size, shape=())
-        support = _support(x, image) if shrinking else size
-        share = support / size / _FEWER if shrinking else _SPARSITY + 0.0 * size
-        return Sparse(eps + 0.0 * size, share, support)
+        zero = jnp.zeros_like(image, shape=())
+        if shrinking:
+            support = _support(x, image)
+            return Sparse(eps + zero, _fewer(support), support)
+        count = math.ceil(_SPARSITY * image.size)
+        return Sparse(eps + zero, jnp.int32(count), jnp.int32(image.size))
 
     def check(control, loss, best, image, row, *, eps):
         del loss
         support = _support(best.x, image)
-        sparser = support < _SPARSER * control.support
+        share, of = _SPARSER
+        sparser = of * support < share * control.support
         smaller = jnp.maximum(control.step_size / _SHRINK, _SMALLEST * eps)
-        new = Sparse(
-            jnp.where(sparser, eps, smaller), support / image.size / _FEWER, support
-        )
+        new = Sparse(jnp.where(sparser, eps, smaller), _fewer(support), support)
         control = jax.tree.map(
             lambda new, old: jnp.where(row.check, new, old), new, control
         )
@@ -150,12 +154,16 @@ def _sparse_rules(shrinking):
 
     def move(control, x, before, gradient, image, *, eps, inertia):
         del before, eps, inertia
-        count = jnp.ceil(control.share * image.size)
-        return x + control.step_size * sparse_direction(gradient, count)
+        direction = sparse_direction(gradient, control.count)
+        return x + control.step_size * direction
 
     return Rules(begin, check, move)
 
 
 def _support(x, image):
-    """How many pixels differ, as a number of the image's type."""
-    return jnp.sum(x != image, dtype=image.dtype)
+    return jnp.sum(x != image, dtype=jnp.int32)
+
+
+def _fewer(support):
+    share, of = _FEWER
+    return (share * support + of - 1) // of

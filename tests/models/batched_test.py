@@ -37,6 +37,7 @@ close = np.testing.assert_allclose
 class ValueTest(parameterized.TestCase):
     def setUp(self):
         super().setUp()
+        jax.clear_caches()  # a trace that JAX has kept would not be seen
         SEEN.clear()
 
     def test_alone_it_is_a_batch_of_one(self):
