@@ -55,11 +55,11 @@ class Steep(NamedTuple):
 
 
 class Sparse(NamedTuple):
-    """count: of the pixels, to change in a step; support: how many pixels the best
-    point had changed at the last checkpoint."""
+    """pixels: how many to change in a step; support: how many the best point had
+    changed at the last checkpoint."""
 
     step_size: jax.Array
-    count: jax.Array
+    pixels: jax.Array
     support: jax.Array
 
 
@@ -137,8 +137,8 @@ def _sparse_rules(shrinking):
         if shrinking:
             support = _support(x, image)
             return Sparse(eps + zero, _fewer(support), support)
-        count = math.ceil(_SPARSITY * image.size)
-        return Sparse(eps + zero, jnp.int32(count), jnp.int32(image.size))
+        pixels = math.ceil(_SPARSITY * image.size)
+        return Sparse(eps + zero, jnp.int32(pixels), jnp.int32(image.size))
 
     def check(control, loss, best, image, row, *, eps):
         del loss
@@ -154,7 +154,7 @@ def _sparse_rules(shrinking):
 
     def move(control, x, before, gradient, image, *, eps, inertia):
         del before, eps, inertia
-        direction = sparse_direction(gradient, control.count)
+        direction = sparse_direction(gradient, control.pixels)
         return x + control.step_size * direction
 
     return Rules(begin, check, move)

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy import special
+import scipy
 
 # The share of pixels in a window halves after these trials (of 10,000 if rescaled).
 _HALVE_AFTER = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
@@ -88,7 +88,7 @@ def make_bump(size, shape, *, norm) -> jax.Array:
     """
     height, width = shape[:2]
     # Tails of the infinite sum: the difference of two keeps the digits of a faint rim.
-    tail = special.zeta(_FADING[norm], np.arange(1, max(height, width) + 2))
+    tail = scipy.special.zeta(_FADING[norm], np.arange(1, max(height, width) + 2))
     tail = jnp.asarray(tail, jnp.float32)
     row = jax.lax.broadcasted_iota(jnp.int32, (height, width), 0)
     column = jax.lax.broadcasted_iota(jnp.int32, (height, width), 1)

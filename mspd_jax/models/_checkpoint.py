@@ -16,8 +16,8 @@ import shutil
 import jax
 import jax.numpy as jnp
 import numpy as np
+from etils import epy
 from jax.experimental import multihost_utils
-from orbax.checkpoint import v1 as ocp
 
 from mspd_jax.errors import InputError
 from mspd_jax.models._build import build_module
@@ -30,6 +30,9 @@ from mspd_jax.models._spec import (
     spec_to_json,
 )
 from mspd_jax.models._tensor_file import file_sha256
+
+with epy.lazy_imports():  # most of a second, for those who need no checkpoint
+    import orbax.checkpoint as ocp
 
 ZOO = pathlib.Path(__file__).parent / "zoo"
 FORMAT = "mspd_jax.model/1"
@@ -87,7 +90,7 @@ def save_model(
         if jax.process_index() == 0:
             shutil.rmtree(workshop, ignore_errors=True)
             workshop.mkdir(parents=True)
-        ocp.save(workshop / "checkpoint", tree, custom_metadata=metadata)
+        ocp.v1.save(workshop / "checkpoint", tree, custom_metadata=metadata)
         if jax.process_index() == 0:
             _put_in_place(workshop, path)
     except OSError as error:
@@ -127,9 +130,9 @@ def load_model(path: str | os.PathLike) -> Model:
     # version that Orbax does not read. What it then raises, only its reader could say.
     try:
         with _this_process_alone():
-            metadata = ocp.metadata(folder).custom_metadata
+            metadata = ocp.v1.metadata(folder).custom_metadata
             spec = spec_from_json(metadata["spec"])
-            tree = jax.tree.map(np.asarray, ocp.load(folder))
+            tree = jax.tree.map(np.asarray, ocp.v1.load(folder))
         wanted = variable_shapes(build_module(spec), input_shape(spec))
     except Exception as error:
         reason = " ".join(str(error).split())
@@ -203,9 +206,9 @@ def _check_free(path, overwrite):
         raise InputError(f"checkpoint {path} exists: name another place or remove it")
 
 
-def _this_process_alone() -> ocp.Context:
+def _this_process_alone() -> "ocp.v1.Context":
     """Orbax waits for nobody: in a run of several processes, each reads by itself."""
-    context, me = ocp.Context(), jax.process_index()
+    context, me = ocp.v1.Context(), jax.process_index()
     context.multiprocessing.primary_host = me
     context.multiprocessing.active_processes = {me}
     context.multiprocessing.barrier_sync_key_prefix = f"model{me}"

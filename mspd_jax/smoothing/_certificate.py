@@ -8,8 +8,8 @@ Host, float64. Every number is rounded towards "not certified".
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import special, stats
 
 from mspd_jax.smoothing._checks import (
     check_count,
@@ -67,10 +67,10 @@ def lower_bound(successes: ArrayLike, num_samples: int, *, alpha: float) -> np.n
     v = check_votes("successes", np.asarray(successes)[..., None], most=num_samples)
     v = v[..., 0]
     some, rest = np.maximum(v, 1), num_samples - v
-    top = special.betaincinv(some, rest + 1.0, alpha)
+    top = scipy.special.betaincinv(some, rest + 1.0, alpha)
     p, margin = top, 1e-13
     while margin < 1.0:
-        wrong = (v > 0) & ~(special.betainc(some, rest + 1.0, p) <= alpha * _SURE)
+        wrong = (v > 0) & ~(scipy.special.betainc(some, rest + 1.0, p) <= alpha * _SURE)
         if not wrong.any():
             return np.where(v > 0, p, 0.0)
         p = np.where(wrong, top * (1.0 - margin), p)
@@ -156,7 +156,7 @@ def predict_votes(votes: ArrayLike, *, num_samples: int, alpha: float) -> Predic
     ranked = np.sort(np.concatenate([votes, none], axis=-1), axis=-1)
     first, second = ranked[..., -1], ranked[..., -2]
     # Symmetric at 1/2: twice one tail is the two-sided p-value.
-    tail = stats.binom.sf(first - 1, first + second, 0.5)
+    tail = scipy.stats.binom.sf(first - 1, first + second, 0.5)
     p_value = np.minimum(1.0, 2.0 * tail * (1.0 + 1e-10))
     label = np.argmax(votes, axis=-1)
     sure = (p_value <= alpha) & (votes.max(axis=-1) == first)
@@ -199,8 +199,8 @@ def wrong_certificates(count: int, *, alpha: float, confidence: float = 0.999) -
     confidence = check_level("confidence", confidence)
     if count == 0:
         return 0
-    wrong = max(0, int(stats.binom.ppf(confidence, count, alpha)))
-    while stats.binom.cdf(wrong, count, alpha) < confidence:
+    wrong = max(0, int(scipy.stats.binom.ppf(confidence, count, alpha)))
+    while scipy.stats.binom.cdf(wrong, count, alpha) < confidence:
         wrong += 1
     return wrong
 
@@ -220,5 +220,5 @@ def any_wrong(count: int, *, alpha: float) -> float:
 def _radius(lower, sigma):
     """sigma Phi^-1(lower), rounded down; 0 up to 1/2."""
     # The quantile is right to some 1e-15 of itself, at 1/2 as well.
-    quantile = special.ndtri(np.maximum(lower, 0.5)) * (1.0 - 1e-13)
+    quantile = scipy.special.ndtri(np.maximum(lower, 0.5)) * (1.0 - 1e-13)
     return np.maximum(sigma * quantile, 0.0)

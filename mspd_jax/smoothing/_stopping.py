@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special, stats
+import scipy
 
 from mspd_jax.smoothing._certificate import radius_needs
 from mspd_jax.smoothing._checks import check_count, check_level, check_sigma
@@ -97,9 +97,9 @@ def stopping_plan(
     ends = -(-estimation * np.arange(1, rounds + 1, dtype=np.int64) // rounds)
     futile = needed - 1 - (estimation - ends)
     if futility > 0.0:
-        target = special.ndtr((radius or 0.0) / check_sigma(sigma))
+        target = scipy.special.ndtr((radius or 0.0) / check_sigma(sigma))
         # upper(v, m; level) < target  iff  P(Bin(m, target) <= v) < level.
-        unlikely = stats.binom.ppf(futility / rounds, ends, target) - 1
+        unlikely = scipy.stats.binom.ppf(futility / rounds, ends, target) - 1
         futile = np.maximum(futile, unlikely.astype(np.int64))
     return SamplingPlan(
         selection=np.int32(selection),

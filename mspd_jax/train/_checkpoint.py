@@ -9,24 +9,27 @@ import pathlib
 
 import jax
 import numpy as np
-from orbax.checkpoint import v1 as ocp
+from etils import epy
 
 from mspd_jax.errors import InputError
 from mspd_jax.train._step import TrainState
 
+with epy.lazy_imports():  # most of a second, for those who need no checkpoint
+    import orbax.checkpoint as ocp
+
 _KEPT = 2  # the one before the latest, should a disk have damaged that
 
 
-def open_checkpoints(folder: str | os.PathLike) -> ocp.training.Checkpointer:
+def open_checkpoints(folder: str | os.PathLike) -> "ocp.v1.training.Checkpointer":
     """The checkpoints in a folder, a context; removes what a killed save left there."""
-    return ocp.training.Checkpointer(
+    return ocp.v1.training.Checkpointer(
         pathlib.Path(folder).absolute(),
-        preservation_policy=ocp.training.preservation_policies.LatestN(_KEPT),
+        preservation_policy=ocp.v1.training.preservation_policies.LatestN(_KEPT),
         cleanup_tmp_directories=True,
     )
 
 
-def save_state(checkpoints: ocp.training.Checkpointer, state: TrainState) -> None:
+def save_state(checkpoints: "ocp.v1.training.Checkpointer", state: TrainState) -> None:
     """Writes the state (host arrays) as the checkpoint of its step.
 
     Every process of a cluster calls this at the same steps.
@@ -35,7 +38,7 @@ def save_state(checkpoints: ocp.training.Checkpointer, state: TrainState) -> Non
 
 
 def restore_state(
-    checkpoints: ocp.training.Checkpointer, template: TrainState
+    checkpoints: "ocp.v1.training.Checkpointer", template: TrainState
 ) -> TrainState | None:
     """The latest state, as host arrays, or None if there is none.
 
