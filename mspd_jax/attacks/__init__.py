@@ -15,7 +15,8 @@ square instead, by anything, and has no ball. Where they take them, in all attac
                      more extend fewer, and they are numbered from `first`, traced
 """
 
-from mspd_jax.attacks._apgd import apgd, apgd_targeted
+from mspd_jax.attacks._apgd import apgd
+from mspd_jax.attacks._apgd_targeted import apgd_targeted, malt
 from mspd_jax.attacks._ascent import add_momentum as add_momentum
 from mspd_jax.attacks._ascent import ascent as ascent
 from mspd_jax.attacks._attempts import better_of as better_of
@@ -82,6 +83,7 @@ __all__ = [
     "fab_targeted",
     "ffgsm",
     "fgsm",
+    "malt",
     "margin",
     "mim",
     "ni_fgsm",

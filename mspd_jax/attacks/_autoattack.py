@@ -12,6 +12,7 @@ _VERSIONS = {
     "standard": "autoattack",
     "plus": "autoattack-plus",
     "rand": "autoattack-rand",
+    "fast": "autoattack-fast",
 }
 
 
@@ -45,8 +46,8 @@ def autoattack(
       label: int [].
       eps: radius of the ball in pixels, traced.
       norm: "linf", "l2" or "l1"; static.
-      version: "standard"; "plus", six attacks with restarts; or "rand", for a
-        randomized model: two, 20 draws per gradient. Static.
+      version: "standard"; "plus", six attacks with restarts; "rand", for a
+        randomized model: two, 20 draws per gradient; or "fast", `malt` alone. Static.
       steps: of APGD and FAB, static.
       queries: of Square, static.
 

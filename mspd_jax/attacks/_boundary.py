@@ -50,6 +50,35 @@ def nearest_plane(predict, x, sides, *, norm) -> tuple[Plane, jax.Array]:
     range of float32 at any scale of the logits. NaN entries of a gradient count as
     zero; a flat boundary, or a NaN value, is further than any other.
     """
+    planes, far, logits = _boundaries(predict, x, sides, norm=norm)
+    far = jnp.where(jnp.isnan(far), jnp.inf, jnp.abs(far))
+    # A masked sum, not a lookup, which under `vmap` is a slow gather.
+    here = jnp.arange(far.shape[0]) == jnp.argmin(far)
+    normal = jnp.sum(jnp.where(here[:, None, None, None], planes.normal, 0.0), 0)
+    return Plane(jnp.sum(jnp.where(here, planes.value, 0.0)), normal), logits
+
+
+def nearest_classes(predict, image, label, *, norm, candidates, count) -> jax.Array:
+    """The `count` wrong classes whose linearized boundaries are nearest; int32 [count].
+
+        argmin_j (z_label - z_j) / |grad (z_label - z_j)|_q,   1 / p + 1 / q = 1
+
+    Nearest first, of the `candidates` wrong classes with the highest logits; a flat
+    boundary is the furthest. Costs one prediction and `candidates` backward passes.
+    """
+
+    def sides(logits):
+        ranked = wrong_classes(logits, label, count=candidates)
+        return ranked, jnp.full_like(ranked, label)
+
+    _, far, logits = _boundaries(predict, image, sides, norm=norm)
+    above, _ = sides(logits)
+    _, order = lax.top_k(jnp.where(jnp.isnan(far), -jnp.inf, far), count)
+    return above[order]
+
+
+def _boundaries(predict, x, sides, *, norm):
+    """All the planes, their signed distances (NaN: flat, or no number), the logits."""
     check_norm(norm)
     logits, pull_back = jax.vjp(predict, x)
     above, below = sides(logits)
@@ -75,8 +104,5 @@ def nearest_plane(predict, x, sides, *, norm) -> tuple[Plane, jax.Array]:
         "l2": jnp.sqrt(jnp.sum(jnp.square(size), pixels)),
         "l1": jnp.max(size, pixels),
     }[norm]
-    far = jnp.where(usable, jnp.abs(values) / jnp.maximum(length, 1.0), jnp.inf)
-    # A masked sum, not a lookup, which under `vmap` is a slow gather.
-    here = jnp.arange(far.shape[0]) == jnp.argmin(far)
-    normal = jnp.sum(jnp.where(here[:, None, None, None], normals, 0.0), 0)
-    return Plane(jnp.sum(jnp.where(here, values, 0.0)), normal), logits
+    far = jnp.where(usable, values / jnp.maximum(length, 1.0), jnp.nan)
+    return Plane(values, normals), far, logits

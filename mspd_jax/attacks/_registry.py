@@ -5,7 +5,8 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from mspd_jax.attacks._apgd import apgd, apgd_targeted
+from mspd_jax.attacks._apgd import apgd
+from mspd_jax.attacks._apgd_targeted import apgd_targeted, malt
 from mspd_jax.attacks._cw import cw
 from mspd_jax.attacks._deepfool import deepfool
 from mspd_jax.attacks._fab import fab, fab_targeted
@@ -62,6 +63,7 @@ ATTACKS = {
     "fab-t": Attack(fab_targeted, _ALL, restarts=True, targets=9),
     "ffgsm": Attack(ffgsm, _BOX, count=None),
     "fgsm": Attack(fgsm, _BOX, count=None),
+    "malt": Attack(malt, _ALL, restarts=True, targets=9),
     "mim": _MIM,
     "ni-mim": _MIM._replace(options={"nesterov": True}),
     "pgd": Attack(pgd, _ALL, restarts=True),

@@ -2,7 +2,8 @@
 
 The constants are those of the authors' code; in l1, APGD starts five times and aims at
 five classes (arXiv 2103.01208). They are meant to be run one after the other, each on
-the images that still stand. `autoattack-rand` is for randomized models.
+the images that still stand. `autoattack-rand` is for randomized models,
+`autoattack-fast` is MALT alone (arXiv 2407.02240).
 """
 
 from typing import NamedTuple
@@ -45,8 +46,14 @@ def _rand(norm: str) -> Suite:
     return Suite({"apgd-ce": {}, "apgd-dlr": {}}, draws=20)
 
 
+def _fast(norm: str) -> Suite:
+    del norm
+    return Suite({"malt": {"targets": 9}})
+
+
 SUITES = {
     "autoattack": _standard,
+    "autoattack-fast": _fast,
     "autoattack-plus": _plus,
     "autoattack-rand": _rand,
 }

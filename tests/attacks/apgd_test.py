@@ -18,9 +18,6 @@ ORDER = {"linf": np.inf, "l2": 2, "l1": 1}
 
 STATIC = ("norm", "steps", "restarts", "shrinking", "loss")
 run = jax.jit(apgd, static_argnames=STATIC)
-run_targeted = jax.jit(
-    apgd_targeted, static_argnames=("norm", "steps", "targets", "restarts", "attempts")
-)
 
 
 def linear(weights, image):
@@ -44,12 +41,6 @@ def greedy(weights, center, eps, norm):
         gain += size[i] * min(room[i], eps)
         eps -= min(room[i], eps)
     return gain
-
-
-def host_dlr(logits, label, target):
-    ranked = np.sort(np.asarray(logits, np.float64))[::-1]
-    spread = ranked[0] - (ranked[2] + ranked[3]) / 2
-    return (logits[target] - logits[label]) / spread
 
 
 def length(x, norm):
@@ -121,54 +112,6 @@ class RestartsTest(parameterized.TestCase):
             for s in (0, 1)
         )
         self.assertGreater(np.max(np.abs(one - other)), 0.05)
-
-
-class TargetedTest(parameterized.TestCase):
-    ORDER = [int(c) for c in np.argsort(-(WEIGHTS @ IMAGE.ravel()))]
-
-    def attempt(self, number, label, **options):
-        # So near that no logit overtakes another: the loss tells which class it is of.
-        predict = Partial(linear, jnp.array(WEIGHTS))
-        options = {"steps": 4, "attempts": 1, "first": number} | options
-        return run_targeted(KEY, predict, IMAGE, label, eps=1e-3, **options)
-
-    @parameterized.parameters(*range(5))
-    def test_attempts_take_the_wrong_classes_by_rank(self, label):
-        wrong = [c for c in self.ORDER if c != label]
-        for number, want in enumerate([*wrong[:3], *wrong[:2]]):
-            got = self.attempt(number, label, targets=3)
-            logits = WEIGHTS @ np.asarray(got.image).ravel()
-            of_class = [host_dlr(logits, label, c) for c in range(5)]
-            near = np.flatnonzero(np.abs(of_class - np.asarray(got.loss)) < 1e-5)
-            np.testing.assert_array_equal(near, [want])
-
-    def test_more_targets_than_classes_take_all(self):
-        label = self.ORDER[0]
-        first, again = (self.attempt(n, label, targets=9).loss for n in (0, 4))
-        self.assertNotAlmostEqual(
-            float(first), float(self.attempt(1, label, targets=9).loss), places=4
-        )
-        # Attempt 4 aims at the class of attempt 0, from another start.
-        self.assertAlmostEqual(float(first), float(again), places=3)
-
-    def test_attempts_in_parts_are_the_whole(self):
-        predict, label = Partial(linear, jnp.array(WEIGHTS)), self.ORDER[0]
-        options = {"eps": 0.05, "steps": 4, "targets": 2}
-        whole = run_targeted(KEY, predict, IMAGE, label, restarts=2, **options)
-        parts = [
-            run_targeted(KEY, predict, IMAGE, label, attempts=1, first=i, **options)
-            for i in range(4)
-        ]
-        wrong = [bool(fooled(predict(part.image), label)) for part in parts]
-        best = max(range(4), key=lambda i: (wrong[i], parts[i].loss))
-        np.testing.assert_allclose(whole.image, parts[best].image, atol=1e-6)
-        np.testing.assert_allclose(whole.loss, parts[best].loss, atol=1e-5)
-
-    def test_reaches_its_class_and_any_wrong_class_counts(self):
-        predict, label = Partial(linear, jnp.array(WEIGHTS)), self.ORDER[0]
-        got = run_targeted(KEY, predict, IMAGE, label, eps=0.3, steps=20)
-        self.assertGreater(got.loss, 0)
-        self.assertNotEqual(int(jnp.argmax(predict(got.image))), label)
 
 
 class LimitsTest(parameterized.TestCase):

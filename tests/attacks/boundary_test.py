@@ -5,7 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 from absl.testing import parameterized
 
-from mspd_jax.attacks._boundary import nearest_plane, wrong_classes
+from mspd_jax.attacks._boundary import (
+    nearest_classes,
+    nearest_plane,
+    wrong_classes,
+)
 
 SHAPE = (2, 2, 2)
 RNG = np.random.default_rng(0)
@@ -30,6 +34,28 @@ class WrongClassesTest(parameterized.TestCase):
     def test_highest_first_without_the_label(self, label, want):
         logits = jnp.array([0.0, 2.0, -1.0, 3.0, 1.0])
         np.testing.assert_array_equal(wrong_classes(logits, label, count=3), want)
+
+
+class NearestClassesTest(parameterized.TestCase):
+    @parameterized.product(norm=("linf", "l2", "l1"), candidates=(2, 4))
+    def test_of_a_linear_model(self, norm, candidates):
+        label = int(np.argsort(linear(IMAGE))[-2])  # one class is above it
+        others = [int(c) for c in np.argsort(-linear(IMAGE)) if c != label][:candidates]
+        gaps = WEIGHTS[label] - WEIGHTS[others]
+        values = gaps @ IMAGE.ravel() + (BIAS[label] - BIAS[others])
+        far = values / np.linalg.norm(gaps, DUAL[norm], axis=1)
+        want = np.array(others)[np.argsort(far)][:2]
+        got = nearest_classes(
+            linear, IMAGE, label, norm=norm, candidates=candidates, count=2
+        )
+        np.testing.assert_array_equal(got, want)
+
+    def test_flat_boundary_is_last(self):
+        def flat(x):  # class 1 as good as the label, and nothing leads there
+            return jnp.stack([linear(x)[0], linear(x)[0], linear(x)[2] - 9.0])
+
+        got = nearest_classes(flat, IMAGE, 0, norm="linf", candidates=2, count=2)
+        np.testing.assert_array_equal(got, [2, 1])
 
 
 class NearestPlaneTest(parameterized.TestCase):

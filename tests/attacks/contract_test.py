@@ -27,6 +27,7 @@ OPTIONS = {
     "deepfool": {"steps": 8},
     "fab": {"steps": 6, "restarts": 2},
     "fab-t": {"steps": 6},
+    "malt": {"steps": 8},
     "pgd": {"steps": 5, "restarts": 2},
     "si-mim": {"steps": 4},
     "si-ni-mim": {"steps": 4},

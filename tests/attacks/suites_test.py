@@ -29,6 +29,10 @@ class SuitesTest(parameterized.TestCase):
         self.assertEqual(list(rand.attacks), ["apgd-ce", "apgd-dlr"])
         self.assertEqual(rand.draws, 20)
 
+    def test_fast_is_malt_alone(self):
+        suite = SUITES["autoattack-fast"]("linf")
+        self.assertEqual(suite, ({"malt": {"targets": 9}}, 1))
+
     @parameterized.product(name=tuple(SUITES), norm=NORMS)
     def test_members_are_registered_for_the_norm(self, name, norm):
         for member in SUITES[name](norm).attacks:
