@@ -26,6 +26,8 @@ _MODULES = (
     "mspd_jax.defenses",
     "jax.experimental.multihost_utils",
     "orbax.checkpoint",
+    "scipy.special",
+    "scipy.stats",
     "tqdm",
     "absl.app",
 )
