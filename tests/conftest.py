@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import pathlib
+import tempfile
 
 # Before JAX starts: mains give each core a device, tests want to know what they have.
 os.environ["XLA_FLAGS"] = (
@@ -18,16 +19,25 @@ jax.config.update("jax_default_matmul_precision", "highest")
 
 
 def pytest_configure(config):
-    """Compiles without optimization where compiling is most of the time.
+    """Settles how JAX compiles, before it starts its devices.
 
-    Before JAX starts its devices. The slow tests run what users run.
+    Compiling is most of the time of all but the slow tests, so that they do it without
+    optimization. The slow ones run what users run, and share what they have compiled.
     """
-    if "not slow" in config.option.markexpr:
-        os.environ["XLA_FLAGS"] += " --xla_backend_optimization_level=0"
+    if "slow" not in config.option.markexpr.replace("not slow", ""):
+        flags = ["xla_backend_optimization_level=0"]
+        # In one piece: there is a worker for each core.
+        flags += ["xla_cpu_parallel_codegen_split_count=1"]
         # The older emitters compile in two thirds of the time. XLA aborts on a flag
         # that it does not know, as later versions do not know this one.
         if importlib.metadata.version("jaxlib").startswith("0.10."):
-            os.environ["XLA_FLAGS"] += " --xla_cpu_use_fusion_emitters=false"
+            flags += ["xla_cpu_use_fusion_emitters=false"]
+        os.environ["XLA_FLAGS"] += "".join(f" --{flag}" for flag in flags)
+    elif not hasattr(config, "workerinput"):  # workers inherit what it sets
+        folder = tempfile.TemporaryDirectory(prefix="mspd_jax_compiled_")
+        config.add_cleanup(folder.cleanup)
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = folder.name
+        os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 
 
 @pytest.fixture

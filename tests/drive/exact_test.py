@@ -8,6 +8,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -20,14 +21,17 @@ def _digests(devices, instructions=None, *command):
     flags = [f"--xla_force_host_platform_device_count={devices}"]
     if instructions:
         flags.append(f"--xla_cpu_max_isa={instructions}")
-    done = subprocess.run(
-        [*command, sys.executable, "-m", "tests.drive.exact"],
-        cwd=ROOT,
-        text=True,
-        capture_output=True,
-        timeout=600,
-        env=os.environ | {"XLA_FLAGS": " ".join(flags), "JAX_PLATFORMS": "cpu"},
-    )
+    env = os.environ | {"XLA_FLAGS": " ".join(flags), "JAX_PLATFORMS": "cpu"}
+    # Each compiles for itself: what another has compiled would give the same anyway.
+    with tempfile.TemporaryDirectory() as compiled:
+        done = subprocess.run(
+            [*command, sys.executable, "-m", "tests.drive.exact"],
+            cwd=ROOT,
+            text=True,
+            capture_output=True,
+            timeout=600,
+            env=env | {"JAX_COMPILATION_CACHE_DIR": compiled},
+        )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
