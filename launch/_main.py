@@ -30,6 +30,9 @@ def run_job(
     show: prints what `method` of the job returns, and gives the exit code, which is 2
     for bad input. out: see `_job_flags.define`.
     """
+    module = sys.modules["__main__"].__spec__
+    if module is not None:
+        sys.argv[0] = f"python -m {module.name}"  # what --help calls it
     _job_flags.define(job, **out)
 
     def main(argv: Sequence[str]) -> int:
@@ -58,6 +61,8 @@ def _parse(argv: Sequence[str]) -> list[str]:
         return flags.FLAGS(argv)
     except flags.Error as error:
         sys.exit(_refuse(error))
+    except SystemExit:  # of --help, which absl ends with 1
+        sys.exit(0)
 
 
 def _refuse(error: Exception) -> int:

@@ -18,5 +18,5 @@ class Images:
     data_dir: str | None = option(
         None, help="folder of prepared TFDS data sets, for tfds: sources"
     )
-    limit: int | None = option(None, help="use the first LIMIT images only")
+    limit: int | None = option(None, help="use the first LIMIT images only", lower=1)
     seed: int = option(0, help="seed of all randomness")

@@ -95,6 +95,8 @@ def test_an_unreadable_image_is_named_and_the_others_done(ground, tmp_path):
 
 def test_help_begins_with_what_the_main_does():
     code, out, err = mains.run("protect", "--help")
+    assert code == 0
+    assert "\npython -m launch.protect:\n" in out  # over its flags, and no path
     assert "Protects images before they are released" in out + err
     for flag in ("--source", "--surrogate", "--samples", "antithetic"):
         assert flag in out + err
