@@ -1,10 +1,13 @@
 """The MSPD reference algorithm in eager PyTorch, on the weights of one of our models.
 
 Written from the description of the method (arXiv 2407.15524) and of what its reference
-code does: all N noisy copies of all images form one batch, the loss is summed over it,
-the gradient is asked for the input alone, the weights keep `requires_grad`. Importing
+code does: the N noisy copies of all images form one batch, or several where that is
+faster; the loss is summed over it; the gradient is asked for the input alone. Importing
 this module needs PyTorch.
 """
+
+import functools
+from collections.abc import Callable
 
 import jax
 import numpy as np
@@ -16,32 +19,35 @@ from mspd_jax.models import Model
 
 
 class _Block(nn.Module):
-    """shortcut(x) + conv(silu(norm(conv(silu(norm(x)))))); see `_preactivation.py`."""
+    """shortcut(x) + conv(act(norm(conv(act(norm(x)))))); see `_preactivation.py`."""
 
-    def __init__(self, params, stats):
+    def __init__(self, params, stats, activation, stride):
         super().__init__()
+        self.activation, self.stride = activation, stride
         self.norm0 = norm(params["norm0"], stats["norm0"])
         self.conv0 = conv(params["first"]["conv"])
         self.norm1 = norm(params["first"]["norm"], stats["first"]["norm"])
         self.conv1 = conv(params["second"])
-        self.shortcut = None
-        if "shortcut" in params:
-            self.shortcut = conv(params["shortcut"])
+        self.shortcut = conv(params["shortcut"]) if "shortcut" in params else None
+        self.wide = "shortcut" in params and self.shortcut.kernel_size == (1, 1)
+        if stride == 2:  # the strided convolutions pad below and to the right only
             self.conv0.stride = self.shortcut.stride = (2, 2)
             self.conv0.padding = self.shortcut.padding = (0, 0)
 
     def forward(self, x):
-        y = functional.silu(self.norm0(x))
+        active = self.activation(self.norm0(x))
+        y = self.conv0(self._padded(active))
+        y = self.conv1(self.activation(self.norm1(y)))
         if self.shortcut is None:
-            y = self.conv0(y)
-        else:  # the strided convolutions pad below and to the right only
-            y = self.conv0(functional.pad(y, (0, 1, 0, 1)))
-            x = self.shortcut(functional.pad(x, (0, 1, 0, 1)))
-        return x + self.conv1(functional.silu(self.norm1(y)))
+            return x + y
+        return y + self.shortcut(active if self.wide else self._padded(x))
+
+    def _padded(self, x):
+        return functional.pad(x, (0, 1, 0, 1)) if self.stride == 2 else x
 
 
-class TorchPreactResNet18(nn.Module):
-    """Our PreAct ResNet-18 with SiLU, weight for weight; NCHW images in [0, 1]."""
+class TorchPreactResNet(nn.Module):
+    """Our PreAct and Wide ResNets, weight for weight; NCHW images in [0, 1]."""
 
     def __init__(self, model: Model):
         super().__init__()
@@ -51,9 +57,15 @@ class TorchPreactResNet18(nn.Module):
         for name in ("mean", "std"):
             values = np.asarray(getattr(model.spec, name), np.float32)
             self.register_buffer(name, torch.from_numpy(values).view(-1, 1, 1))
+        chosen = model.spec.options.get("activation", "silu")
+        self.activation = {"silu": functional.silu, "relu": functional.relu}[chosen]
         self.stem = conv(params["stem"])
-        blocks = sorted(name for name in params if name.startswith("stage"))
-        self.blocks = nn.Sequential(*(_Block(params[b], stats[b]) for b in blocks))
+        self.blocks = nn.Sequential()
+        for name in sorted(name for name in params if name.startswith("stage")):
+            block = params[name]
+            widens = "shortcut" in block
+            stride = 2 if widens and not name.startswith("stage0") else 1
+            self.blocks.append(_Block(block, stats[name], self.activation, stride))
         self.norm = norm(params["norm"], stats["norm"])
         self.head = nn.Linear(*params["head"]["kernel"].shape)
         self.head.load_state_dict(
@@ -62,7 +74,7 @@ class TorchPreactResNet18(nn.Module):
 
     def forward(self, x):
         x = self.blocks(self.stem((x - self.mean) / self.std))
-        return self.head(functional.silu(self.norm(x)).mean((2, 3)))
+        return self.head(self.activation(self.norm(x)).mean((2, 3)))
 
 
 def tensors(**arrays):
@@ -71,7 +83,8 @@ def tensors(**arrays):
 
 def conv(params):
     kernel = params["kernel"].transpose(3, 2, 0, 1)
-    layer = nn.Conv2d(kernel.shape[1], kernel.shape[0], 3, padding=1, bias=False)
+    outputs, inputs, size, _ = kernel.shape
+    layer = nn.Conv2d(inputs, outputs, size, padding=size // 2, bias=False)
     layer.load_state_dict(tensors(weight=kernel))
     return layer
 
@@ -84,30 +97,38 @@ def norm(params, stats):
     return layer
 
 
-def input_gradient(model: nn.Module, images, labels):
+def input_gradient(model: Callable, images, labels):
     """Gradient of the summed cross-entropy in the images [B, C, H, W]."""
     images = images.detach().requires_grad_(True)
     loss = functional.cross_entropy(model(images), labels, reduction="sum")
     return torch.autograd.grad(loss, images)[0]
 
 
-def protect(model: nn.Module, images, labels, *, eps: float, num_samples: int):
+def protect(
+    model: Callable, images, labels, *, eps: float, num_samples: int, at_once: int
+):
     """One forward and one backward epoch of MCGS, K = 1, learning rate 1.
 
-    images: [B, C, H, W] in [0, 1]; labels: int [B]. Returns [B, C, H, W].
+    images: [B, C, H, W] in [0, 1]; labels: int [B]. at_once: noisy images in a pass.
+    Returns [B, C, H, W].
     """
-    lowered = _smoothed_step(model, images, labels, eps, num_samples, -1)
-    lowered = _keep_in_ball(lowered, images, eps)
-    attacked = _smoothed_step(model, lowered, labels, eps, num_samples, +1)
+    step = functools.partial(
+        _smoothed_step, model, eps=eps, num_samples=num_samples, at_once=at_once
+    )
+    lowered = _keep_in_ball(step(images, labels, sign=-1), images, eps)
+    attacked = step(lowered, labels, sign=+1)
     return _keep_in_ball(2 * lowered - attacked, images, eps)
 
 
-def _smoothed_step(model, images, labels, eps, num_samples, sign):
+def _smoothed_step(model, images, labels, *, eps, num_samples, at_once, sign):
     center = images.unsqueeze(0).repeat(num_samples, 1, 1, 1, 1)
     noise = torch.empty_like(center).uniform_(-eps, eps)
     noisy = (center + noise).clamp(0, 1)
     batch = noisy.flatten(0, 1)
-    gradient = input_gradient(model, batch, labels.repeat(num_samples))
+    parts = zip(
+        batch.split(at_once), labels.repeat(num_samples).split(at_once), strict=True
+    )
+    gradient = torch.cat([input_gradient(model, *part) for part in parts])
     moved = noisy + sign * eps * gradient.sign().view_as(noisy)
     return _keep_in_ball(moved, center, eps).mean(dim=0)
 

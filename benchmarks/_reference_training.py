@@ -3,27 +3,26 @@
 import torch
 from torch.nn import functional
 
+from benchmarks._pytorch import Way
 from benchmarks._reference_attacks import TorchResNet
 from mspd_jax.models import Model
 
 _EPS = 8 / 255
 
 
-def step(model: Model, images, labels, *, attack_steps, channels_last, compiled):
-    """A function that takes one step of training on the batch, warm after one call.
+def step(way: Way, model: Model, images, labels, *, attack_steps):
+    """A function that takes one step of training on the batch.
 
     images: float32 [B, H, W, C], as augmented; labels: int [B]. attack_steps: of PGD on
     the network in evaluation mode, none for plain training.
     """
     network = TorchResNet(model)
-    layout = torch.channels_last if channels_last else torch.contiguous_format
-    network = network.to(memory_format=layout)
-    x = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(memory_format=layout)
-    y = torch.from_numpy(labels).long()
+    predict = way.network(network)
+    ((x, y),) = way.batches(images, labels)
+    y = y.long()
     optimizer = torch.optim.SGD(
         network.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4, nesterov=True
     )
-    predict = torch.compile(network) if compiled else network
 
     def program():
         network.eval()

@@ -1,14 +1,15 @@
-"""Attacks on a ResNet-20: seconds of each, and three of them against eager PyTorch.
+"""Attacks on a ResNet-20: seconds of each, and three of them against PyTorch's best.
 
     python -m benchmarks.attacks
 
 prints Markdown tables for linf, eps 8/255, 128 images of 32x32x3: first the ratios for
 100 steps of PGD, 100 of Auto-PGD on the cross-entropy and 500 queries of Square, ours
-and the same algorithm in eager PyTorch on the same weights, images and labels, warm and
-in turns in one run (above 1: ours is faster); then the time to compile and to run each
-registered attack with its default options. Of the longest only a part is run; the table
-says which, and what the whole would take. The ratios take eight minutes on two cores.
-`--comparisons=` or `--attacks=` (nothing after it) leaves a table out.
+and the same algorithm in PyTorch, in the fastest of several ways, on the same weights,
+images and labels, warm and in turns in one run (above 1: ours is faster); then the time
+to compile and to run each registered attack with its default options. Of the longest
+only a part is run; the table says which, and what the whole would take. The ratios take
+a quarter of an hour on two cores. `--comparisons=` or `--attacks=` (nothing after it)
+leaves a table out.
 """
 
 from launch import _platform
@@ -16,7 +17,6 @@ from launch import _platform
 _platform.prepare()  # before JAX starts, as every main does
 
 import functools  # noqa: E402
-import os  # noqa: E402
 import time  # noqa: E402
 from typing import NamedTuple  # noqa: E402
 
@@ -26,13 +26,11 @@ import numpy as np  # noqa: E402
 from absl import app, flags, logging  # noqa: E402
 
 from benchmarks import _measure  # noqa: E402
-from mspd_jax import attacks, drive, models  # noqa: E402
+from mspd_jax import attacks, data, drive, models  # noqa: E402
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("images", 128, "images to attack", lower_bound=1)
-flags.DEFINE_integer(
-    "batch", None, "images per device that ours works on at once (32 on CPUs, else all)"
-)
+flags.DEFINE_integer("block", None, "images in a program of ours, else as jobs take")
 flags.DEFINE_string(
     "target", None, "a CIFAR ResNet as --target elsewhere; random weights if none"
 )
@@ -57,6 +55,7 @@ _COMPARED = {
     "apgd-ce": {"steps": 100},
     "square": {"queries": 500},
 }
+_SHORT = {"pgd": {"steps": 4}, "apgd-ce": {"steps": 4}, "square": {"queries": 20}}
 _LONG = {
     "apgd-t": _Part({"attempts": 1}, 1 / 9),
     "deepfool": _Part({"steps": 4}, 5 / 51),
@@ -74,14 +73,12 @@ def main(_):
     predict = models.predictor(model)
     images = np.random.default_rng(FLAGS.seed).uniform(size=(FLAGS.images, 32, 32, 3))
     images = images.astype(np.float32)
-    logits = np.asarray(jax.jit(jax.vmap(predict))(images))
-    labels = np.argmax(logits, axis=-1).astype(np.int32)
-    count = jax.local_device_count()
-    print(
-        f"{FLAGS.images} images; ours: {_batch()} at once on each of {count} devices.\n"
-    )
+    logits = jax.jit(jax.vmap(predict))(images)
+    labels = np.asarray(jnp.argmax(logits, axis=-1), np.int32)
+    block = _block(predict)
+    print(f"{FLAGS.images} images; ours: blocks of {block}, as the driver takes.\n")
     if FLAGS.comparisons:
-        _print_comparisons(model, predict, images, labels, logits)
+        _print_comparisons(model, predict, images, labels)
     if FLAGS.attacks:
         _print_each(predict, images, labels)
 
@@ -94,144 +91,110 @@ def _model():
     return models.create_model(jax.random.key(FLAGS.seed), spec)
 
 
-def _batch():
-    """Images per device."""
-    share = -(-FLAGS.images // jax.local_device_count())
-    if FLAGS.batch:
-        return min(FLAGS.batch, share)
-    return min(32, share) if jax.default_backend() == "cpu" else share
+def _block(predict):
+    """Images in a program."""
+    weights = sum(leaf.size for leaf in jax.tree.leaves(predict))
+    block = drive.images_per_block((32, 32, 3), weights=weights)
+    return min(FLAGS.block or block, FLAGS.images)
 
 
 def _ours(name, options, predict, images, labels):
-    """Our program for all images, as the driver runs it, and the time to compile it."""
+    """Our program for all images, as jobs run it, and the time to compile it."""
     attack = attacks.resolve_attack(name, eps=_EPS, norm="linf", **options)
-    devices = jax.local_devices()
-    size = _batch() * len(devices)
-    # The last batch is filled up, as by the driver, and counts in full.
-    rows = np.arange(-(-len(images) // size) * size) % len(images)
-    batches = [
-        (part.astype(np.uint32), images[part], labels[part])
-        for part in np.split(rows, len(rows) // size)
-    ]
-    run = functools.partial(
-        drive.run_on_devices, jax.random.key(FLAGS.seed), predict, attack
-    )
+    block = _block(predict)
 
-    def program():
-        done = [run(*batch, devices=devices) for batch in batches]
-        return jax.block_until_ready(done)
+    def program(count=None):
+        batches = drive.drive(
+            jax.random.key(FLAGS.seed),
+            predict,
+            attack,
+            data.from_arrays(images[:count], labels[:count]),
+            block=block,
+            batch_size=len(images),
+        )
+        done = [outcome for batch in batches for outcome in batch]
+        done.sort(key=lambda outcome: outcome.record.index)
+        return np.stack([outcome.result.image for outcome in done])
 
     times = []
     for _ in range(2):
         start = time.perf_counter()
-        jax.block_until_ready(run(*batches[0], devices=devices))
+        program(block)
         times.append(time.perf_counter() - start)
     return program, times[0] - times[1]
 
 
-def _print_comparisons(model, predict, images, labels, logits):
-    reference = _references(model, images, labels, logits) if FLAGS.torch else None
-    print("Seconds: median (shortest). Ratio: median over the pairs.\n")
-    print(
-        "| attack | ours | PyTorch | ratio | pairs | fooled, ours | fooled, PyTorch |"
-    )
-    print("|---|---|---|---|---|---|---|")
+def _print_comparisons(model, predict, images, labels):
+    rows = []
     for name in FLAGS.comparisons:
         options = _COMPARED[name]
         program, _ = _ours(name, options, predict, images, labels)
-        fooled = [_fooled(program(), predict, labels)]
-        if reference is None:
+        fooled = f"{_fooled(program(), predict, labels):.1%}"
+        if not FLAGS.torch:
             ours = _measure.time_alone(program, seconds=FLAGS.seconds)
-            row = f"{_show(ours)} | | | | {fooled[0]:.1%} | "
+            row = f"{_show(ours)} | | | | | {fooled} | "
         else:
-            theirs = reference(name, options)
-            fooled.append(theirs())
+            way, theirs = _fastest_pytorch(model, images, labels, name)
+            share = theirs()
             pairs = _measure.time_pairs(program, theirs, seconds=FLAGS.seconds)
             row = (
-                f"{_show(pairs.first)} | {_show(pairs.second)} | {pairs.ratio:.2f} | "
-                f"{pairs.count} | {fooled[0]:.1%} | {fooled[1]:.1%}"
+                f"{_show(pairs.first)} | {_show(pairs.second)} | {way} | "
+                f"{pairs.ratio:.2f} | {pairs.count} | {fooled} | {share:.1%}"
             )
         ((option, value),) = options.items()
-        print(f"| {name}, {value} {option} | {row} |", flush=True)
-    print()
+        rows.append(f"| {name}, {value} {option} | {row} |")
+    print("\nSeconds: median (shortest). Ratio: median over the pairs.\n")
+    print(
+        "| attack | ours | PyTorch | its best | ratio | pairs | fooled, ours | "
+        "fooled, PyTorch |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
+    print("\n".join(rows) + "\n")
 
 
 def _show(alone):
     return f"{alone.median:.2f} ({alone.shortest:.2f})"
 
 
-def _fooled(proposals, predict, labels):
-    x = jnp.concatenate([proposal.image for proposal in proposals])[: len(labels)]
+def _fooled(x, predict, labels):
     prediction = jnp.argmax(jax.jit(jax.vmap(predict))(x), axis=-1)
     return float(np.mean(np.asarray(prediction) != labels))
 
 
-def _references(model, images, labels, logits):
-    """The same algorithms in PyTorch, at their best; None where it has no such device.
-
-    Returns (name, options) -> a program that returns the share of images fooled. On a
-    CPU, number of threads and images per pass are those with the fastest gradients.
-    """
+def _fastest_pytorch(model, images, labels, name):
+    """The fastest way to the same algorithm in PyTorch; it gives the share fooled."""
     import torch
 
-    from benchmarks import _reference, _reference_attacks
+    from benchmarks import _pytorch, _reference_attacks
 
-    device = "cpu" if jax.default_backend() == "cpu" else "cuda"
-    if device == "cuda" and not torch.cuda.is_available():
-        print("PyTorch sees no GPU: no comparison.\n")
-        return None
-    network = _reference_attacks.TorchResNet(model).eval().to(device)
-    x = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous().to(device)
-    y = torch.from_numpy(labels).long().to(device)
-    with torch.no_grad():
-        gap = np.abs(network(x).cpu().numpy() - logits).max() / np.abs(logits).max()
-    if gap > 1e-4:
-        raise RuntimeError(
-            f"the two networks differ: logits by {gap:.1e} of the largest"
-        )
-    print(f"Same weights, same logits, within {gap:.0e} of the largest.")
     twins = {
         "pgd": _reference_attacks.pgd,
         "apgd-ce": _reference_attacks.apgd,
         "square": _reference_attacks.square,
     }
 
-    def gradients(size):
-        for part in zip(x.split(size), y.split(size), strict=True):
-            _reference.input_gradient(network, *part)
+    @functools.cache  # compiled once
+    def network(way):
+        twin = _reference_attacks.TorchResNet(model).eval().requires_grad_(False)
+        return way.network(twin)
 
-    size = FLAGS.images
-    if device == "cpu":
-        trials = {}
-        cores = os.cpu_count()
-        for threads in sorted({1, max(1, cores // 2), cores}):
-            torch.set_num_threads(threads)
-            for images_at_once in sorted({_batch(), FLAGS.images}):
-                program = functools.partial(gradients, images_at_once)
-                program()
-                # The shortest: what it can do where nothing else runs.
-                shortest = _measure.time_alone(program, seconds=3).shortest
-                trials[threads, images_at_once] = shortest
-        threads, size = min(trials, key=trials.get)
-        torch.set_num_threads(threads)
-        print(
-            f"PyTorch runs on {threads} of {cores} cores, {size} images at once, its "
-            "best."
-        )
-    print()
+    def make(way, options):
+        predict, batches = network(way), way.batches(images, labels)
 
-    def reference(name, options):
         def program():
             torch.manual_seed(FLAGS.seed)
             done = [
-                twins[name](network, *part, eps=_EPS, **options)[1]
-                for part in zip(x.split(size), y.split(size), strict=True)
+                twins[name](predict, x, y.long(), eps=_EPS, **options)[1]
+                for x, y in batches
             ]
-            return torch.cat(done).double().mean().item()  # waits for the device
+            return torch.cat(done).double().mean().item()
 
         return program
 
-    return reference
+    sizes = sorted({min(32, FLAGS.images), FLAGS.images})
+    short = functools.partial(make, options=_SHORT[name])
+    way, _ = _pytorch.fastest(short, sizes=sizes)
+    return way, make(way, _COMPARED[name])
 
 
 def _print_each(predict, images, labels):

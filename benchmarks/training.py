@@ -15,6 +15,7 @@ from launch import _platform
 _platform.prepare()  # before JAX starts, as every main does
 
 import contextlib  # noqa: E402
+import functools  # noqa: E402
 from unittest import mock  # noqa: E402
 
 import jax  # noqa: E402
@@ -96,28 +97,16 @@ def _ours(model, images, labels, objective, library=True):
 
 def _fastest_pytorch(model, images, labels, attack_steps):
     """The name and the program of the fastest way that PyTorch offers here."""
-    from benchmarks import _reference_training
+    from benchmarks import _pytorch, _reference_training
 
-    images, trials = images.astype(np.float32) / 255, {}
-    for channels_last in (False, True):
-        for compiled in (False, True):
-            name = ("eager", "compiled")[compiled]
-            name += ", channels last" * channels_last
-            program = _reference_training.step(
-                model,
-                images,
-                labels,
-                attack_steps=attack_steps,
-                channels_last=channels_last,
-                compiled=compiled,
-            )
-            program()
-            alone = _measure.time_alone(program, seconds=3)
-            trials[name] = alone.shortest, program
-    for name, (shortest, _) in trials.items():
-        print(f"<!-- PyTorch, {name}: {1e3 * shortest:.0f} ms at its shortest -->")
-    best = min(trials, key=lambda name: trials[name][0])
-    return best, trials[best][1]
+    step = functools.partial(
+        _reference_training.step,
+        model=model,
+        images=images.astype(np.float32) / 255,
+        labels=labels,
+        attack_steps=attack_steps,
+    )
+    return _pytorch.fastest(step, sizes=(FLAGS.batch,))
 
 
 if __name__ == "__main__":
