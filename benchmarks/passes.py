@@ -184,15 +184,15 @@ def _kernel_row(count, size, inputs, outputs):
     cotangent = jax.random.normal(keys[1], (count, size, size, outputs))
     kernel = jnp.zeros((3, 3, inputs, outputs))
 
-    def gradient(conv):
+    def gradient(conv, x, cotangent):
         settings = {"dimension_numbers": ("NHWC", "HWIO", "NHWC")}
         call = functools.partial(conv, x, window_strides=(1, 1), **settings)
         pull = jax.vjp(lambda kernel: call(kernel, padding=((1, 1), (1, 1))), kernel)[1]
         return pull(cotangent)[0]
 
-    def program(conv):
-        compiled = jax.jit(lambda: gradient(conv)).lower().compile()
-        return lambda: jax.block_until_ready(compiled())
+    def program(conv):  # of arguments: constants would be folded
+        run = jax.jit(functools.partial(gradient, conv)).lower(x, cotangent).compile()
+        return lambda: jax.block_until_ready(run(x, cotangent))
 
     with library_convolutions():
         ours = program(convolution)
@@ -220,10 +220,11 @@ def _pytorch_kernel(way, *, x, cotangent):
         changes = changes.contiguous(memory_format=torch.channels_last)
     shape = (changes.shape[1], images.shape[1], 3, 3)
 
-    def program():
-        torch.nn.grad.conv2d_weight(images, shape, changes, padding=1)
+    def gradient(images, changes):
+        return torch.nn.grad.conv2d_weight(images, shape, changes, padding=1)
 
-    return torch.compile(program, dynamic=False) if way.compiled else program
+    run = torch.compile(gradient, dynamic=False) if way.compiled else gradient
+    return functools.partial(run, images, changes)
 
 
 def _peak():
