@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+from fractions import Fraction
 from typing import Any
 
 from absl import flags
@@ -57,6 +58,18 @@ def parsed(job: Any) -> tuple[Any, Any]:
     machine = job.MACHINE
     own = {o.name: o for o in options_of(type(machine)) if o.name not in values}
     return job(**values), type(machine)(**{n: _value(o) for n, o in own.items()})
+
+
+class _NumberParser(flags.FloatParser):
+    """Parser of floats that also takes fractions, as pixels are counted: 6/255."""
+
+    def convert(self, argument: Any) -> float:
+        if isinstance(argument, str) and "/" in argument:
+            try:
+                return float(Fraction(argument.replace(" ", "")))
+            except ZeroDivisionError as error:
+                raise ValueError(str(error)) from error
+        return super().convert(argument)
 
 
 def _chosen(name: str, kinds: tuple[Any, ...], taken: set[str]) -> Any:
@@ -124,9 +137,12 @@ def _define(option: Option) -> None:
     define: Any
     if option.choices:
         flags.DEFINE_enum(name, default, list(option.choices), help)
-    elif option.kind in (int, float):
-        define = flags.DEFINE_integer if option.kind is int else flags.DEFINE_float
-        define(name, default, help, lower_bound=option.lower, upper_bound=option.upper)
+    elif option.kind is int:
+        bounds = {"lower_bound": option.lower, "upper_bound": option.upper}
+        flags.DEFINE_integer(name, default, help, **bounds)
+    elif option.kind is float:
+        parser = _NumberParser(option.lower, option.upper)
+        flags.DEFINE(parser, name, default, help, serializer=flags.ArgumentSerializer())
     elif option.kind is tuple:
         flags.DEFINE_list(name, None if default is None else list(default), help)
     else:

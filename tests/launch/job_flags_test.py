@@ -60,6 +60,8 @@ LINES = {
     "of the group of another choice": ("--tool=wide", "--copies=2"),
     "of a group that is not there": (*PEN, "--copies=2"),
     "no such choice": ("--tool=knife",),
+    "fraction": ("--width=6/255",),
+    "divided by nothing": ("--width=1/0",),
     "below": (*PEN, "--address=home", "--copies=0"),
 }
 
@@ -105,3 +107,9 @@ def test_a_group_is_there_if_its_first_flag_is_set(answers):
 )
 def test_what_does_not_fit_is_refused(answers, name, words):
     assert isinstance(answers[name], str) and words in answers[name]
+
+
+def test_a_number_may_be_a_fraction(answers):
+    fields, _ = answers["fraction"]
+    assert fields["width"] == 6 / 255
+    assert answers["divided by nothing"].startswith("flag --width=1/0: ")
