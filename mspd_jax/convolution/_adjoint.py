@@ -48,13 +48,14 @@ def adjoint(
         for axis in zip(rhs.shape[:2], strides, padding, strict=False)
     )
     count = [-(-length // stride) for length, stride in zip(size, strides, strict=True)]
-    flipped = jnp.swapaxes(rhs, 2, 3)
+    swapped = jnp.swapaxes(rhs, 2, 3)
 
     def of_phase(down, right):
         (rows, first_row), (columns, first_column) = down, right
-        part = flipped[rows, columns][::-1, ::-1]
+        part = swapped[rows, columns]
         if not part.size:  # no output ever sees these inputs
             return jnp.zeros((len(cotangent), *count, part.shape[-1]), cotangent.dtype)
+        part = _flipped(_flipped(part, 0), 1)
         pads = adjoint_padding(
             [(first_row, 0), (first_column, 0)],
             part.shape[:2],
@@ -72,6 +73,17 @@ def adjoint(
     full = [n * stride for n, stride in zip(count, strides, strict=True)]
     out = jnp.reshape(out, (out.shape[0], *full, out.shape[-1]))
     return out[:, : size[0], : size[1]]
+
+
+def _flipped(kernel, axis):
+    """The entries along an axis in reverse order.
+
+    Put together again one by one: to XLA a transposition or a reversal is not worth
+    taking out of a loop, a concatenation with all before it is. So the loop of an
+    attack does not turn the kernels anew for every gradient.
+    """
+    entries = jnp.split(kernel, kernel.shape[axis], axis)
+    return jnp.concatenate(entries[::-1], axis)
 
 
 def _phase(phase, window, stride, pads):

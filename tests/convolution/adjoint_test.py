@@ -1,10 +1,12 @@
 """The input gradient: no kernel is read with its channels swapped in place."""
 
 import functools
+import re
 
 import jax
 from absl.testing import parameterized
 from jax import lax
+from jax import numpy as jnp
 
 from mspd_jax.convolution import convolution
 from tests.convolution.derivatives import LAYOUT, arrays_of
@@ -29,3 +31,25 @@ class AdjointTest(parameterized.TestCase):
 
         self.assertTrue(swapped(lax.conv_general_dilated))
         self.assertFalse(swapped(convolution))
+
+    @parameterized.parameters(1, 2)
+    def test_a_loop_of_gradients_turns_each_kernel_once(self, stride):
+        """Parts of the kernel are computed before the loop, all of several entries."""
+
+        def value(x, kernel):
+            shape = ((stride, stride), "SAME")
+            out = convolution(x, kernel, *shape, dimension_numbers=LAYOUT)
+            return jnp.sum(out**2)
+
+        def attacked(x, kernel):
+            return lax.fori_loop(0, 9, lambda _, x: x + jax.grad(value)(x, kernel), x)
+
+        shapes = [(1, 6, 6, 5), (3, 3, 5, 7)]
+        arguments = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes]
+        program = jax.jit(attacked).lower(*arguments).compile().as_text()
+        name = re.search(r"body=(%[\w.-]+)", program)[1]
+        body = program[program.index(f"\n{name} ") :].split("\n}", 1)[0]
+        self.assertIn("f32[1,6,6,5]", body)
+        parts = r"= f32\[(?!1,1,)\d,\d,7,5\]\S* "
+        turned = re.findall(parts + r"(?!get-tuple-element)\S+", body)
+        self.assertEqual(turned, [])
