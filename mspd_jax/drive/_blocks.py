@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-# Its multiples, modulo 2**32, fall evenly, those of 0, 1, 2 and of 0, 20, 40 alike.
+# Its multiples, modulo 2**32, fall evenly.
 _GOLDEN = 2654435769
 
 
@@ -25,8 +25,14 @@ class Block(NamedTuple):
 
 
 def row_of(index: np.ndarray, *, block: int) -> np.ndarray:
-    """The row of the image with this data-set index, of `block` rows."""
-    return (np.asarray(index, np.uint64) * _GOLDEN % 2**32 * block) >> np.uint64(32)
+    """The row of the image with this data-set index, of `block` rows.
+
+    Indices in sequence fill blocks without a gap. Each run of them begins in another
+    row, so that those of every tenth image are spread out, too.
+    """
+    run, place = np.divmod(np.asarray(index, np.uint64), np.uint64(block))
+    first = (run * _GOLDEN % 2**32 * block) >> np.uint64(32)
+    return (first + place) % np.uint64(block)
 
 
 def pack(

@@ -154,6 +154,14 @@ class PackTest(parameterized.TestCase):
             self.assertLen(counts, block)
             self.assertLess(np.abs(counts - 400 / block).max(), 5)
 
+    @parameterized.parameters(1, 3, 8, 40)
+    def test_images_in_sequence_fill_blocks_without_a_gap(self, block):
+        for first in (0, 7 * block):
+            indices = first + np.arange(6 * block)
+            packed = list(pack(indices, range(len(indices)), block=block, step=6))
+            self.assertLen(packed[0], 6)
+            self.assertLen(packed, 1)
+
     @parameterized.parameters(1, 3, 8)
     def test_every_pending_image_once_in_its_own_row(self, block):
         indices, pending = 10 * np.arange(COUNT), [3, 4, 9, 14, 22]
