@@ -47,7 +47,7 @@ class AutoAttackTest(parameterized.TestCase):
     def test_is_the_worst_of_the_parts_of_the_suite(self):
         self.check_worst_of_the_parts("linf")
 
-    @pytest.mark.slow
+    @pytest.mark.compiling
     def test_is_the_worst_of_the_parts_of_the_suite_in_l1(self):
         self.check_worst_of_the_parts("l1")
 

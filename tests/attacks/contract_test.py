@@ -176,7 +176,7 @@ class ContractTest(parameterized.TestCase):
         self.check_batch_size(name, norm)
 
     @parameterized.named_parameters(OTHERS)
-    @pytest.mark.combinations
+    @pytest.mark.compiling
     def test_batch_size_does_not_matter_elsewhere(self, name, norm):
         self.check_batch_size(name, norm)
 
@@ -194,7 +194,7 @@ class ContractTest(parameterized.TestCase):
         self.check_one_image(name, norm)
 
     @parameterized.named_parameters(case for case in CASES if case not in EAGER)
-    @pytest.mark.combinations
+    @pytest.mark.compiling
     def test_one_image_without_jit_gives_the_same_row_elsewhere(self, name, norm):
         self.check_one_image(name, norm)
 

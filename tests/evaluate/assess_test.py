@@ -138,7 +138,7 @@ class AssessTest(absltest.TestCase):
         ):
             self.assertEqual(told(attack, claim), [])
 
-    @pytest.mark.slow
+    @pytest.mark.compiling
     def test_averaged_draws_are_looked_at_as_such(self):
         def noisy(key, weights, image):
             return linear(weights, image) + jax.random.normal(key, (3,))

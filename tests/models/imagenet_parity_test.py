@@ -20,7 +20,7 @@ except ImportError:
     torch = torch_twins = torch_twins_imagenet = None
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.compiling,
     pytest.mark.skipif(torch is None, reason="parity needs the extra mspd_jax[torch]"),
 ]
 

@@ -68,7 +68,7 @@ class SilenceTest(parameterized.TestCase):
         self.check_silent(name, norm, seeds=range(2))
 
     @parameterized.parameters(*SOUND)
-    @pytest.mark.slow
+    @pytest.mark.compiling
     def test_all_checks_pass_on_a_sound_model_for_other_draws(self, name, norm):
         self.check_silent(name, norm, seeds=range(2, 10))
 

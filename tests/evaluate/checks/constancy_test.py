@@ -68,7 +68,7 @@ class ConstancyTest(parameterized.TestCase):
         self.assertFalse(summary["reliable"])
 
     @parameterized.parameters(*sound_models.SOUND, *sound_models.DEFENDED)
-    @pytest.mark.slow
+    @pytest.mark.compiling
     def test_no_false_alarm_in_ten(self, name):
         # 28 models: 280 combinations of model and images.
         for number in range(10):

@@ -47,7 +47,7 @@ class SaturationTest(parameterized.TestCase):
         self.assertIsNone(check.passed, check.measured)
 
     @parameterized.parameters(*sound_models.SOUND, *sound_models.DEFENDED)
-    @pytest.mark.slow
+    @pytest.mark.compiling
     def test_no_false_alarm_in_twenty(self, name):
         # 28 models: 560 combinations of model, images and key.
         for number in range(10):
