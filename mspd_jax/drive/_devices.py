@@ -69,12 +69,11 @@ def block_runner(
     devices = devices[:1] if devices[0].platform == "cpu" else devices
     placed, compiled = {}, {}
 
-    def start(number, index, image, label):
+    def start(number, *rows):  # which the program puts where `held` is, in its thread
         device = devices[number % len(devices)]
         if device not in placed:
             placed[device] = jax.device_put(held, device)
-        rows = jax.device_put((index, image, label), device)
-        kind = device, image.shape, image.dtype
+        kind = device, *((row.shape, row.dtype) for row in rows)
         if kind not in compiled:  # here, not in the threads: once, and as configured
             compiled[kind] = _examples.lower(*placed[device], *rows).compile()
         return pool.submit(_called, compiled[kind], *placed[device], *rows)
