@@ -61,8 +61,17 @@ def _parse(argv: Sequence[str]) -> list[str]:
         return flags.FLAGS(argv)
     except flags.Error as error:
         sys.exit(_refuse(error))
-    except SystemExit:  # of --help, which absl ends with 1
+    except (SystemExit, BrokenPipeError):  # of --help, which absl ends with 1
+        _flush()
         sys.exit(0)
+
+
+def _flush() -> None:
+    """Prints what is left, unless who reads it has seen enough (`--help | head`)."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:  # nor is it tried again at the end of Python
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _refuse(error: Exception) -> int:
