@@ -135,15 +135,12 @@ def _theirs(model, size):
 
 
 def _reference_program(way, *, model, size):
-    import torch
-
     from benchmarks import _reference
 
-    device = "cuda" if torch.cuda.is_available() else "cpu"
     twin = _reference.TorchPreactResNet(model).eval().requires_grad_(False)
-    network = way.network(twin.to(device))
+    network = way.network(twin)
     ((images, labels),) = way._replace(images=size).batches(*_batch(size))
-    images, labels = images.to(device), labels.long().to(device)
+    labels = labels.long()
     options = {"eps": _EPS, "num_samples": FLAGS.samples, "at_once": way.images}
     return lambda: _reference.protect(network, images, labels, **options).cpu()
 

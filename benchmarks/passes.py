@@ -149,7 +149,7 @@ def _pytorch_passes(way, *, model, twin, images, name):
     def forward():
         with torch.no_grad():
             done = [sum(network(x) for _ in range(_REPEATS)) for x in batches]
-        return torch.cat(done).numpy()
+        return torch.cat(done).cpu().numpy()
 
     def gradient():
         for x in batches:
