@@ -1,4 +1,4 @@
-"""Votes of randomized smoothing in eager PyTorch, by the published procedure.
+"""Votes of randomized smoothing in PyTorch, by the published procedure.
 
 As Cohen et al. (2019) and Salman et al. (2020) do it: the image repeated to a batch,
 noise added, labels moved to the host and counted there one by one. Importing this
@@ -6,14 +6,14 @@ module needs PyTorch.
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
-from torch import nn
 
 
 def count_votes(
-    model: nn.Module, image, *, sigma: float, num_samples: int, batch: int, classes: int
+    model: Callable, image, *, sigma: float, num_samples: int, batch: int, classes: int
 ) -> np.ndarray:
     """How often each class is named; image: [C, H, W]. Returns int [classes]."""
     counts = np.zeros(classes, int)
