@@ -138,8 +138,8 @@ def _define(option: Option) -> None:
     if option.choices:
         flags.DEFINE_enum(name, default, list(option.choices), help)
     elif option.kind is int:
-        bounds = {"lower_bound": option.lower, "upper_bound": option.upper}
-        flags.DEFINE_integer(name, default, help, **bounds)
+        define = flags.DEFINE_integer
+        define(name, default, help, lower_bound=option.lower, upper_bound=option.upper)
     elif option.kind is float:
         parser = _NumberParser(option.lower, option.upper)
         flags.DEFINE(parser, name, default, help, serializer=flags.ArgumentSerializer())
