@@ -192,7 +192,11 @@ def _predict_function(signed: Signature) -> Callable:
     images = restores(signed[0])
 
     def predict(weights, mean, std, image):
-        chex.assert_shape(image, (None, None, mean.shape[0]))
+        if image.ndim != 3 or image.shape[-1] != mean.shape[0]:
+            raise InputError(
+                f"an image of shape {image.shape} for a {signed[0]} that reads "
+                f"[H, W, {mean.shape[0]}]"
+            )
         dtype = jax.tree.leaves(weights)[0].dtype
         x = normalize(image, mean, std).astype(dtype)
         out = module.apply({"params": weights}, x).astype(jnp.float32)

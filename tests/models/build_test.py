@@ -7,6 +7,7 @@ import pytest
 from absl.testing import parameterized
 
 from mspd_jax import models
+from mspd_jax.errors import InputError
 from tests.models.small_models import IMAGES, SHAPE, reference, small_model, spec
 
 MODEL = small_model()
@@ -66,7 +67,7 @@ class PredictorTest(parameterized.TestCase):
     def test_batches_and_wrong_channels_are_refused(self):
         predict = models.predictor(MODEL)
         for shape in ((2, *SHAPE), (8, 8, 3)):
-            with self.assertRaises(AssertionError):
+            with self.assertRaisesRegex(InputError, r"reads \[H, W, \d\]"):
                 predict(jnp.zeros(shape))
 
 

@@ -157,5 +157,5 @@ def test_checkpoint_keeps_rule_and_weights(tmp_path):
     # Another rule is another function.
     other = models.Model(spec_of(maps=4, rule="uniform"), model.variables)
     assert models.function_hash(other) != models.function_hash(model)
-    with pytest.raises(AssertionError):
+    with pytest.raises(InputError):
         models.map_restorer(loaded)(read[..., :6])
