@@ -2,13 +2,19 @@
 
 import dataclasses
 import sys
-from fractions import Fraction
 from typing import Any
 
 from absl import flags
 
 from mspd_jax.errors import InputError
-from mspd_jax.jobs import Option, choice_name, choices_of, groups_of, options_of
+from mspd_jax.jobs import (
+    Option,
+    choice_name,
+    choices_of,
+    groups_of,
+    number_of,
+    options_of,
+)
 
 FLAGS = flags.FLAGS
 _OUT = "folder for the results; the same command resumes an unfinished run"
@@ -64,12 +70,7 @@ class _NumberParser(flags.FloatParser):
     """Parser of floats that also takes fractions, as pixels are counted: 6/255."""
 
     def convert(self, argument: Any) -> float:
-        if isinstance(argument, str) and "/" in argument:
-            try:
-                return float(Fraction(argument.replace(" ", "")))
-            except ZeroDivisionError as error:
-                raise ValueError(str(error)) from error
-        return super().convert(argument)
+        return number_of(argument)
 
 
 def _chosen(name: str, kinds: tuple[Any, ...], taken: set[str]) -> Any:

@@ -52,6 +52,7 @@ from mspd_jax.jobs._train_classifier import TrainClassifier
 from mspd_jax.jobs._train_denoiser import TrainDenoiser
 from mspd_jax.jobs._train_trn import TrainTRN
 from mspd_jax.jobs._training import TrainingMachine
+from mspd_jax.jobs._values import number_of as number_of
 
 # What users call; other rooms may import the rest.
 __all__ = [

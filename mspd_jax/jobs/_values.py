@@ -32,11 +32,21 @@ class Loaded(NamedTuple):
     digest: str
 
 
+def number_of(value: float | str) -> float:
+    """`8/255`, `0.031` or a number as a float; ValueError for what is none."""
+    if not isinstance(value, str) or "/" not in value:
+        return float(value)
+    try:
+        return float(Fraction(value.replace(" ", "")))
+    except ZeroDivisionError as error:
+        raise ValueError(str(error)) from error
+
+
 def radius_of(value: Radius, norm: str) -> float:
     """`8/255`, `0.031` or a number as a radius; refuses radii that no image needs."""
     try:
-        number = float(Fraction(str(value).replace(" ", "")))
-    except (ValueError, ZeroDivisionError):
+        number = number_of(value)
+    except (TypeError, ValueError):
         number = math.nan
     if not number > 0 or math.isinf(number):
         raise InputError(
