@@ -2,7 +2,6 @@
 
 from mspd_jax.models._architectures import ARCHITECTURES as ARCHITECTURES
 from mspd_jax.models._architectures import DENOISERS as DENOISERS
-from mspd_jax.models._architectures import LABEL_RULES as LABEL_RULES
 from mspd_jax.models._architectures import RESTORERS as RESTORERS
 from mspd_jax.models._architectures import (
     default_normalization as default_normalization,
@@ -20,13 +19,14 @@ from mspd_jax.models._callable import as_pytree as as_pytree
 from mspd_jax.models._callable import behind
 from mspd_jax.models._checkpoint import function_hash as function_hash
 from mspd_jax.models._checkpoint import load_model, model_hash, save_model
-from mspd_jax.models._convert import convert_torch
 from mspd_jax.models._reach import PIXEL as PIXEL
 from mspd_jax.models._reach import Reach as Reach
 from mspd_jax.models._reach import reach_of as reach_of
 from mspd_jax.models._spec import Model, ModelSpec
 from mspd_jax.models._split import Split as Split
 from mspd_jax.models._split import split
+from mspd_jax.models.conversion import convert_torch
+from mspd_jax.models.networks import LABEL_RULES as LABEL_RULES
 
 # What users call; other rooms may import the rest.
 __all__ = [

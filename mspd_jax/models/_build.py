@@ -12,15 +12,20 @@ from jax.typing import DTypeLike
 
 from mspd_jax.errors import InputError
 from mspd_jax.models._architectures import (
-    KINDS,
     complete_options,
     family_of,
     make_network,
     restores,
 )
 from mspd_jax.models._initialize import initialize
-from mspd_jax.models._layers import as_channels, fold_norms
 from mspd_jax.models._spec import Model, ModelSpec, check_spec, input_shape
+from mspd_jax.models.networks import (
+    CLASSIFIER,
+    DENOISER,
+    RESTORATION,
+    as_channels,
+    fold_norms,
+)
 
 # Architecture, options as JSON, outputs.
 Signature = tuple[str, str, int]
@@ -72,7 +77,7 @@ def predictor(model: Model, *, dtype: DTypeLike = jnp.float32) -> jax.tree_util.
       predict = models.predictor(models.load_model("cifar10_resnet20_robust"))
       logits = jax.jit(jax.vmap(predict))(images)  # [B, 32, 32, 3] -> [B, 10]
     """
-    return _function_of_kind(KINDS[0], model, dtype)
+    return _function_of_kind(CLASSIFIER, model, dtype)
 
 
 def restorer(model: Model, *, dtype: DTypeLike = jnp.float32) -> jax.tree_util.Partial:
@@ -81,7 +86,7 @@ def restorer(model: Model, *, dtype: DTypeLike = jnp.float32) -> jax.tree_util.P
     Everything else is as for `predictor`. What comes out is not clipped. Raises
     InputError for what is no denoiser.
     """
-    return _function_of_kind(KINDS[1], model, dtype)
+    return _function_of_kind(DENOISER, model, dtype)
 
 
 def map_restorer(
@@ -92,7 +97,7 @@ def map_restorer(
     [H, W, C * (1 + maps)], the image first -> image [H, W, C]. Everything else is as
     for `restorer`. Raises InputError for what is no restoration network.
     """
-    return _function_of_kind(KINDS[2], model, dtype)
+    return _function_of_kind(RESTORATION, model, dtype)
 
 
 def function_of(

@@ -29,7 +29,7 @@ from mspd_jax.models._spec import (
     spec_from_json,
     spec_to_json,
 )
-from mspd_jax.models._tensor_file import file_sha256
+from mspd_jax.models.conversion._tensor_file import file_sha256
 
 with epy.lazy_imports():  # most of a second, for those who need no checkpoint
     import orbax.checkpoint as ocp

@@ -4,7 +4,7 @@ from absl.testing import parameterized
 
 from mspd_jax import models
 from mspd_jax.errors import InputError
-from tests.models.cifar10_networks import spec
+from tests.models.networks.cifar10_networks import spec
 
 
 class ParseTest(parameterized.TestCase):

@@ -7,7 +7,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from mspd_jax import models
-from tests.models import small_reference
+from tests.models.conversion import small_reference
 
 SHAPE = (8, 8, 2)
 IMAGES = np.random.default_rng(5).random((7, *SHAPE), np.float32)

@@ -11,7 +11,7 @@ from scipy import special
 
 from mspd_jax import models, train
 from mspd_jax.train import _occlusion
-from tests.models.small_reference import convolve
+from tests.models.conversion.small_reference import convolve
 
 SHAPE = (8, 8, 1)
 MAP = (8, 8, 3)  # behind layer0

@@ -10,8 +10,8 @@ from absl.testing import parameterized
 from safetensors.numpy import save_file
 
 from mspd_jax import models
-from tests.models import small_reference
-from tests.models.conversion import convert, refusal
+from tests.models.conversion import small_reference
+from tests.models.conversion.small_files import convert, refusal
 
 IMAGE = np.random.default_rng(3).random((8, 8, 1), np.float32)
 

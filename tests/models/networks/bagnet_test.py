@@ -8,7 +8,7 @@ from absl.testing import parameterized
 from mspd_jax import models
 from mspd_jax.errors import InputError
 from mspd_jax.models._initialize import variable_shapes
-from tests.models.imagenet_networks import (
+from tests.models.networks.imagenet_networks import (
     SMALL,
     assert_close,
     images_of,

@@ -7,9 +7,10 @@ import pytest
 from flax import linen as nn
 
 from mspd_jax.errors import InputError
-from mspd_jax.models._architectures import FAMILIES, make_network
-from mspd_jax.models._form import Formed, block_places, global_average, in_turn
-from mspd_jax.models._layers import ConvNorm, Norm
+from mspd_jax.models._architectures import make_network
+from mspd_jax.models.networks import FAMILIES
+from mspd_jax.models.networks._form import Formed, block_places, global_average, in_turn
+from mspd_jax.models.networks._layers import ConvNorm, Norm
 
 LAYERS = {
     "one": lambda x, train: x + 1,
@@ -87,4 +88,4 @@ def test_every_normalization_has_the_form_of_its_network(name, folded):
 
 
 def test_every_network_is_of_that_kind():
-    assert all(issubclass(family.network, Formed) for family in FAMILIES.values())
+    assert all(issubclass(family.network, Formed) for family in FAMILIES)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from mspd_jax.convolution import convolution
-from mspd_jax.models._form import Formed
+from mspd_jax.models.networks._form import Formed
 
 ACTIVATIONS = {"relu": nn.relu, "silu": nn.silu}
 NORM_EPSILON, NORM_MOMENTUM = 1e-5, 0.9

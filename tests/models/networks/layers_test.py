@@ -6,7 +6,7 @@ import numpy as np
 from absl.testing import parameterized
 
 from mspd_jax import models
-from tests.models import small_reference
+from tests.models.conversion import small_reference
 from tests.models.small_models import IMAGES, SHAPE, TENSORS, small_model
 
 MODEL = small_model()

@@ -4,8 +4,8 @@ import jax
 from absl.testing import parameterized
 
 from mspd_jax import models
-from tests.models import denoisers
-from tests.models.denoisers import size, spec
+from tests.models.networks import denoisers
+from tests.models.networks.denoisers import size, spec
 
 
 class MemNetTest(denoisers.Contract):

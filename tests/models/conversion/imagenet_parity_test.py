@@ -15,7 +15,7 @@ from mspd_jax.errors import InputError
 try:
     import torch
 
-    from tests.models import torch_twins, torch_twins_imagenet
+    from tests.models.conversion import torch_twins, torch_twins_imagenet
 except ImportError:
     torch = torch_twins = torch_twins_imagenet = None
 

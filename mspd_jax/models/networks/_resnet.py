@@ -5,12 +5,20 @@ torchvision, whose checkpoints `mspd_jax.models.convert_torch` reads.
 """
 
 import functools
+from collections.abc import Mapping
 
+import numpy as np
 from flax import linen as nn
 
-from mspd_jax.models._blocks import BasicBlock, Bottleneck, padded_shortcut
-from mspd_jax.models._form import Classifier, Layers, in_stages
-from mspd_jax.models._layers import SYMMETRIC_PADDING, ConvNorm
+from mspd_jax.models.networks._blocks import (
+    TORCH_NAMES,
+    BasicBlock,
+    Bottleneck,
+    padded_shortcut,
+)
+from mspd_jax.models.networks._family import IMAGENET, Family, Number, names_of
+from mspd_jax.models.networks._form import Classifier, Layers, in_stages
+from mspd_jax.models.networks._layers import SYMMETRIC_PADDING, ConvNorm
 
 # By depth: the kind of block, and how many of them each stage has.
 IMAGENET_STAGES = {
@@ -66,3 +74,28 @@ class ImageNetResNet(Classifier):
         }
         block = functools.partial(self.part, kind)
         return layers | in_stages(block, self.width, blocks)
+
+
+def imagenet_options(tensors: Mapping[str, np.ndarray]) -> dict:
+    """The width, where the tensors have one."""
+    stem = tensors.get("conv1.weight")
+    return {} if stem is None or stem.ndim != 4 else {"width": int(stem.shape[0])}
+
+
+RESNET = Family(
+    names="resnet20, resnet32, resnet44, resnet56, resnet110",
+    pattern=r"resnet(?P<depth>20|32|44|56|110)",
+    network=ResNet,
+    normalization=IMAGENET,
+    torch_names=(*TORCH_NAMES, (r"^head", "linear")),
+)
+IMAGENET_RESNET = Family(
+    names="resnet18, resnet34, resnet50, resnet101, resnet152 (for ImageNet)",
+    pattern=rf"resnet(?P<depth>{names_of(IMAGENET_STAGES)})",
+    network=ImageNetResNet,
+    options={"width": Number(64)},
+    normalization=IMAGENET,
+    size=224,
+    torch_names=(*TORCH_NAMES, (r"^head", "fc")),
+    options_in=imagenet_options,
+)

@@ -22,6 +22,9 @@ Layers = dict[str, Callable[[jax.Array, bool], jax.Array]]
 Span = tuple[str | None, str | None]
 WHOLE: Span = (None, None)
 
+# A block's name as in `block_places`, for the tables of PyTorch's names.
+BLOCK_NAME = r"stage(\d)_block(\d+)/"
+
 _Part = TypeVar("_Part", bound=nn.Module)
 
 

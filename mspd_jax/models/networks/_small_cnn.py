@@ -1,13 +1,15 @@
 """A small convolutional network for 8x8 to 32x32 images of any channel count."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import jax
+import numpy as np
 from flax import linen as nn
 
-from mspd_jax.models._form import Classifier, Layers
-from mspd_jax.models._layers import ConvNorm
+from mspd_jax.models.networks._family import Family, Flag, Numbers, activation
+from mspd_jax.models.networks._form import Classifier, Layers
+from mspd_jax.models.networks._layers import ConvNorm
 
 
 class SmallCNN(Classifier):
@@ -35,3 +37,31 @@ class SmallCNN(Classifier):
     @nn.nowrap
     def _layer(self, module: ConvNorm, x: jax.Array, train: bool) -> jax.Array:
         return self.activation(module(x, train))
+
+
+def _options_in(tensors: Mapping[str, np.ndarray]) -> dict:
+    widths: list[int] = []
+    while (name := f"conv{len(widths)}.weight") in tensors:
+        widths.append(int(tensors[name].shape[0]))
+    if not widths:
+        raise ValueError("conv0.weight")
+    return {"widths": widths, "norm": "bn0.weight" in tensors}
+
+
+SMALL_CNN = Family(
+    names="small_cnn",
+    pattern="small_cnn",
+    network=SmallCNN,
+    options={
+        "activation": activation("relu"),
+        "widths": Numbers((16, 32, 64)),
+        "norm": Flag(True),
+    },
+    # In order of the layers.
+    torch_names=(
+        (r"^layer(\d+)/conv", r"conv\1"),
+        (r"^layer(\d+)/norm", r"bn\1"),
+        (r"^head", "linear"),
+    ),
+    options_in=_options_in,
+)

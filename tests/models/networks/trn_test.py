@@ -10,7 +10,7 @@ from absl.testing import parameterized
 
 from mspd_jax import models
 from mspd_jax.errors import InputError
-from mspd_jax.models import _trn
+from mspd_jax.models.networks import _trn
 
 RNG = np.random.default_rng(0)
 SIZES = {"width": 8, "stages": 2, "blocks": 1, "shrink": 2}

@@ -14,7 +14,7 @@ from mspd_jax import models
 try:
     import torch
 
-    from tests.models import torch_twins
+    from tests.models.conversion import torch_twins
 except ImportError:
     torch = torch_twins = None
 

@@ -6,11 +6,25 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from mspd_jax.models._form import Formed
-from mspd_jax.models._layers import SYMMETRIC_PADDING, ConvNorm, Padding
+from mspd_jax.models.networks._family import Renamings
+from mspd_jax.models.networks._form import BLOCK_NAME, Formed
+from mspd_jax.models.networks._layers import SYMMETRIC_PADDING, ConvNorm, Padding
 
 # A bottleneck has so many times the channels of its 3x3 convolution at its end.
 EXPANSION = 4
+
+# What torchvision calls the blocks of all stages, the stem and the shortcuts.
+TORCH_NAMES: Renamings = (
+    (BLOCK_NAME, lambda match: f"layer{int(match[1]) + 1}.{match[2]}."),
+    (r"(stem|first)/conv", "conv1"),
+    (r"(stem|first)/norm", "bn1"),
+    (r"second/conv", "conv2"),
+    (r"second/norm", "bn2"),
+    (r"third/conv", "conv3"),
+    (r"third/norm", "bn3"),
+    (r"shortcut/conv", "downsample.0"),
+    (r"shortcut/norm", "downsample.1"),
+)
 
 
 # Shortcuts: from a block, its input x and the output y of its residual branch, what is

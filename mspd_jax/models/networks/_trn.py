@@ -6,12 +6,15 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from mspd_jax.models._form import Formed, global_average
-from mspd_jax.models._layers import ConvNorm, conv
+from mspd_jax.models.networks._family import RESTORATION, Choice, Family, Number
+from mspd_jax.models.networks._form import Formed, global_average
+from mspd_jax.models.networks._layers import ConvNorm, conv
 
 # Of what is added to the image. A perturbation is some hundredths; with 1 the first
 # steps of Adam move every pixel by more than the attack did.
 SCALE = 0.05
+# By which label its gradient maps are taken.
+LABEL_RULES = ("predicted", "uniform", "softmax", "all")
 
 
 class ResidualBlock(Formed):
@@ -121,3 +124,14 @@ def _channels_as_blocks(x, size):
     x = x.reshape(*lead, height, width, channels // size**2, size, size)
     x = jnp.moveaxis(x, (-2, -1), (-4, -2))  # each behind its rows or columns
     return x.reshape(*lead, height * size, width * size, channels // size**2)
+
+
+def _family(name: str, **sizes: int) -> Family:
+    options = {field: Number(size) for field, size in sizes.items()}
+    rule = Choice("predicted", {rule: rule for rule in LABEL_RULES})
+    more = {"rule": rule, "maps": Number(1)}
+    return Family(name, name, TRN, options | more, kind=RESTORATION)
+
+
+TRN_LARGE = _family("trn", width=64, stages=4, blocks=2, shrink=1)
+TRN_SMALL = _family("trn_small", width=32, stages=3, blocks=1, shrink=2)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from absl.testing import parameterized
 
-from mspd_jax.models._blocks import BasicBlock, Bottleneck, padded_shortcut
+from mspd_jax.models.networks._blocks import BasicBlock, Bottleneck, padded_shortcut
 
 X = np.random.default_rng(0).random((6, 6, 2), np.float32)
 

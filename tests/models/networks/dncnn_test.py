@@ -8,8 +8,8 @@ from absl.testing import parameterized
 
 from mspd_jax import models
 from mspd_jax.errors import InputError
-from tests.models import denoisers
-from tests.models.denoisers import random_model, size, spec
+from tests.models.networks import denoisers
+from tests.models.networks.denoisers import random_model, size, spec
 
 
 class DnCNNTest(denoisers.Contract):

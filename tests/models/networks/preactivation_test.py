@@ -5,7 +5,7 @@ import pytest
 
 from mspd_jax import models
 from mspd_jax.models._initialize import variable_shapes
-from tests.models.cifar10_networks import millions_of, spec
+from tests.models.networks.cifar10_networks import millions_of, spec
 
 
 @pytest.mark.parametrize(

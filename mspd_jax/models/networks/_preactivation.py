@@ -13,8 +13,15 @@ from collections.abc import Callable, Sequence
 import jax
 from flax import linen as nn
 
-from mspd_jax.models._form import Classifier, Formed, Layers, in_stages
-from mspd_jax.models._layers import SAME_PADDING, ConvNorm, Norm, conv
+from mspd_jax.models.networks._family import CIFAR10, Family, activation, names_of
+from mspd_jax.models.networks._form import (
+    BLOCK_NAME,
+    Classifier,
+    Formed,
+    Layers,
+    in_stages,
+)
+from mspd_jax.models.networks._layers import SAME_PADDING, ConvNorm, Norm, conv
 
 PREACT_BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
 
@@ -86,3 +93,41 @@ def _layers(
         **in_stages(block, width, blocks),
         "norm": lambda x, train: network.activation(norm(x, train)),
     }
+
+
+_TORCH_NAMES = (
+    (r"first/norm", "batchnorm_1"),
+    (r"norm0", "batchnorm_0"),
+    (r"^norm", "batchnorm"),
+    (r"^head", "logits"),
+)
+# Names as in RobustBench's DMPreActResNet and DMWideResNet.
+PREACT_RESNET = Family(
+    names="preact_resnet18, preact_resnet34",
+    pattern=rf"preact_resnet(?P<depth>{names_of(PREACT_BLOCKS)})",
+    network=PreactResNet,
+    options={"activation": activation("silu")},
+    normalization=CIFAR10,
+    torch_names=(
+        (BLOCK_NAME, r"layer_\1.\2."),
+        (r"^stem", "conv_2d"),
+        (r"first/conv", "conv_2d_1"),
+        (r"second", "conv_2d_2"),
+        *_TORCH_NAMES,
+    ),
+)
+WIDE_RESNET = Family(
+    names="wide_resnet<depth>_<width> (as in wide_resnet28_10; depth = 10, 16, ...)",
+    pattern=r"wide_resnet(?P<depth>[1-9]\d{1,3})_(?P<width>[1-9]\d{0,2})",
+    network=WideResNet,
+    options={"activation": activation("silu")},
+    normalization=CIFAR10,
+    torch_names=(
+        (BLOCK_NAME, r"layer.\1.block.\2."),
+        (r"^stem", "init_conv"),
+        (r"first/conv", "conv_0"),
+        (r"second", "conv_1"),
+        *_TORCH_NAMES,
+    ),
+    fits=lambda numbers: numbers["depth"] % 6 == 4,
+)

@@ -8,14 +8,25 @@ order are those of wielandbrendel/bag-of-local-features-models, whose checkpoint
 """
 
 import functools
+import re
+from collections.abc import Mapping
 
 import jax
+import numpy as np
 from flax import linen as nn
 
 from mspd_jax.errors import InputError
-from mspd_jax.models._blocks import Bottleneck
-from mspd_jax.models._form import Classifier, Layers, block_places
-from mspd_jax.models._layers import ConvNorm, conv
+from mspd_jax.models.networks._blocks import TORCH_NAMES, Bottleneck
+from mspd_jax.models.networks._family import (
+    IMAGENET,
+    Family,
+    Number,
+    Numbers,
+    names_of,
+)
+from mspd_jax.models.networks._form import Classifier, Layers, block_places
+from mspd_jax.models.networks._layers import ConvNorm, conv
+from mspd_jax.models.networks._resnet import imagenet_options
 
 # By the size of the patches: in how many stages the first block has a 3x3 convolution.
 BAGNET_STAGES = {9: 2, 17: 3, 33: 4}
@@ -64,3 +75,30 @@ class BagNet(Classifier):
                 f"{list(self.strides)}: no patch fits into them"
             )
         return module(x, train)
+
+
+def _options_in(tensors: Mapping[str, np.ndarray]) -> dict:
+    firsts = re.findall(r"layer(\d+)\.\d+\.conv1\.weight", " ".join(tensors))
+    blocks = [firsts.count(str(stage)) for stage in range(1, 5)]
+    return imagenet_options(tensors) | ({"blocks": blocks} if all(blocks) else {})
+
+
+BAGNET = Family(
+    names="bagnet9, bagnet17, bagnet33 (for ImageNet)",
+    pattern=rf"bagnet(?P<patch>{names_of(BAGNET_STAGES)})",
+    network=BagNet,
+    options={
+        "width": Number(64),
+        "blocks": Numbers((3, 4, 6, 3), length=4),
+        "strides": Numbers((2, 2, 2, 1), length=4),
+    },
+    normalization=IMAGENET,
+    size=224,
+    torch_names=(
+        (r"^point", "conv1"),
+        (r"^stem/conv", "conv2"),
+        *TORCH_NAMES,
+        (r"^head", "fc"),
+    ),
+    options_in=_options_in,
+)

@@ -5,8 +5,9 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from mspd_jax.models._form import Formed
-from mspd_jax.models._layers import SYMMETRIC_PADDING, Norm, Padding, conv
+from mspd_jax.models.networks._family import DENOISER, Family, Number
+from mspd_jax.models.networks._form import Formed
+from mspd_jax.models.networks._layers import SYMMETRIC_PADDING, Norm, Padding, conv
 
 
 class NormConv(Formed):
@@ -54,3 +55,23 @@ class MemNet(Formed):
             y = gate(seen, train)
             memories.append(y)
         return x + self.part(NormConv, self.channels, name="reconstruct")(y, train)
+
+
+# Names as in microsoft/denoised-smoothing.
+MEMNET = Family(
+    names="memnet",
+    pattern="memnet",
+    network=MemNet,
+    options={"blocks": Number(3), "recursions": Number(6), "width": Number(64)},
+    kind=DENOISER,
+    torch_names=(
+        (r"^block(\d+)_gate", r"dense_memory.\1.gate_unit"),
+        (r"^block(\d+)_(\d+)_", r"dense_memory.\1.recursive_unit.\2."),
+        (r"first/", "relu_conv1/"),
+        (r"second/", "relu_conv2/"),
+        (r"^extract", "feature_extractor"),
+        (r"^reconstruct", "reconstructor"),
+        (r"/before", ".bn"),
+        (r"/conv", ".conv"),
+    ),
+)

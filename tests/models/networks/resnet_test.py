@@ -9,8 +9,8 @@ from absl.testing import parameterized
 
 from mspd_jax import models
 from mspd_jax.models._initialize import variable_shapes
-from tests.models.cifar10_networks import millions_of
-from tests.models.imagenet_networks import (
+from tests.models.networks.cifar10_networks import millions_of
+from tests.models.networks.imagenet_networks import (
     MEAN,
     NAMES,
     SMALL,

@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import re
 from typing import cast
 
 import jax
@@ -15,13 +14,12 @@ from mspd_jax.models._architectures import (
     family_of,
     parse_architecture,
     restores,
-    split_name,
 )
 from mspd_jax.models._build import build_module
 from mspd_jax.models._initialize import variable_shapes
 from mspd_jax.models._spec import Model, ModelSpec, check_spec
-from mspd_jax.models._tensor_file import file_sha256, read_tensors
-from mspd_jax.models._torch_names import torch_name
+from mspd_jax.models.conversion._names import torch_name
+from mspd_jax.models.conversion._tensor_file import file_sha256, read_tensors
 
 
 def convert_torch(
@@ -59,7 +57,7 @@ def convert_torch(
       models.save_model("CHECKPOINT", model)
     """
     _, options = parse_architecture(architecture)
-    family, _ = split_name(architecture)
+    family = family_of(architecture)
     tensors = read_tensors(path)
     if activation is not None:
         if "activation" not in options:
@@ -67,20 +65,14 @@ def convert_torch(
                 f"`activation`: {architecture} has one activation, so leave it out"
             )
         options["activation"] = activation
-    if family == "small_cnn":
-        options |= _small_cnn_options(path, tensors)
-    if family.startswith("dncnn"):
-        options |= _dncnn_options(path, tensors)
-    if family in ("imagenet_resnet", "bagnet"):
-        options |= _imagenet_options(options, tensors)
-    size = family_of(architecture).size
-    shape = image_shape or (size, size, 3)
+    options |= _options_in(path, architecture, tensors)
+    shape = image_shape or (family.size, family.size, 3)
     normalization = default_normalization(architecture, shape[-1])
     buffers = _buffers(tensors)
     if restores(architecture):
         num_classes = 0
     elif not num_classes:
-        num_classes = _count_classes(path, family, tensors)
+        num_classes = _count_classes(path, architecture, options, tensors)
     origin = {"source": pathlib.Path(path).name, "sha256": file_sha256(path)}
     spec = ModelSpec(
         architecture=architecture,
@@ -93,13 +85,15 @@ def convert_torch(
     )
     _check(spec)
     shapes = variable_shapes(build_module(spec), spec.image_shape)
-    return Model(spec, _fill(path, family, architecture, shapes, tensors))
+    return Model(spec, _fill(path, spec, shapes, tensors))
 
 
-def _fill(path, family, architecture, shapes, tensors):
+def _fill(path, spec, shapes, tensors):
     """The variables of `shapes` from `tensors`, or an error that names the misfits."""
+    family = family_of(spec.architecture)
     leaves, structure = jax.tree_util.tree_flatten_with_path(shapes)
-    names = [torch_name(family, tuple(key.key for key in keys)) for keys, _ in leaves]
+    paths = [tuple(key.key for key in keys) for keys, _ in leaves]
+    names = [torch_name(family, spec.options, path) for path in paths]
     torch_shapes = (_torch_shape(leaf.shape) for _, leaf in leaves)
     wanted = dict(zip(names, torch_shapes, strict=True))
     problems = {
@@ -120,7 +114,7 @@ def _fill(path, family, architecture, shapes, tensors):
         listed = "; ".join(
             f"{kind}: {', '.join(items)}" for kind, items in problems.items() if items
         )
-        raise InputError(f"{path} does not fit {architecture}: {listed}")
+        raise InputError(f"{path} does not fit {spec.architecture}: {listed}")
     found = (tensors[name] for name in names)
     arrays = [t.transpose(2, 3, 1, 0) if t.ndim == 4 else t.T for t in found]
     return jax.tree.unflatten(structure, map(jnp.asarray, arrays))
@@ -138,45 +132,21 @@ def _buffers(tensors) -> dict:
     return {name: tensors.pop(name).ravel().tolist() for name in ("mean", "std")}
 
 
-def _count_classes(path, family, tensors) -> int:
-    name = torch_name(family, ("params", "head", "kernel"))
+def _options_in(path, architecture, tensors) -> dict:
+    """What names and shapes tell of the options."""
+    try:
+        return family_of(architecture).options_in(tensors)
+    except ValueError as error:
+        raise InputError(f"{path} is no {architecture}: missing: {error}") from error
+
+
+def _count_classes(path, architecture, options, tensors) -> int:
+    name = torch_name(family_of(architecture), options, ("params", "head", "kernel"))
     if name not in tensors or tensors[name].ndim != 2:
         raise InputError(
             f"{path} has no classifier {name} to count the classes of: is `arch` right?"
         )
     return int(tensors[name].shape[0])
-
-
-def _small_cnn_options(path, tensors):
-    widths = []
-    while (name := f"conv{len(widths)}.weight") in tensors:
-        widths.append(int(tensors[name].shape[0]))
-    if not widths:
-        raise InputError(f"{path} is no small_cnn: missing: conv0.weight")
-    return {"widths": widths, "norm": "bn0.weight" in tensors}
-
-
-def _dncnn_options(path, tensors):
-    """Sizes from the shapes; renames the last layer, whose number they decide."""
-    numbers = [int(n) for n in re.findall(r"dncnn\.(\d+)\.weight", " ".join(tensors))]
-    if len(numbers) < 2 or "dncnn.0.weight" not in tensors:
-        raise InputError(f"{path} is no dncnn: missing: dncnn.0.weight")
-    last = f"dncnn.{max(numbers)}.weight"
-    width = int(tensors["dncnn.0.weight"].shape[0])
-    tensors["last.weight"] = tensors.pop(last)
-    return {"depth": (max(numbers) - 2) // 3 + 2, "width": width}
-
-
-def _imagenet_options(options, tensors):
-    """The sizes by shapes and names; the defaults, if they do not fit at all."""
-    found = {}
-    if "conv1.weight" in tensors and tensors["conv1.weight"].ndim == 4:
-        found["width"] = int(tensors["conv1.weight"].shape[0])
-    firsts = re.findall(r"layer(\d+)\.\d+\.conv1\.weight", " ".join(tensors))
-    blocks = [firsts.count(str(stage)) for stage in range(1, 5)]
-    if "blocks" in options and all(blocks):
-        found["blocks"] = blocks
-    return found
 
 
 def _check(spec):

@@ -1,0 +1,37 @@
+"""The networks, each in a file with its row, and the table of all rows."""
+
+from mspd_jax.models.networks._bagnet import BAGNET
+from mspd_jax.models.networks._dncnn import DNCNN, DNCNN_WIDE
+from mspd_jax.models.networks._family import CLASSIFIER, DENOISER, RESTORATION, Family
+from mspd_jax.models.networks._layers import as_channels, fold_norms
+from mspd_jax.models.networks._memnet import MEMNET
+from mspd_jax.models.networks._preactivation import PREACT_RESNET, WIDE_RESNET
+from mspd_jax.models.networks._resnet import IMAGENET_RESNET, RESNET
+from mspd_jax.models.networks._small_cnn import SMALL_CNN
+from mspd_jax.models.networks._trn import LABEL_RULES, TRN_LARGE, TRN_SMALL
+
+# In the order in which help texts show them.
+FAMILIES = (
+    RESNET,
+    PREACT_RESNET,
+    WIDE_RESNET,
+    SMALL_CNN,
+    IMAGENET_RESNET,
+    BAGNET,
+    DNCNN,
+    DNCNN_WIDE,
+    MEMNET,
+    TRN_LARGE,
+    TRN_SMALL,
+)
+
+__all__ = [
+    "CLASSIFIER",
+    "DENOISER",
+    "FAMILIES",
+    "Family",
+    "LABEL_RULES",
+    "RESTORATION",
+    "as_channels",
+    "fold_norms",
+]

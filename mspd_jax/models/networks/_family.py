@@ -1,0 +1,144 @@
+"""What a row of the table of networks says: the names, the options, PyTorch's names."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from flax import linen as nn
+
+from mspd_jax.models.networks._layers import ACTIVATIONS, NORM_EPSILON
+
+# What a network makes: logits, an image, or an image from one and its gradient maps.
+CLASSIFIER, DENOISER = "a classifier", "a denoiser"
+RESTORATION = "a restoration network"
+
+Normalization = tuple[tuple[float, ...], tuple[float, ...]]
+# The usual mean and std of pixels.
+IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+CIFAR10 = (0.4914, 0.4822, 0.4465), (0.2471, 0.2435, 0.2616)
+
+# A pattern in a Flax path, "stage0_block1/first/conv", and what PyTorch calls it.
+Renaming = tuple[str, str | Callable[[re.Match], str]]
+Renamings = tuple[Renaming, ...]
+
+
+class Choice(NamedTuple):
+    """An option that is one of some words, and the attribute that each means."""
+
+    default: str
+    meanings: Mapping[str, Any]
+
+    def attribute(self, name: str, value: object) -> Any:
+        """The attribute of the network that a value means; ValueError for others."""
+        words = list(self.meanings)
+        _require(
+            isinstance(value, str) and value in words, name, f"one of {words}", value
+        )
+        return self.meanings[str(value)]
+
+
+class Flag(NamedTuple):
+    """An option that is true or false."""
+
+    default: bool
+
+    def attribute(self, name: str, value: object) -> Any:
+        """As of `Choice`."""
+        _require(isinstance(value, bool), name, "true or false", value)
+        return value
+
+
+class Number(NamedTuple):
+    """An option that is an integer of at least `least`."""
+
+    default: int
+    least: int = 1
+
+    def attribute(self, name: str, value: object) -> Any:
+        """As of `Choice`."""
+        fits = type(value) is int and value >= self.least
+        _require(fits, name, f"{self.least} or more", value)
+        return value
+
+
+class Numbers(NamedTuple):
+    """An option that is a list of integers, of a certain length unless that is None."""
+
+    default: tuple[int, ...]
+    length: int | None = None
+    least: int = 1
+    empty: bool = False
+
+    def attribute(self, name: str, value: object) -> Any:
+        """As of `Choice`."""
+        numbers = value if isinstance(value, list | tuple) else None
+        fits = numbers is not None and (len(numbers) > 0 or self.empty)
+        fits = fits and self.length in (None, len(numbers or ()))
+        fits = fits and all(type(n) is int and n >= self.least for n in numbers or ())
+        length = "" if self.length is None else f"{self.length} "
+        kind = "positive integers" if self.least == 1 else f"integers >= {self.least}"
+        _require(fits, name, f"a list of {length}{kind}", value)
+        return tuple(numbers or ())
+
+
+Option = Choice | Flag | Number | Numbers
+
+
+def activation(default: str) -> Choice:
+    """The option that chooses an activation."""
+    return Choice(default, ACTIVATIONS)
+
+
+def _no_options(tensors: Mapping[str, np.ndarray]) -> dict:
+    del tensors
+    return {}
+
+
+def _any_numbers(numbers: dict[str, int]) -> bool:
+    del numbers
+    return True
+
+
+class Family(NamedTuple):
+    """Architectures that differ in the numbers of their name alone.
+
+    Attributes:
+      names: the names, for a reader.
+      pattern: of the whole name; its groups are numbers, named as the attributes of
+        the module that they set.
+      network: the Linen module.
+      options: further attributes.
+      normalization: usual mean and std of three channels; None is 0 and 1.
+      kind: CLASSIFIER, DENOISER or RESTORATION.
+      epsilon: of its normalizations.
+      size: usual height and width of its images.
+      torch_names: what the variables are called in PyTorch, as replacements in their
+        Flax path, applied in order; empty where nothing is converted. A function of
+        the options where they decide it.
+      options_in: PyTorch's tensors by name -> the options that their names and shapes
+        tell; ValueError names a tensor without which nothing can be told.
+      fits: whether the numbers of a name go together.
+    """
+
+    names: str
+    pattern: str
+    network: type[nn.Module]
+    options: dict[str, Option] = {}
+    normalization: Normalization | None = None
+    kind: str = CLASSIFIER
+    epsilon: float = NORM_EPSILON
+    size: int = 32
+    torch_names: Renamings | Callable[[dict], Renamings] = ()
+    options_in: Callable[[Mapping[str, np.ndarray]], dict] = _no_options
+    fits: Callable[[dict[str, int]], bool] = _any_numbers
+
+
+def names_of(numbers: Mapping[int, Any]) -> str:
+    """A pattern of these numbers."""
+    return "|".join(map(str, numbers))
+
+
+def _require(fits: bool, name: str, wanted: str, value: object) -> None:
+    if not fits:
+        raise ValueError(f"{name} must be {wanted}, got {value!r}")

@@ -1,0 +1,59 @@
+"""Names of tensors in PyTorch state dicts, each of one variable."""
+
+import jax
+import pytest
+
+from mspd_jax import models
+from mspd_jax.models._architectures import complete_options, family_of
+from mspd_jax.models._initialize import variable_shapes
+from mspd_jax.models.conversion._names import torch_name
+from tests.models.networks.cifar10_networks import spec
+
+NAMES = [
+    "resnet20",
+    "preact_resnet18",
+    "wide_resnet10_1",
+    "resnet50",
+    "bagnet33",
+    "small_cnn",
+    "dncnn",
+    "memnet",
+]
+
+
+def name_of(architecture, path):
+    options = complete_options(architecture, {})
+    return torch_name(family_of(architecture), options, path)
+
+
+@pytest.mark.parametrize("architecture", NAMES)
+def test_each_variable_has_a_name_of_its_own(architecture):
+    classes = 0 if architecture in ("dncnn", "memnet") else 10
+    module = models.build_module(spec(architecture)._replace(num_classes=classes))
+    shapes = variable_shapes(module, (64, 64, 3))
+    paths = [
+        tuple(key.key for key in path)
+        for path, _ in jax.tree_util.tree_flatten_with_path(shapes)[0]
+    ]
+    names = {name_of(architecture, path) for path in paths}
+    assert len(names) == len(paths)
+    assert not any("/" in name or "stage" in name for name in names)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "path", "name"),
+    [
+        (
+            "resnet20",
+            "batch_stats/stage0_block1/second/norm/var",
+            "layer1.1.bn2.running_var",
+        ),
+        ("preact_resnet18", "params/norm/scale", "batchnorm.weight"),
+        ("resnet18", "params/head/bias", "fc.bias"),
+        ("bagnet9", "params/point/kernel", "conv1.weight"),
+        ("dncnn", "params/layer1/norm/bias", "dncnn.6.bias"),
+        ("dncnn", "params/last/kernel", "dncnn.47.weight"),
+    ],
+)
+def test_names_are_those_of_the_reference(architecture, path, name):
+    assert name_of(architecture, tuple(path.split("/"))) == name
