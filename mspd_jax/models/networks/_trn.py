@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from mspd_jax.models.networks._family import RESTORATION, Choice, Family, Number
+from mspd_jax.models.networks._family import RESTORATION, Choice, Family, Number, Option
 from mspd_jax.models.networks._form import Formed, global_average
 from mspd_jax.models.networks._layers import ConvNorm, conv
 
@@ -127,10 +127,10 @@ def _channels_as_blocks(x, size):
 
 
 def _family(name: str, **sizes: int) -> Family:
-    options = {field: Number(size) for field, size in sizes.items()}
-    rule = Choice("predicted", {rule: rule for rule in LABEL_RULES})
-    more = {"rule": rule, "maps": Number(1)}
-    return Family(name, name, TRN, options | more, kind=RESTORATION)
+    options: dict[str, Option] = {field: Number(sizes[field]) for field in sizes}
+    options["rule"] = Choice("predicted", {rule: rule for rule in LABEL_RULES})
+    options["maps"] = Number(1)
+    return Family(name, name, TRN, options, kind=RESTORATION)
 
 
 TRN_LARGE = _family("trn", width=64, stages=4, blocks=2, shrink=1)
