@@ -11,37 +11,35 @@ import numpy as np
 from safetensors import numpy as safetensors
 
 from mspd_jax.errors import InputError, first_line
+from mspd_jax.models.conversion._file_kind import file_kind
 
-_TORCH_SUFFIXES = (".pt", ".pth", ".th")
-_ACCEPTED = ", ".join(_TORCH_SUFFIXES) + " or .safetensors"
 # Where training scripts keep the weights, and what wrappers put before a name.
 _NESTS = ("state_dict", "model_state_dict", "model", "net")
+_CHOICES = ("last", "best", "ema", "ema_state_dict", "model_ema")
 _PREFIX = re.compile(r"((module|model|net|_orig_mod)\.)+")
 
 
-def read_tensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
+def read_tensors(
+    path: str | os.PathLike, *, state: str | None = None
+) -> dict[str, np.ndarray]:
     """The tensors of a checkpoint file by name, as float32 (integers as they are).
 
-    The state dict may be the file itself or stand under `state_dict`,
+    The state dict may be the file itself, alone in a list, or stand under `state_dict`,
     `model_state_dict`, `model` or `net`; prefixes such as `module.` are dropped, and so
-    are `num_batches_tracked` counters. A .safetensors file needs no PyTorch; .pt, .pth
-    and .th are read with `weights_only=True`. Raises InputError if the file cannot be
+    are `num_batches_tracked` counters. What a file is its bytes say, not its name: a
+    safetensors file needs no PyTorch; one of PyTorch, in either of its formats, is read
+    with `weights_only=True`. Raises InputError if the file is anything else, cannot be
     read or holds anything that would have to be executed.
+
+    Args:
+      path: the file.
+      state: under which key the state dict stands, where there are several, as in
+        "last"; dots go deeper.
     """
     path = pathlib.Path(path)
-    if not path.is_file():
-        raise InputError(f"no file {path}: give a {_ACCEPTED} file")
-    if path.suffix == ".safetensors":
-        tensors = _read_safetensors(path)
-    elif path.suffix in _TORCH_SUFFIXES:
-        tensors = _read_torch(path)
-    else:
-        raise InputError(
-            f"{path}: a {path.suffix or 'nameless'} file cannot be "
-            f"converted, only {_ACCEPTED}"
-        )
-    named = {}
-    for name, tensor in tensors.items():
+    read = {"safetensors": _read_safetensors, "torch": _read_torch}
+    named: dict[str, np.ndarray] = {}
+    for name, tensor in read[file_kind(path)](path, state).items():
         short = _PREFIX.sub("", name, count=1) if _PREFIX.match(name) else name
         if short.endswith("num_batches_tracked"):
             continue
@@ -57,7 +55,9 @@ def file_sha256(path: str | os.PathLike) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _read_safetensors(path):
+def _read_safetensors(path, state):
+    if state is not None:
+        raise InputError(f"`state`={state}: a safetensors file has one state alone")
     # The reader raises its own error type, OSError, KeyError (types) and more.
     try:
         tensors = safetensors.load_file(path)
@@ -71,7 +71,7 @@ def _read_safetensors(path):
     }
 
 
-def _read_torch(path):
+def _read_torch(path, state):
     try:
         import torch
     except ImportError as error:
@@ -91,9 +91,8 @@ def _read_torch(path):
             f"plain containers, which would have to be executed "
             f"({first_line(error)})"
         ) from error
-    state = _state_dict(path, content)
     tensors = {}
-    for name, tensor in state.items():
+    for name, tensor in _state_dict(path, content, state).items():
         if not isinstance(tensor, torch.Tensor):
             kind = type(tensor).__name__
             raise InputError(f"{path}: {name} is a {kind} where a tensor is expected")
@@ -103,13 +102,38 @@ def _read_torch(path):
     return tensors
 
 
-def _state_dict(path, content):
-    while isinstance(content, Mapping):
-        nests = [key for key in _NESTS if isinstance(content.get(key), Mapping)]
+def _state_dict(path, content, state):
+    for key in state.split(".") if state else ():
+        if not isinstance(content, Mapping) or key not in content:
+            found = list(content) if isinstance(content, Mapping) else []
+            raise InputError(
+                f"`state`={state}: {path} has no {key!r}, it has {_listed(found)}"
+            )
+        content = content[key]
+    while True:
+        if isinstance(content, list) and len(content) == 1:
+            content = content[0]
+        if not isinstance(content, Mapping):
+            raise InputError(
+                f"{path} holds a {type(content).__name__}, not a state dict: save "
+                "model.state_dict()"
+            )
+        nests = [key for key in _NESTS if _holds_tensors(content.get(key))]
         if not nests:
-            return content
+            break
         content = content[nests[0]]
-    raise InputError(
-        f"{path} holds a {type(content).__name__}, not a state dict: save "
-        "model.state_dict()"
-    )
+    choices = [key for key in _CHOICES if _holds_tensors(content.get(key))]
+    if choices:
+        raise InputError(f"{path} holds {_listed(choices)}: say which by `state`")
+    return content
+
+
+def _holds_tensors(value):
+    """Whether this may be a state dict, or a list of one."""
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return isinstance(value, Mapping)
+
+
+def _listed(keys):
+    return ", ".join(map(str, keys[:8])) or "nothing"

@@ -47,9 +47,10 @@ def test_the_same_name_under_two_prefixes_is_refused(tmp_path):
     ("name", "content", "expected"),
     [
         ("model.safetensors", None, "no file"),
-        ("model.onnx", b"x", ".safetensors"),
-        ("model.safetensors", b"", "no readable safetensors"),
-        ("model.safetensors", b"\xff" * 100, "no readable safetensors"),
+        ("model.onnx", b"x", "safetensors"),
+        ("model.safetensors", b"", "is empty"),
+        ("model.safetensors", b"\xff" * 100, "of no known kind"),
+        ("model.safetensors", b"\x04" + bytes(7) + b"{{}}", "no readable safetensors"),
     ],
 )
 def test_unreadable_file_is_refused(tmp_path, name, content, expected):
@@ -59,7 +60,7 @@ def test_unreadable_file_is_refused(tmp_path, name, content, expected):
 
 
 def test_torch_file_without_torch_says_what_to_install(tmp_path, no_torch):
-    (tmp_path / "model.pt").write_bytes(b"anything")
+    (tmp_path / "model.pt").write_bytes(pickle.dumps({}))
     assert "pip install 'mspd_jax[torch]'" in refusal(convert, tmp_path / "model.pt")
 
 
@@ -114,7 +115,9 @@ class TestTorchFiles:
             self.torch.save(content, path)
         else:
             path.write_bytes(pickle.dumps(Malicious(proof), protocol=protocol))
-        assert "is refused" in refusal(convert, path)
+        # The oldest protocol is text, which no file of weights is.
+        expected = "of no known kind" if protocol == 0 else "is refused"
+        assert expected in refusal(convert, path)
         assert not proof.exists()
         assert sorted(tmp_path.iterdir()) == [path]
 
@@ -126,8 +129,26 @@ class TestTorchFiles:
         self.torch.save(content, tmp_path / "model.pt")
         assert expected in refusal(convert, tmp_path / "model.pt")
 
-    def test_truncated_file(self, tmp_path):
+    def test_a_list_of_one_state(self, tmp_path):
+        self.torch.save({"state_dict": [self._state()]}, tmp_path / "model.pth")
+        convert(tmp_path / "model.pth")
+
+    def test_one_of_several_states(self, tmp_path):
+        path, other = tmp_path / "model.pth", self._state()
+        other["linear.bias"] = other["linear.bias"] + 1
+        self.torch.save({"best": self._state(), "last": {"net": other}}, path)
+        assert "holds last, best: say which by `state`" in refusal(convert, path)
+        bias = convert(path, state="last").variables["params"]["head"]["bias"]
+        np.testing.assert_array_equal(bias, other["linear.bias"])
+        convert(path, state="best")
+        expected = "has no 'worst', it has best, last"
+        assert expected in refusal(convert, path, state="worst")
+
+    @pytest.mark.parametrize("zipped", [True, False])
+    def test_truncated_file(self, tmp_path, zipped):
         path = tmp_path / "model.pt"
-        self.torch.save(self._state(), path)
+        form = {"_use_new_zipfile_serialization": zipped}
+        self.torch.save(self._state(), path, **form)
         path.write_bytes(path.read_bytes()[:-200])
-        assert "is refused" in refusal(convert, path)
+        expected = "is cut off" if zipped else "is refused"
+        assert expected in refusal(convert, path)
