@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import jax
@@ -11,6 +11,7 @@ from mspd_jax import models
 from mspd_jax.errors import InputError
 from mspd_jax.jobs._machine import FilesMachine
 from mspd_jax.jobs._option import option
+from mspd_jax.jobs._values import network_options
 
 
 class Converted(NamedTuple):
@@ -36,10 +37,20 @@ class Convert:
 
     MACHINE: ClassVar[FilesMachine] = FilesMachine()
 
-    torch: str = option(help="the file to convert: .pt, .pth, .th or .safetensors")
+    torch: str = option(help="the file to convert, of PyTorch or safetensors")
     arch: str = option(
         help=f"architecture of the file: {models.ARCHITECTURES}; denoisers: "
         f"{models.DENOISERS}"
+    )
+    arch_options: str | Mapping[str, Any] = option(
+        "{}",
+        help='options of `arch` that the file does not tell, as JSON: {"strides": [2, '
+        "2]}",
+    )
+    state: str | None = option(
+        None,
+        help="under which key of the file the weights stand, where it has several, as "
+        "in last; dots go deeper",
     )
     overwrite: bool = option(False, help="replace the checkpoint that is at `out`")
     mean: str | Sequence[float] | None = option(
@@ -80,12 +91,14 @@ class Convert:
         model = models.convert_torch(
             self.torch,
             architecture=self.arch,
+            options=network_options(self.arch_options),
             activation=self.activation,
             num_classes=self.num_classes,
             mean=_numbers("mean", self.mean, float),
             std=_numbers("std", self.std, float),
             image_shape=_numbers("image_shape", self.image_shape, int),
             sigma=self.sigma,
+            state=self.state,
         )
         models.save_model(out, model, overwrite=self.overwrite)
         size = sum(leaf.size for leaf in jax.tree.leaves(model.variables["params"]))

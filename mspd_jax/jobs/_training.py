@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import json
 import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
@@ -15,7 +14,7 @@ from mspd_jax.jobs._images import Images
 from mspd_jax.jobs._measure_images import measure_images, measuring_key
 from mspd_jax.jobs._option import option
 from mspd_jax.jobs._result import Result
-from mspd_jax.jobs._values import SourceInput, held_model
+from mspd_jax.jobs._values import SourceInput, held_model, network_options
 
 _LOGGED = ("loss", "clean_accuracy", "robust_accuracy")
 _PLANNED = (
@@ -192,7 +191,7 @@ class Training(Images):
     ) -> models.ModelSpec | models.Model:
         """Where the fields say to start; more: options of a new network besides."""
         init = loaded_model(self.init, "init") if self.init else None
-        options = {**_network_options(self.arch_options), **more}
+        options = {**network_options(self.arch_options), **more}
         return train.start_of(examples, init=init, arch=self.arch, arch_options=options)
 
     def _method(
@@ -243,15 +242,3 @@ def loaded_model(value: Any, field: str) -> models.Model:
             f"{type(value).__name__}"
         )
     return value
-
-
-def _network_options(text: str | Mapping[str, Any]) -> Mapping[str, Any]:
-    if isinstance(text, Mapping):
-        return text
-    try:
-        options = json.loads(text)
-    except ValueError:
-        options = None
-    if not isinstance(options, dict):
-        raise InputError(f"`arch_options`={text}: expected a JSON object")
-    return options

@@ -1,8 +1,9 @@
 """What fields of jobs may hold: radii, sources and models, by name or as values."""
 
 import hashlib
+import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -40,6 +41,19 @@ def number_of(value: float | str) -> float:
         return float(Fraction(value.replace(" ", "")))
     except ZeroDivisionError as error:
         raise ValueError(str(error)) from error
+
+
+def network_options(value: str | Mapping[str, Any]) -> Mapping[str, Any]:
+    """The options of an architecture, also where they are a JSON text."""
+    if isinstance(value, Mapping):
+        return value
+    try:
+        options = json.loads(value)
+    except ValueError:
+        options = None
+    if not isinstance(options, dict):
+        raise InputError(f"`arch_options`={value}: expected a JSON object")
+    return options
 
 
 def radius_of(value: Radius, norm: str) -> float:

@@ -71,6 +71,10 @@ def complete_options(name: str, options: dict) -> dict:
     complete = _defaults(family) | options
     for option, value in complete.items():
         family.options[option].attribute(option, value)
+    lengths = [len(complete[option]) for option in family.equally_many]
+    if len(set(lengths)) > 1:
+        names, found = ", ".join(family.equally_many), ", ".join(map(str, lengths))
+        raise ValueError(f"{names} must be equally many, got {found}")
     return complete
 
 

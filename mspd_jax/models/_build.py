@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 
 import chex
+import flax
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
@@ -204,7 +205,13 @@ def _predict_function(signed: Signature) -> Callable:
             )
         dtype = jax.tree.leaves(weights)[0].dtype
         x = normalize(image, mean, std).astype(dtype)
-        out = module.apply({"params": weights}, x).astype(jnp.float32)
+        try:
+            out = module.apply({"params": weights}, x).astype(jnp.float32)
+        except flax.errors.ScopeParamShapeError as error:  # a dense layer of a map
+            height, width = image.shape[:2]
+            raise InputError(
+                f"this {signed[0]} was made for another size than {height}x{width}"
+            ) from error
         return _denormalize(out, mean, std) if images else out
 
     return predict

@@ -2,7 +2,9 @@
 
 import os
 import pathlib
-from typing import cast
+import re
+from collections.abc import Mapping
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -21,51 +23,62 @@ from mspd_jax.models._spec import Model, ModelSpec, check_spec
 from mspd_jax.models.conversion._names import torch_name
 from mspd_jax.models.conversion._tensor_file import file_sha256, read_tensors
 
+# What the buffers of a normalization in front of a network are called.
+_NORMALIZATIONS = (
+    ("mean", "std"),
+    ("mu", "sigma"),
+    ("normalize.mean", "normalize.std"),
+)
+
 
 def convert_torch(
     path: str | os.PathLike,
     *,
     architecture: str,
+    options: Mapping[str, Any] | None = None,
     activation: str | None = None,
     num_classes: int | None = None,
     mean: tuple[float, ...] | None = None,
     std: tuple[float, ...] | None = None,
     image_shape: tuple[int, int, int] | None = None,
     sigma: float | None = None,
+    state: str | None = None,
 ) -> Model:
-    """The model of a PyTorch checkpoint (.pt, .pth, .th or .safetensors).
+    """The model of a PyTorch checkpoint (.pt, .pth, .th, ... or .safetensors).
 
     Guarantee: every tensor of the file is used and every variable of the network is
     set, or InputError names all tensors that are missing, surplus or misshaped.
 
     What is None comes from the file (the number of classes; the normalization, from
-    `mean` and `std` buffers; sizes of a small_cnn, a dncnn, an ImageNet ResNet and a
-    BagNet, but not its strides) or is the architecture's default. Nothing in the file
-    is executed.
+    `mean` and `std` buffers; of the options, what names and shapes tell, which strides
+    are not) or is the architecture's default. Nothing in the file is executed.
 
     Args:
       path: the file.
       architecture: its name, as "resnet20".
+      options: of the architecture, where neither the file nor the default is right.
       activation: "relu" or "silu", where the architecture has the choice.
       num_classes: number of logits.
       mean, std: per channel, of pixels in [0, 1].
       image_shape: (height, width, channels) of the images it is for.
       sigma: the noise that a denoiser was trained on; no file says it.
+      state: under which key of the file the weights stand, where it has several.
 
     Example:
       model = models.convert_torch("resnet20.th", architecture="resnet20")
       models.save_model("CHECKPOINT", model)
     """
-    _, options = parse_architecture(architecture)
+    _, defaults = parse_architecture(architecture)
     family = family_of(architecture)
-    tensors = read_tensors(path)
+    wanted = dict(options or {})
     if activation is not None:
-        if "activation" not in options:
+        if "activation" not in defaults:
             raise InputError(
                 f"`activation`: {architecture} has one activation, so leave it out"
             )
-        options["activation"] = activation
-    options |= _options_in(path, architecture, tensors)
+        wanted["activation"] = activation
+    tensors = _used(family, read_tensors(path, state=state))
+    options = defaults | _options_in(path, architecture, tensors) | wanted
     shape = image_shape or (family.size, family.size, 3)
     normalization = default_normalization(architecture, shape[-1])
     buffers = _buffers(tensors)
@@ -125,11 +138,19 @@ def _torch_shape(shape):
     return (*shape[:1:-1], *shape[:2]) if len(shape) == 4 else tuple(reversed(shape))
 
 
+def _used(family, tensors) -> dict:
+    """The tensors without those that networks of the family never compute with."""
+    unused = re.compile(family.unused)
+    return {name: tensors[name] for name in tensors if not unused.fullmatch(name)}
+
+
 def _buffers(tensors) -> dict:
     """Takes the normalization that robust models carry out of `tensors`."""
-    if not {"mean", "std"} <= tensors.keys():
-        return {}
-    return {name: tensors.pop(name).ravel().tolist() for name in ("mean", "std")}
+    for mean, std in _NORMALIZATIONS:
+        if {mean, std} <= tensors.keys():
+            found = {"mean": tensors.pop(mean), "std": tensors.pop(std)}
+            return {name: tensor.ravel().tolist() for name, tensor in found.items()}
+    return {}
 
 
 def _options_in(path, architecture, tensors) -> dict:

@@ -5,8 +5,15 @@ from mspd_jax.models.networks._dncnn import DNCNN, DNCNN_WIDE
 from mspd_jax.models.networks._family import CLASSIFIER, DENOISER, RESTORATION, Family
 from mspd_jax.models.networks._layers import as_channels, fold_norms
 from mspd_jax.models.networks._memnet import MEMNET
-from mspd_jax.models.networks._preactivation import PREACT_RESNET, WIDE_RESNET
-from mspd_jax.models.networks._resnet import IMAGENET_RESNET, RESNET
+from mspd_jax.models.networks._plain_cnn import PLAIN_CNN
+from mspd_jax.models.networks._preactivation import (
+    PLAIN_PREACT_RESNET,
+    PLAIN_WIDE_RESNET,
+    PREACT_RESNET,
+    WIDE_RESNET,
+)
+from mspd_jax.models.networks._residual_cnn import RESIDUAL_CNN
+from mspd_jax.models.networks._resnet import CIFAR_RESNET, IMAGENET_RESNET, RESNET
 from mspd_jax.models.networks._small_cnn import SMALL_CNN
 from mspd_jax.models.networks._trn import LABEL_RULES, TRN_LARGE, TRN_SMALL
 
@@ -15,7 +22,12 @@ FAMILIES = (
     RESNET,
     PREACT_RESNET,
     WIDE_RESNET,
+    PLAIN_PREACT_RESNET,
+    PLAIN_WIDE_RESNET,
+    CIFAR_RESNET,
     SMALL_CNN,
+    PLAIN_CNN,
+    RESIDUAL_CNN,
     IMAGENET_RESNET,
     BAGNET,
     DNCNN,

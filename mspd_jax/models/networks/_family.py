@@ -109,6 +109,7 @@ class Family(NamedTuple):
         the module that they set.
       network: the Linen module.
       options: further attributes.
+      equally_many: options that are lists of one length.
       normalization: usual mean and std of three channels; None is 0 and 1.
       kind: CLASSIFIER, DENOISER or RESTORATION.
       epsilon: of its normalizations.
@@ -116,6 +117,7 @@ class Family(NamedTuple):
       torch_names: what the variables are called in PyTorch, as replacements in their
         Flax path, applied in order; empty where nothing is converted. A function of
         the options where they decide it.
+      unused: a pattern of PyTorch's names of tensors that are never computed with.
       options_in: PyTorch's tensors by name -> the options that their names and shapes
         tell; ValueError names a tensor without which nothing can be told.
       fits: whether the numbers of a name go together.
@@ -125,11 +127,13 @@ class Family(NamedTuple):
     pattern: str
     network: type[nn.Module]
     options: dict[str, Option] = {}
+    equally_many: tuple[str, ...] = ()
     normalization: Normalization | None = None
     kind: str = CLASSIFIER
     epsilon: float = NORM_EPSILON
     size: int = 32
     torch_names: Renamings | Callable[[dict], Renamings] = ()
+    unused: str = ""
     options_in: Callable[[Mapping[str, np.ndarray]], dict] = _no_options
     fits: Callable[[dict[str, int]], bool] = _any_numbers
 

@@ -7,6 +7,7 @@
   kernel and bias. `fold_norms` turns the weights of the first form into the second.
 """
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
@@ -51,6 +52,8 @@ class Formed(nn.Module, kw_only=True):
 class Classifier(Formed, kw_only=True):
     """Layers in a row, then the mean over the map and a dense layer, `head`.
 
+    A network whose last layer is no map says in `summary` what the head reads.
+
     Normalized images [..., H, W, C] -> logits [..., num_classes]. A subclass says what
     its `layers` are. With a `span` only the layers behind the first of the two names
     and up to the second are applied: the two parts of `split`.
@@ -63,12 +66,17 @@ class Classifier(Formed, kw_only=True):
         """All layers before the head."""
         raise NotImplementedError
 
+    @nn.nowrap
+    def summary(self, x: jax.Array) -> jax.Array:
+        """What the head reads of the last layer."""
+        return global_average(x)
+
     @nn.compact
     def __call__(
         self, x: jax.Array, train: bool = False, span: Span = WHOLE
     ) -> jax.Array:
         head = nn.Dense(self.num_classes, name="head")
-        layers = self.layers() | {"head": lambda x, train: head(global_average(x))}
+        layers = self.layers() | {"head": lambda x, train: head(self.summary(x))}
         return in_turn(layers, x, train, span)
 
 
@@ -105,6 +113,26 @@ def in_turn(layers: Layers, x: jax.Array, train: bool, span: Span) -> jax.Array:
     for name in names[start:stop]:
         x = layers[name](x, train)
     return x
+
+
+def flattened(x: jax.Array) -> jax.Array:
+    """A map as a vector in PyTorch's order, channels first: [..., C * H * W]."""
+    return jnp.reshape(jnp.moveaxis(x, -1, -3), (*x.shape[:-3], -1))
+
+
+def dense_layers(widths: Sequence[int]) -> Layers:
+    """The map as a vector, then dense layers, each with a ReLU."""
+    layers: Layers = {"flatten": lambda x, train: flattened(x)}
+    for index, width in enumerate(widths):
+        dense = nn.Dense(width, name=f"dense{index}")
+        layers[f"dense{index}"] = functools.partial(activated, dense)
+    return layers
+
+
+def activated(module: Callable, x: jax.Array, train: bool) -> jax.Array:
+    """What a layer without normalization makes of `x`, behind a ReLU."""
+    del train
+    return nn.relu(module(x))
 
 
 def global_average(x: jax.Array) -> jax.Array:

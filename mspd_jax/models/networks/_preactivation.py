@@ -1,19 +1,28 @@
-"""PreAct ResNet and Wide ResNet in the variant of DeepMind's robust models.
+"""PreAct ResNets and Wide ResNets: plain ones, and those of DeepMind's robust models.
 
-The networks of Gowal et al. (arXiv 2010.03593, 2110.09468) and Rebuffi et al. (arXiv
-2103.01946), as RobustBench loads them. They differ from the common ones in three ways:
-strided 3x3 convolutions pad below and to the right only; the PreAct shortcut is a 3x3
-convolution of the raw input, the Wide one a 1x1 convolution of the activated input; the
-activation is SiLU or ReLU.
+The plain ones are those of TRADES (Zagoruyko and Komodakis, arXiv 1605.07146) and of
+kuangliu/pytorch-cifar (He et al., arXiv 1603.05027). The others, of Gowal et al. (arXiv
+2010.03593, 2110.09468) and Rebuffi et al. (arXiv 2103.01946), differ from them in three
+ways: strided 3x3 convolutions pad below and to the right only, so that the weights of
+one variant fit into the other and give other logits; the PreAct shortcut is a 3x3
+convolution of the raw input; the activation is SiLU or ReLU. All as RobustBench loads
+them.
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import jax
 from flax import linen as nn
 
-from mspd_jax.models.networks._family import CIFAR10, Family, activation, names_of
+from mspd_jax.models.networks._family import (
+    CIFAR10,
+    Choice,
+    Family,
+    Flag,
+    activation,
+    names_of,
+)
 from mspd_jax.models.networks._form import (
     BLOCK_NAME,
     Classifier,
@@ -21,7 +30,13 @@ from mspd_jax.models.networks._form import (
     Layers,
     in_stages,
 )
-from mspd_jax.models.networks._layers import SAME_PADDING, ConvNorm, Norm, conv
+from mspd_jax.models.networks._layers import (
+    SAME_PADDING,
+    SYMMETRIC_PADDING,
+    ConvNorm,
+    Norm,
+    conv,
+)
 
 PREACT_BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
 
@@ -29,27 +44,36 @@ PREACT_BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
 class PreactivationBlock(Formed):
     """shortcut(x) + conv(act(norm(conv(act(norm(x)))))).
 
-    `wide` decides what stands in the shortcut where the number of channels changes: a
-    1x1 convolution of act(norm(x)) if true, a 3x3 convolution of x itself otherwise.
+    Where the block changes the shape, the shortcut is a convolution: of act(norm(x)) if
+    `shortcut_activated`, of x itself otherwise. `same_padding` is whether a strided 3x3
+    convolution pads below and to the right only, or on all sides.
     """
 
     features: int
     strides: int
-    activation: Callable[[jax.Array], jax.Array]
-    wide: bool
+    activation: Callable[[jax.Array], jax.Array] = nn.relu
+    shortcut_kernel: int = 1
+    shortcut_activated: bool = True
+    same_padding: bool = True
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
-        strides, padding = self.strides, SAME_PADDING[self.strides]
-        first = self.part(ConvNorm, self.features, strides, padding, name="first")
+        padding = SAME_PADDING[self.strides] if self.same_padding else SYMMETRIC_PADDING
+        shape = (self.features, self.strides, padding)
+        first = self.part(ConvNorm, *shape, name="first")
         active = self.activation(self.part(Norm, name="norm0")(x, train))
         y = first(active, train)
         y = conv(self.features, name="second")(self.activation(y))
         if x.shape[-1] == self.features:
             return x + y
-        shape = {"kernel": 1, "padding": "VALID"} if self.wide else {"padding": padding}
-        shortcut = conv(self.features, strides=strides, **shape, name="shortcut")
-        return shortcut(active if self.wide else x) + y
+        shortcut = conv(
+            self.features,
+            kernel=self.shortcut_kernel,
+            strides=self.strides,
+            padding="VALID" if self.shortcut_kernel == 1 else padding,
+            name="shortcut",
+        )
+        return shortcut(active if self.shortcut_activated else x) + y
 
 
 class PreactResNet(Classifier):
@@ -60,47 +84,90 @@ class PreactResNet(Classifier):
 
     @nn.nowrap
     def layers(self) -> Layers:
-        blocks = PREACT_BLOCKS[self.depth]
-        return _layers(self, stem=64, width=64, blocks=blocks, wide=False)
+        form = {"activation": self.activation, "shortcut_kernel": 3}
+        block = functools.partial(
+            self.part, PreactivationBlock, shortcut_activated=False, **form
+        )
+        stages = in_stages(block, 64, PREACT_BLOCKS[self.depth])
+        return _stem(64) | stages | _end(self, self.activation)
 
 
 class WideResNet(Classifier):
-    """Wide ResNet-depth-width: normalized images [..., H, W, C] -> logits."""
+    """Wide ResNet-depth-width: normalized images [..., H, W, C] -> logits.
+
+    `same_padding` is that of its blocks.
+    """
 
     depth: int
     width: int
-    activation: Callable[[jax.Array], jax.Array]
+    activation: Callable[[jax.Array], jax.Array] = nn.relu
+    same_padding: bool = True
 
     @nn.nowrap
     def layers(self) -> Layers:
+        form = {"activation": self.activation, "same_padding": self.same_padding}
+        block = functools.partial(self.part, PreactivationBlock, **form)
         blocks = 3 * [(self.depth - 4) // 6]
-        return _layers(self, stem=16, width=16 * self.width, blocks=blocks, wide=True)
+        stages = in_stages(block, 16 * self.width, blocks)
+        return _stem(16) | stages | _end(self, self.activation)
 
 
-def _layers(
-    network: PreactResNet | WideResNet,
-    *,
-    stem: int,
-    width: int,
-    blocks: Sequence[int],
-    wide: bool,
-) -> Layers:
-    form = {"activation": network.activation, "wide": wide}
-    block = functools.partial(network.part, PreactivationBlock, **form)
-    first, norm = conv(stem, name="stem"), network.part(Norm, name="norm")
-    return {
-        "stem": lambda x, train: first(x),
-        **in_stages(block, width, blocks),
-        "norm": lambda x, train: network.activation(norm(x, train)),
-    }
+class PlainWideResNet(WideResNet):
+    """Wide ResNet-depth-width with ReLUs, padded on all sides."""
+
+    same_padding: bool = False
 
 
+class PlainPreactResNet(Classifier):
+    """PreAct ResNet-18 or -34 with ReLUs, padded on all sides, 1x1 shortcuts.
+
+    `shortcut` is whether these read activated maps; `final_norm` whether a
+    normalization and a ReLU stand before the mean over the map.
+    """
+
+    depth: int
+    shortcut: bool
+    final_norm: bool
+
+    @nn.nowrap
+    def layers(self) -> Layers:
+        form = {"shortcut_activated": self.shortcut, "same_padding": False}
+        block = functools.partial(self.part, PreactivationBlock, **form)
+        layers = _stem(64) | in_stages(block, 64, PREACT_BLOCKS[self.depth])
+        return layers | (_end(self, nn.relu) if self.final_norm else {})
+
+
+def _stem(width: int) -> Layers:
+    first = conv(width, name="stem")
+    return {"stem": lambda x, train: first(x)}
+
+
+def _end(network: Formed, activation: Callable[[jax.Array], jax.Array]) -> Layers:
+    norm = network.part(Norm, name="norm")
+    return {"norm": lambda x, train: activation(norm(x, train))}
+
+
+# Of DeepMind's variant, and of the plain networks.
 _TORCH_NAMES = (
     (r"first/norm", "batchnorm_1"),
     (r"norm0", "batchnorm_0"),
     (r"^norm", "batchnorm"),
     (r"^head", "logits"),
 )
+_PLAIN_NAMES = (
+    (r"^stem", "conv1"),
+    (r"first/conv", "conv1"),
+    (r"first/norm", "bn2"),
+    (r"second", "conv2"),
+    (r"norm0", "bn1"),
+)
+_NUMBERS = r"(?P<depth>[1-9]\d{1,3})_(?P<width>[1-9]\d{0,2})"
+
+
+def _fits(numbers: dict[str, int]) -> bool:
+    return numbers["depth"] % 6 == 4
+
+
 # Names as in RobustBench's DMPreActResNet and DMWideResNet.
 PREACT_RESNET = Family(
     names="preact_resnet18, preact_resnet34",
@@ -118,7 +185,7 @@ PREACT_RESNET = Family(
 )
 WIDE_RESNET = Family(
     names="wide_resnet<depth>_<width> (as in wide_resnet28_10; depth = 10, 16, ...)",
-    pattern=r"wide_resnet(?P<depth>[1-9]\d{1,3})_(?P<width>[1-9]\d{0,2})",
+    pattern=rf"wide_resnet{_NUMBERS}",
     network=WideResNet,
     options={"activation": activation("silu")},
     normalization=CIFAR10,
@@ -129,5 +196,39 @@ WIDE_RESNET = Family(
         (r"second", "conv_1"),
         *_TORCH_NAMES,
     ),
-    fits=lambda numbers: numbers["depth"] % 6 == 4,
+    fits=_fits,
+)
+# Of TRADES.
+PLAIN_WIDE_RESNET = Family(
+    names="plain_wide_resnet<depth>_<width>",
+    pattern=rf"plain_wide_resnet{_NUMBERS}",
+    network=PlainWideResNet,
+    torch_names=(
+        (BLOCK_NAME, lambda match: f"block{int(match[1]) + 1}.layer.{match[2]}."),
+        *_PLAIN_NAMES,
+        (r"shortcut", "convShortcut"),
+        (r"^norm", "bn1"),
+        (r"^head", "fc"),
+    ),
+    unused=r"sub_block1\..*",
+    fits=_fits,
+)
+# Of kuangliu/pytorch-cifar.
+PLAIN_PREACT_RESNET = Family(
+    names="plain_preact_resnet18, plain_preact_resnet34",
+    pattern=rf"plain_preact_resnet(?P<depth>{names_of(PREACT_BLOCKS)})",
+    network=PlainPreactResNet,
+    options={
+        "shortcut": Choice("raw", {"raw": False, "activated": True}),
+        "final_norm": Flag(False),
+    },
+    normalization=CIFAR10,
+    torch_names=(
+        (BLOCK_NAME, lambda match: f"layer{int(match[1]) + 1}.{match[2]}."),
+        *_PLAIN_NAMES,
+        (r"shortcut", "shortcut.0"),
+        (r"^norm", "bn"),
+        (r"^head", "linear"),
+    ),
+    options_in=lambda tensors: {"final_norm": "bn.weight" in tensors},
 )

@@ -16,7 +16,7 @@ from mspd_jax.models.networks._blocks import (
     Bottleneck,
     padded_shortcut,
 )
-from mspd_jax.models.networks._family import IMAGENET, Family, Number, names_of
+from mspd_jax.models.networks._family import CIFAR10, IMAGENET, Family, Number, names_of
 from mspd_jax.models.networks._form import Classifier, Layers, in_stages
 from mspd_jax.models.networks._layers import SYMMETRIC_PADDING, ConvNorm
 
@@ -76,6 +76,21 @@ class ImageNetResNet(Classifier):
         return layers | in_stages(block, self.width, blocks)
 
 
+class CifarResNet(Classifier):
+    """ResNet-18 to -152 for small images: the stem is a 3x3 convolution, no pool."""
+
+    depth: int
+    width: int
+
+    @nn.nowrap
+    def layers(self) -> Layers:
+        stem = self.part(ConvNorm, self.width, name="stem")
+        kind, blocks = IMAGENET_STAGES[self.depth]
+        layers: Layers = {"stem": lambda x, train: nn.relu(stem(x, train))}
+        block = functools.partial(self.part, kind)
+        return layers | in_stages(block, self.width, blocks)
+
+
 def imagenet_options(tensors: Mapping[str, np.ndarray]) -> dict:
     """The width, where the tensors have one."""
     stem = tensors.get("conv1.weight")
@@ -97,5 +112,21 @@ IMAGENET_RESNET = Family(
     normalization=IMAGENET,
     size=224,
     torch_names=(*TORCH_NAMES, (r"^head", "fc")),
+    options_in=imagenet_options,
+)
+# kuangliu/pytorch-cifar.
+CIFAR_RESNET = Family(
+    names="cifar_resnet18, cifar_resnet34, cifar_resnet50, cifar_resnet101, "
+    "cifar_resnet152",
+    pattern=rf"cifar_resnet(?P<depth>{names_of(IMAGENET_STAGES)})",
+    network=CifarResNet,
+    options={"width": Number(64)},
+    normalization=CIFAR10,
+    torch_names=(
+        (r"shortcut/conv", "shortcut.0"),
+        (r"shortcut/norm", "shortcut.1"),
+        *TORCH_NAMES,
+        (r"^head", "linear"),
+    ),
     options_in=imagenet_options,
 )
