@@ -17,7 +17,9 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["mspd_jax", "mspd_jax.*", "launch", "launch.*"]),
     entry_points={"console_scripts": ["mspd = launch.mspd:main"]},
-    package_data={"mspd_jax": ["data/*.npz", "models/zoo/**/*"]},
+    package_data={
+        "mspd_jax": ["data/*.npz", "models/conversion/*.csv", "models/zoo/**/*"]
+    },
     install_requires=(HERE / "requirements.txt").read_text(encoding="utf-8").split(),
     extras_require={
         "test": ["mypy>=1.11", "pytest>=8", "pytest-xdist>=3.5", "ruff>=0.6"],

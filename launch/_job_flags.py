@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from absl import flags
@@ -21,8 +22,19 @@ _OUT = "folder for the results; the same command resumes an unfinished run"
 _MISSING = dataclasses.MISSING
 
 
-def define(job: Any, *, out: str = _OUT, default_out: str | None = None) -> None:
-    """Defines the flags of a job, of its nested choices, of its machine, and --out."""
+def define(
+    job: Any,
+    *,
+    out: str = _OUT,
+    default_out: str | None = None,
+    switches: Mapping[str, str] = {},  # noqa: B006
+) -> None:
+    """Defines the flags of a job, of its nested choices, of its machine, and --out.
+
+    switches: help of flags that are on or off, by which the main chose the job.
+    """
+    for name, help in switches.items():
+        flags.DEFINE_bool(name, False, help)
     fields = _all_options(job)
     fields_of_job = {field.name: field for field in dataclasses.fields(job)}
     for name, kinds in _choices(job).items():

@@ -2,10 +2,10 @@
 
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from mspd_jax import runs
-from mspd_jax.jobs import Cell, Result
+from mspd_jax import models, runs
+from mspd_jax.jobs import Cell, Converted, Result
 
 
 def result(found: Result) -> int:
@@ -38,6 +38,43 @@ def cells(found: Iterable[Cell]) -> int:
         for warning in runs.read_json(folder / "summary.json")["warnings"]:
             print(f"warning: {in_flags(warning)}")
     return code
+
+
+def checkpoint(made: Converted) -> int:
+    """Prints one line on a converted checkpoint."""
+    spec = made.spec
+    kind = f"{spec.num_classes} classes"
+    if models.gives_images(spec):
+        kind = f"denoiser for sigma {spec.origin.get('sigma', 'unknown')}"
+    mean, std = (",".join(f"{x:.5g}" for x in xs) for xs in (spec.mean, spec.std))
+    print(
+        f"wrote {made.folder}: {spec.architecture}, {kind}, images "
+        f"{'x'.join(map(str, spec.image_shape))}, {made.parameters:,} parameters, "
+        f"mean {mean}, std {std}, sha256 {made.digest[:16]}"
+    )
+    return 0
+
+
+def published(rows: Sequence[models.Published]) -> int:
+    """Prints a line on each published model, the best first."""
+    head = ("model", "clean", "robust", "eps", "architecture here")
+    table = [head] + [
+        (
+            row.name,
+            "" if row.clean is None else f"{row.clean:.2f}",
+            "" if row.robust is None else f"{row.robust:.2f}",
+            row.eps,
+            row.architecture or f"none: {row.published_architecture}",
+        )
+        for row in sorted(rows, key=lambda row: -(row.robust or 0))
+    ]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for line in table:
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        print("  ".join(cells).rstrip())
+    known = sum(bool(row.architecture) for row in rows)
+    print(f"{len(rows)} models, of which {known} can be converted")
+    return 0
 
 
 def in_flags(text: str) -> str:

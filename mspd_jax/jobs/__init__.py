@@ -34,6 +34,7 @@ from mspd_jax.jobs._identity import choice_name as choice_name
 from mspd_jax.jobs._identity import fields_of as fields_of
 from mspd_jax.jobs._identity import identity as identity
 from mspd_jax.jobs._identity import job_name as job_name
+from mspd_jax.jobs._list_published import ListPublished
 from mspd_jax.jobs._machine import ChunkedMachine, Machine
 from mspd_jax.jobs._option import Option as Option
 from mspd_jax.jobs._option import choices_of as choices_of
@@ -61,6 +62,7 @@ __all__ = [
     "CertifyMachine",
     "ChunkedMachine",
     "Convert",
+    "ListPublished",
     "Denoised",
     "Evaluate",
     "EvaluateGrid",

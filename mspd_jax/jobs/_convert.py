@@ -38,9 +38,15 @@ class Convert:
     MACHINE: ClassVar[FilesMachine] = FilesMachine()
 
     torch: str = option(help="the file to convert, of PyTorch or safetensors")
-    arch: str = option(
-        help=f"architecture of the file: {models.ARCHITECTURES}; denoisers: "
-        f"{models.DENOISERS}"
+    model: str | None = option(
+        None,
+        help="identifier of a published model (convert --list shows them), which says "
+        "all else",
+    )
+    arch: str | None = option(
+        None,
+        help="architecture of a file of your own: "
+        f"{models.ARCHITECTURES}; denoisers: {models.DENOISERS}",
     )
     arch_options: str | Mapping[str, Any] = option(
         "{}",
@@ -88,9 +94,20 @@ class Convert:
     ) -> Converted:
         """Writes the checkpoint folder; nothing of a file that does not fit."""
         del machine
-        model = models.convert_torch(
+        model = self._converted()
+        models.save_model(out, model, overwrite=self.overwrite)
+        size = sum(leaf.size for leaf in jax.tree.leaves(model.variables["params"]))
+        return Converted(pathlib.Path(out), model.spec, size, models.model_hash(model))
+
+    def _converted(self) -> models.Model:
+        if self.arch is None and self.model is None:
+            raise InputError("`arch` or `model` is required: see --help")
+        if self.model is not None:
+            self._check_alone()
+            return models.convert_published(self.torch, self.model)
+        return models.convert_torch(
             self.torch,
-            architecture=self.arch,
+            architecture=self.arch or "",
             options=network_options(self.arch_options),
             activation=self.activation,
             num_classes=self.num_classes,
@@ -100,9 +117,13 @@ class Convert:
             sigma=self.sigma,
             state=self.state,
         )
-        models.save_model(out, model, overwrite=self.overwrite)
-        size = sum(leaf.size for leaf in jax.tree.leaves(model.variables["params"]))
-        return Converted(pathlib.Path(out), model.spec, size, models.model_hash(model))
+
+    def _check_alone(self) -> None:
+        """Refuses what the table of published models says already."""
+        for field in dataclasses.fields(self):
+            own = field.name in ("torch", "model", "overwrite")
+            if not own and getattr(self, field.name) != field.default:
+                raise InputError(f"`{field.name}` does not go with `model`")
 
 
 def _numbers(

@@ -24,7 +24,8 @@ class EvaluateSummary(NamedTuple):
 
     robust_accuracy: share of the images that are right and that no attack of this run
     changed; a model has survived these attacks and no others. claimed_accuracy: under
-    the attacks of the setting in which a defense was published. reliable: whether all
+    the attacks of the setting in which a defense was published. published: what was
+    published of the model, in percent. reliable: whether all
     checks passed, None where nothing was checked.
     """
 
@@ -40,6 +41,7 @@ class EvaluateSummary(NamedTuple):
     attacks: dict[str, float] = {}
     attack_intervals: dict[str, list[float]] = {}
     attacks_each_alone: bool | None = None
+    published: dict[str, Any] | None = None
     defense: str | None = None
     reliable: bool | None = None
     reliability: list[dict[str, Any]] = []

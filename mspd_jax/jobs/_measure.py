@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mspd_jax import attacks, data, defenses, drive, evaluate, runs
+from mspd_jax import attacks, data, defenses, drive, evaluate, models, runs
 from mspd_jax.errors import InputError
 from mspd_jax.jobs._defended import attacks_on, chain_of, defended, misfits
 from mspd_jax.jobs._evaluation import EvaluateRecord, EvaluateSummary
@@ -155,12 +155,22 @@ def _kept(folder: runs.OpenRun, found: evaluate.Assessment, inputs: Inputs) -> R
     records = merged(folder)
     if records is None:
         return Result(folder.path, None, (), tuple(found.unreadable))
-    summary = note | found.summary
+    summary = note | found.summary | _published(inputs.target)
     summary["warnings"] = summary["warnings"] + misfits(behind, inputs.target)
     result = finished(folder.path, records, summary, found.unreadable, _KINDS)
     if not found.unreadable:
         runs.remove_journal(folder.path)
     return result
+
+
+def _published(target: Loaded) -> dict[str, Any]:
+    """What was published of the target, where it is a published model."""
+    origin = target.model.spec.origin if target.model is not None else {}
+    if "published" not in origin:
+        return {}
+    row = models.find_published(origin["published"])
+    figures = ("name", "clean", "robust", "threat", "eps")
+    return {"published": {name: getattr(row, name) for name in figures}}
 
 
 def _earlier(folder: runs.OpenRun) -> Result:

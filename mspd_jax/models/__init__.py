@@ -25,7 +25,13 @@ from mspd_jax.models._reach import reach_of as reach_of
 from mspd_jax.models._spec import Model, ModelSpec
 from mspd_jax.models._split import Split as Split
 from mspd_jax.models._split import split
-from mspd_jax.models.conversion import convert_torch
+from mspd_jax.models.conversion import Published as Published
+from mspd_jax.models.conversion import (
+    convert_published,
+    convert_torch,
+    published_models,
+)
+from mspd_jax.models.conversion import find_published as find_published
 from mspd_jax.models.networks import LABEL_RULES as LABEL_RULES
 
 # What users call; other rooms may import the rest.
@@ -33,12 +39,14 @@ __all__ = [
     "Model",
     "ModelSpec",
     "behind",
+    "convert_published",
     "convert_torch",
     "create_model",
     "from_batched",
     "load_model",
     "model_hash",
     "predictor",
+    "published_models",
     "restorer",
     "save_model",
     "split",

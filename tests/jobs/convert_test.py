@@ -36,6 +36,45 @@ def test_numbers_may_be_a_text_or_numbers(file, tmp_path):
     assert made.parameters == 4 * 9 + 4 + 3 * 4 + 3
 
 
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, "`arch` or `model` is required"),
+        ({"model": "resnet2b", "mean": "0,0,0"}, "`mean` does not go with `model`"),
+        ({"model": "resnet2b", "arch": "resnet20"}, "`arch` does not go with `model`"),
+        ({"model": "resnet2b"}, "is not the published cifar10/Linf/resnet2b"),
+        ({"arch": "plain_cnn", "arch_options": "[2]"}, "expected a JSON object"),
+    ],
+)
+def test_a_published_model_or_an_architecture(file, tmp_path, fields, expected):
+    with pytest.raises(InputError, match=expected):
+        jobs.Convert(torch=str(file), **fields).run(tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_options_that_the_file_does_not_tell(tmp_path):
+    tensors = {
+        "0.weight": np.ones((2, 1, 3, 3), np.float32),
+        "0.bias": np.zeros(2, np.float32),
+        "3.weight": np.ones((3, 2 * 2 * 2), np.float32),
+        "3.bias": np.zeros(3, np.float32),
+    }
+    save_file(tensors, tmp_path / "net.safetensors")
+    job = jobs.Convert(
+        torch=str(tmp_path / "net.safetensors"),
+        arch="plain_cnn",
+        arch_options='{"strides": [2], "paddings": [0]}',
+        image_shape="6,6,1",
+    )
+    assert job.run(tmp_path / "out").spec.options == {
+        "channels": [2],
+        "kernels": [3],
+        "strides": [2],
+        "paddings": [0],
+        "dense": [],
+    }
+
+
 def test_what_is_no_number_is_refused(file, tmp_path):
     job = jobs.Convert(torch=str(file), arch="small_cnn", image_shape="8x8x1")
     with pytest.raises(InputError, match="`image_shape`=8x8x1: expected numbers"):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from jax.tree_util import Partial
 
-from mspd_jax import data, jobs
+from mspd_jax import data, jobs, models
 from mspd_jax.errors import InputError
 
 
@@ -51,6 +51,29 @@ def test_without_attacks_there_is_no_robust_accuracy(job, tmp_path):
     plain = dataclasses.replace(job, attack="none", eps=None)
     summary = plain.run(tmp_path / "out").summary
     assert summary.clean_accuracy == 1.0 and summary.robust_accuracy is None
+
+
+def test_figures_of_a_published_model_stand_beside(tmp_path):
+    row = models.find_published("Gowal2021Improving_R18_ddpm_100m")
+    spec = models.ModelSpec(
+        architecture="small_cnn",
+        options={"widths": [2]},
+        mean=(0.0,),
+        std=(1.0,),
+        num_classes=2,
+        image_shape=(4, 4, 1),
+        origin={"published": row.name},
+    )
+    model = models.create_model(jax.random.key(0), spec)
+    source = data.from_arrays(IMAGES, LABELS)
+    job = jobs.Evaluate(target=model, source=source, attack="none", check_images=0)
+    assert job.run(tmp_path / "out").summary.published == {
+        "name": row.name,
+        "clean": 87.35,
+        "robust": 58.5,
+        "threat": "Linf",
+        "eps": "8/255",
+    }
 
 
 def test_a_grid_of_jobs_is_every_combination(job):

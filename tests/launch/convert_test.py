@@ -100,6 +100,15 @@ def test_bad_input_gets_one_line_and_writes_nothing(file, tmp_path, flags, expec
     assert sorted(tmp_path.iterdir()) == [file]
 
 
+def test_the_list_of_published_models():
+    code, stdout, stderr = convert("--list", "--dataset=cifar10", "--threat=L2")
+    assert (code, stderr) == (0, "")
+    first, best, *_, last = stdout.splitlines()
+    assert first.split()[:3] == ["model", "clean", "robust"]
+    assert best.split()[:3] == ["cifar10/L2/Wang2023Better_WRN-70-16", "95.54", "84.97"]
+    assert last.startswith("21 models, of which ")
+
+
 @pytest.mark.slow
 def test_help_shows_the_command():
     code, stdout, _ = convert("--help")

@@ -31,6 +31,9 @@ _NORMALIZATIONS = (
 )
 
 
+Normalization = tuple[tuple[float, ...], tuple[float, ...]]
+
+
 def convert_torch(
     path: str | os.PathLike,
     *,
@@ -43,6 +46,7 @@ def convert_torch(
     image_shape: tuple[int, int, int] | None = None,
     sigma: float | None = None,
     state: str | None = None,
+    usual: Normalization | None = None,
 ) -> Model:
     """The model of a PyTorch checkpoint (.pt, .pth, .th, ... or .safetensors).
 
@@ -63,6 +67,8 @@ def convert_torch(
       image_shape: (height, width, channels) of the images it is for.
       sigma: the noise that a denoiser was trained on; no file says it.
       state: under which key of the file the weights stand, where it has several.
+      usual: mean and std where neither the arguments nor the file say them, in place of
+        the architecture's usual ones.
 
     Example:
       model = models.convert_torch("resnet20.th", architecture="resnet20")
@@ -80,7 +86,7 @@ def convert_torch(
     tensors = _used(family, read_tensors(path, state=state))
     options = defaults | _options_in(path, architecture, tensors) | wanted
     shape = image_shape or (family.size, family.size, 3)
-    normalization = default_normalization(architecture, shape[-1])
+    normalization = usual or default_normalization(architecture, shape[-1])
     buffers = _buffers(tensors)
     if restores(architecture):
         num_classes = 0

@@ -3,6 +3,7 @@
 from mspd_jax.models.networks._bagnet import BAGNET
 from mspd_jax.models.networks._dncnn import DNCNN, DNCNN_WIDE
 from mspd_jax.models.networks._family import CLASSIFIER, DENOISER, RESTORATION, Family
+from mspd_jax.models.networks._kair_dncnn import KAIR_DNCNN
 from mspd_jax.models.networks._layers import as_channels, fold_norms
 from mspd_jax.models.networks._memnet import MEMNET
 from mspd_jax.models.networks._plain_cnn import PLAIN_CNN
@@ -32,6 +33,7 @@ FAMILIES = (
     BAGNET,
     DNCNN,
     DNCNN_WIDE,
+    KAIR_DNCNN,
     MEMNET,
     TRN_LARGE,
     TRN_SMALL,

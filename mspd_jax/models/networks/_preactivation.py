@@ -10,9 +10,11 @@ them.
 """
 
 import functools
+import math
 from collections.abc import Callable
 
 import jax
+import jax.numpy as jnp
 from flax import linen as nn
 
 from mspd_jax.models.networks._family import (
@@ -113,9 +115,22 @@ class WideResNet(Classifier):
 
 
 class PlainWideResNet(WideResNet):
-    """Wide ResNet-depth-width with ReLUs, padded on all sides."""
+    """Wide ResNet-depth-width with ReLUs, padded on all sides.
+
+    With `standardize` every image is first made to have mean 0 and deviation 1, as Ding
+    et al. (arXiv 1812.02637) do.
+    """
 
     same_padding: bool = False
+    standardize: bool = False
+
+    @nn.nowrap
+    def layers(self) -> Layers:
+        layers = super().layers()
+        if self.standardize:
+            stem = layers["stem"]
+            layers["stem"] = lambda x, train: stem(_standardized(x), train)
+        return layers
 
 
 class PlainPreactResNet(Classifier):
@@ -135,6 +150,14 @@ class PlainPreactResNet(Classifier):
         block = functools.partial(self.part, PreactivationBlock, **form)
         layers = _stem(64) | in_stages(block, 64, PREACT_BLOCKS[self.depth])
         return layers | (_end(self, nn.relu) if self.final_norm else {})
+
+
+def _standardized(x: jax.Array) -> jax.Array:
+    """Images [..., H, W, C] less their mean, by their deviation (the unbiased one)."""
+    axes, count = (-3, -2, -1), math.prod(x.shape[-3:])
+    mean = jnp.mean(x, axis=axes, keepdims=True)
+    deviation = jnp.std(x, axis=axes, keepdims=True, ddof=1)
+    return (x - mean) / jnp.maximum(deviation, 1 / math.sqrt(count))
 
 
 def _stem(width: int) -> Layers:
@@ -203,6 +226,7 @@ PLAIN_WIDE_RESNET = Family(
     names="plain_wide_resnet<depth>_<width>",
     pattern=rf"plain_wide_resnet{_NUMBERS}",
     network=PlainWideResNet,
+    options={"standardize": Flag(False)},
     torch_names=(
         (BLOCK_NAME, lambda match: f"block{int(match[1]) + 1}.layer.{match[2]}."),
         *_PLAIN_NAMES,

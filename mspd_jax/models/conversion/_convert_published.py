@@ -1,0 +1,45 @@
+"""A published model from its file and its identifier, and nothing else."""
+
+import os
+
+from mspd_jax.errors import InputError
+from mspd_jax.models._spec import Model
+from mspd_jax.models.conversion._convert import convert_torch
+from mspd_jax.models.conversion._published import find_published
+from mspd_jax.models.conversion._tensor_file import file_sha256
+
+
+def convert_published(path: str | os.PathLike, name: str) -> Model:
+    """The model of a published checkpoint, as `find_published` describes it.
+
+    Architecture, options, normalization (unless the file has one) and place of the
+    weights come from the table; where their sha256 is known, another file is refused.
+    Everything else is as for `convert_torch`. Raises InputError for a model that cannot
+    be converted, too.
+
+    Example:
+      model = models.convert_published("weights.pt", "Wang2023Better_WRN-28-10")
+    """
+    row = find_published(name)
+    if not row.architecture:
+        raise InputError(
+            f"{row.name} cannot be converted: there is no architecture here for "
+            f"{row.definition}"
+        )
+    digest = file_sha256(path) if os.path.isfile(path) and row.sha256 else None
+    if digest and digest not in row.sha256:
+        raise InputError(
+            f"{path} is not the published {row.name}: its sha256 is {digest[:16]}..., "
+            f"not {row.sha256[0][:16]}...; to convert it, give `arch` and not `model`"
+        )
+    model = convert_torch(
+        path,
+        architecture=row.architecture,
+        options=row.options,
+        num_classes=row.num_classes or None,
+        usual=(row.mean, row.std),
+        image_shape=(row.image_size, row.image_size, 3),
+        state=row.state,
+    )
+    origin = model.spec.origin | {"published": row.name}
+    return model._replace(spec=model.spec._replace(origin=origin))
