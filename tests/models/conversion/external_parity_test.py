@@ -1,0 +1,145 @@
+"""Real robust networks of others: as PyTorch computes them, clean and under attack."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from mspd_jax import attacks, data, models
+
+torch = pytest.importorskip("torch", reason="needs the extra mspd_jax[torch]")
+from torch import nn  # noqa: E402
+
+pytestmark = pytest.mark.slow
+
+COUNT, STEPS = 128, 20
+FILES = {
+    "cifar_base.pth": "oval_base",
+    "cifar_cnn_a_adv.model": "cifar_cnn_a",
+    "cifar_cnn_a_adv4.model": "cifar_cnn_a",
+    "cifar_conv_small_pgd.pth": "cifar_conv_small_pgd",
+    "cifar_deep.pth": "oval_deep",
+    "cifar_wide.pth": "oval_wide",
+    "resnet2b.pth": "resnet2b",
+    "resnet4b.pth": "resnet4b",
+}
+
+
+class Block(nn.Module):
+    """A residual block with biases and without normalization."""
+
+    def __init__(self, inputs, outputs, stride):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1)
+        self.shortcut = nn.Sequential()
+        if stride != 1:
+            self.shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride))
+
+    def forward(self, x):
+        y = self.conv2(torch.relu(self.conv1(x)))
+        return torch.relu(y + self.shortcut(x))
+
+
+class Residual(nn.Module):
+    """resnet2b and resnet4b."""
+
+    def __init__(self, stem, widths, blocks, dense):
+        super().__init__()
+        self.conv1, inputs = nn.Conv2d(3, stem, 3, 2, 1), stem
+        for stage, (width, count) in enumerate(zip(widths, blocks, strict=True)):
+            layers = [Block(inputs, width, 2)]
+            layers += [Block(width, width, 1) for _ in range(count - 1)]
+            setattr(self, f"layer{stage + 1}", nn.Sequential(*layers))
+            inputs = width
+        side = 16 // 2 ** len(widths)
+        self.linear1 = nn.Linear(inputs * side**2, dense[0])
+        self.linear2 = nn.Linear(dense[0], 10)
+        self.stages = len(widths)
+
+    def forward(self, x):
+        x = torch.relu(self.conv1(x))
+        for stage in range(self.stages):
+            x = getattr(self, f"layer{stage + 1}")(x)
+        return self.linear2(torch.relu(self.linear1(x.flatten(1))))
+
+
+def plain(channels, kernels, strides, paddings, dense):
+    """A Sequential."""
+    layers, inputs, side = [], 3, 32
+    for row in zip(channels, kernels, strides, paddings, strict=True):
+        layers += [nn.Conv2d(inputs, *row), nn.ReLU()]
+        inputs, side = row[0], (side + 2 * row[3] - row[1]) // row[2] + 1
+    layers += [nn.Flatten(), nn.Linear(inputs * side**2, dense[0]), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Linear(dense[0], 10))
+
+
+def twin(path, row):
+    """The network in PyTorch, of normalized images."""
+    kind = {"plain_cnn": plain, "residual_cnn": Residual}[row.architecture]
+    network = kind(**row.options)
+    content = torch.load(path, "cpu", weights_only=True)
+    state = content.get("state_dict", content)
+    network.load_state_dict(state[0] if isinstance(state, list) else state)
+    mean, std = (torch.tensor(m).view(3, 1, 1) for m in (row.mean, row.std))
+    return lambda x: network.eval()((x - mean) / std)
+
+
+@functools.cache
+def examples(folder):
+    source = data.open_source("tfds:cifar10_subset:test", data_dir=folder, limit=COUNT)
+    records = [source.read(index) for index in range(COUNT)]
+    return (
+        np.stack([record.image for record in records]),
+        np.array([record.label for record in records], np.int32),
+    )
+
+
+def torch_pgd(network, images, labels, start, eps):
+    """Signs of gradients of the cross-entropy, within the ball and the box."""
+    x0 = torch.tensor(images).permute(0, 3, 1, 2)
+    x, y = torch.tensor(start).permute(0, 3, 1, 2), torch.tensor(labels).long()
+    for _ in range(STEPS):
+        x = x.detach().requires_grad_()
+        nn.functional.cross_entropy(network(x), y, reduction="sum").backward()
+        x = x.detach() + eps / 4 * x.grad.sign()
+        x = torch.clamp(torch.clamp(x, x0 - eps, x0 + eps), 0, 1)
+    return x
+
+
+def jax_pgd(predict, images, labels, keys, eps, **steps):
+    def attack(key, image, label):
+        budget = {"eps": eps, "norm": "linf"} | steps
+        return attacks.pgd(key, predict, image, label, **budget).image
+
+    return np.asarray(jax.jit(jax.vmap(attack))(keys, images, labels))
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_accuracies_equal_pytorch_to_the_image(shared, file):
+    path = shared / "weights" / "external" / file
+    row = models.find_published(FILES[file])
+    network = twin(path, row)
+    predict = models.predictor(models.convert_published(path, row.name))
+    images, labels = examples(str(shared / "data"))
+    classes = jax.jit(lambda x: jnp.argmax(jax.vmap(predict)(x), axis=-1))
+
+    def torch_classes(x):
+        with torch.no_grad():
+            return network(x).argmax(-1).numpy()
+
+    x = torch.tensor(images).permute(0, 3, 1, 2)
+    np.testing.assert_array_equal(classes(images), torch_classes(x))
+    keys = jax.random.split(jax.random.key(0), COUNT)
+    for eps in (2 / 255, 8 / 255):
+        # A step of no length shows where it starts.
+        start = jax_pgd(predict, images, labels, keys, eps, steps=1, step_size=1e-12)
+        assert np.abs(start - images).max() > 0.9 * eps
+        budget = {"steps": STEPS, "step_size": eps / 4}
+        ours = jax_pgd(predict, images, labels, keys, eps, **budget)
+        theirs = torch_pgd(network, images, labels, start, eps)
+        np.testing.assert_array_equal(
+            np.asarray(classes(ours)) == labels, torch_classes(theirs) == labels
+        )
