@@ -6,7 +6,9 @@ gradient recorded where none is needed. Every image goes through all steps. Impo
 this module needs PyTorch.
 """
 
+import functools
 import math
+from collections.abc import Callable
 
 import jax
 import numpy as np
@@ -15,6 +17,7 @@ from torch import nn
 from torch.nn import functional
 
 from benchmarks import _reference
+from benchmarks._pytorch import Way
 from mspd_jax.models import Model
 
 
@@ -66,6 +69,16 @@ class TorchResNet(nn.Module):
     def forward(self, x):
         x = torch.relu_(self.norm(self.stem((x - self.mean) / self.std)))
         return self.head(self.blocks(x).mean((2, 3)))
+
+
+def networks(model: Model) -> Callable[[Way], Callable]:
+    """For each way of using PyTorch, the network in that way, compiled once."""
+
+    @functools.cache
+    def network(way: Way) -> Callable:
+        return way.network(TorchResNet(model).eval().requires_grad_(False))
+
+    return network
 
 
 def pgd(model, images, labels, *, eps, steps):

@@ -173,10 +173,7 @@ def _fastest_pytorch(model, images, labels, name):
         "square": _reference_attacks.square,
     }
 
-    @functools.cache  # compiled once
-    def network(way):
-        twin = _reference_attacks.TorchResNet(model).eval().requires_grad_(False)
-        return way.network(twin)
+    network = _reference_attacks.networks(model)
 
     def make(way, options):
         predict, batches = network(way), way.batches(images, labels)

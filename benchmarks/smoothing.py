@@ -130,10 +130,7 @@ def _reference(model, image):
         print("PyTorch sees no GPU: no comparison.\n")
         return None
 
-    @functools.cache  # compiled once
-    def network(way):
-        twin = _reference_attacks.TorchResNet(model).eval().requires_grad_(False)
-        return way.network(twin)
+    network = _reference_attacks.networks(model)
 
     def make(way, samples=_TRIAL):
         predict, ((x,),) = network(way), way.batches(image[None])

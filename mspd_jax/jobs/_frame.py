@@ -188,6 +188,15 @@ def finished(
     return result_of(path, records, summary, kinds, unreadable)
 
 
+def earlier(folder: runs.OpenRun, kinds: Kinds) -> Result:
+    """What an earlier start of the run has finished."""
+    records = merged(folder)
+    if records is None:
+        return Result(folder.path, None, ())
+    summary = runs.read_json(folder.path / "summary.json")
+    return result_of(folder.path, records, summary, kinds)
+
+
 def result_of(
     path: pathlib.Path,
     records: Iterable[dict],

@@ -11,7 +11,7 @@ from mspd_jax import attacks, data, defenses, drive, evaluate, models, runs
 from mspd_jax.errors import InputError
 from mspd_jax.jobs._defended import attacks_on, chain_of, defended, misfits
 from mspd_jax.jobs._evaluation import EvaluateRecord, EvaluateSummary
-from mspd_jax.jobs._frame import Kinds, finished, merged, open_folder, result_of
+from mspd_jax.jobs._frame import Kinds, earlier, finished, merged, open_folder
 from mspd_jax.jobs._machine import Machine
 from mspd_jax.jobs._result import Result
 from mspd_jax.jobs._values import (
@@ -113,7 +113,7 @@ def measured(
     )
     # Until nothing is left to do the journal lies beside the totals.
     if (folder.path / "summary.json").exists() and not runs.has_journal(folder.path):
-        return _earlier(folder), checks
+        return earlier(folder, _KINDS), checks
     journal = runs.disk_journal(
         folder.path,
         process_index=here.process,
@@ -171,14 +171,6 @@ def _published(target: Loaded) -> dict[str, Any]:
     row = models.find_published(origin["published"])
     figures = ("name", "clean", "robust", "threat", "eps")
     return {"published": {name: getattr(row, name) for name in figures}}
-
-
-def _earlier(folder: runs.OpenRun) -> Result:
-    records = merged(folder)
-    if records is None:
-        return Result(folder.path, None, ())
-    summary = runs.read_json(folder.path / "summary.json")
-    return result_of(folder.path, records, summary, _KINDS)
 
 
 def _used(inputs: Inputs) -> dict[str, Loaded]:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from mspd_jax import data, drive, models, runs, train
 from mspd_jax.errors import InputError
-from mspd_jax.jobs._frame import Kinds, finished, merged, open_folder, result_of
+from mspd_jax.jobs._frame import Kinds, earlier, finished, merged, open_folder
 from mspd_jax.jobs._identity import identity
 from mspd_jax.jobs._images import Images
 from mspd_jax.jobs._measure_images import measure_images, measuring_key
@@ -116,7 +116,7 @@ class Training(Images):
         held = {role: held_model(model, role) for role, model in used.items()}
         folder = open_folder(self, out, machine, used=held, data=fingerprints)
         if (folder.path / "summary.json").exists():
-            return self._earlier(folder)
+            return earlier(folder, self.KINDS)._replace(finished_before=True)
         state, totals = train.run_training(
             folder.path,
             plan,
@@ -154,15 +154,6 @@ class Training(Images):
             evaluation, *_ = opened(self.eval_source, limit=self.eval_limit)
             known["eval_source"] = evaluation.fingerprint
         return train.load_examples(sources, labeled=labeled), evaluation, known
-
-    def _earlier(self, folder: runs.OpenRun) -> Result:
-        """What an earlier start has finished."""
-        records = merged(folder)
-        if records is None:
-            return Result(folder.path, None, (), finished_before=True)
-        summary = runs.read_json(folder.path / "summary.json")
-        found = result_of(folder.path, records, summary, self.KINDS)
-        return found._replace(finished_before=True)
 
     def _classifiers(self) -> dict[str, models.Model]:
         return {}
