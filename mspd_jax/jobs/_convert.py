@@ -46,7 +46,8 @@ class Convert:
     arch: str | None = option(
         None,
         help="architecture of a file of your own: "
-        f"{models.ARCHITECTURES}; denoisers: {models.DENOISERS}",
+        f"{models.ARCHITECTURES}; denoisers: {models.DENOISERS}; diffusion models: "
+        f"{models.DIFFUSIONS}",
     )
     arch_options: str | Mapping[str, Any] = option(
         "{}",

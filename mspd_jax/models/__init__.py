@@ -2,6 +2,7 @@
 
 from mspd_jax.models._architectures import ARCHITECTURES as ARCHITECTURES
 from mspd_jax.models._architectures import DENOISERS as DENOISERS
+from mspd_jax.models._architectures import DIFFUSIONS as DIFFUSIONS
 from mspd_jax.models._architectures import RESTORERS as RESTORERS
 from mspd_jax.models._architectures import (
     default_normalization as default_normalization,
@@ -9,19 +10,23 @@ from mspd_jax.models._architectures import (
 from mspd_jax.models._architectures import parse_architecture as parse_architecture
 from mspd_jax.models._batched import from_batched
 from mspd_jax.models._build import build_module as build_module
-from mspd_jax.models._build import create_model, predictor, restorer
+from mspd_jax.models._build import create_model, predictor
 from mspd_jax.models._build import function_of as function_of
 from mspd_jax.models._build import gives_images as gives_images
-from mspd_jax.models._build import map_restorer as map_restorer
 from mspd_jax.models._build import model_kind as model_kind
 from mspd_jax.models._build import train_outputs as train_outputs
 from mspd_jax.models._callable import as_pytree as as_pytree
 from mspd_jax.models._callable import behind
 from mspd_jax.models._checkpoint import function_hash as function_hash
 from mspd_jax.models._checkpoint import load_model, model_hash, save_model
+from mspd_jax.models._diffusion import NoiseLevel as NoiseLevel
+from mspd_jax.models._diffusion import alpha_bars as alpha_bars
+from mspd_jax.models._diffusion import noise_level, one_shot_denoiser
 from mspd_jax.models._reach import PIXEL as PIXEL
 from mspd_jax.models._reach import Reach as Reach
 from mspd_jax.models._reach import reach_of as reach_of
+from mspd_jax.models._restore import map_restorer as map_restorer
+from mspd_jax.models._restore import restorer
 from mspd_jax.models._spec import Model, ModelSpec
 from mspd_jax.models._split import Split as Split
 from mspd_jax.models._split import split
@@ -32,6 +37,7 @@ from mspd_jax.models.conversion import (
     published_models,
 )
 from mspd_jax.models.conversion import find_published as find_published
+from mspd_jax.models.networks import DIFFUSION as DIFFUSION
 from mspd_jax.models.networks import LABEL_RULES as LABEL_RULES
 
 # What users call; other rooms may import the rest.
@@ -45,6 +51,8 @@ __all__ = [
     "from_batched",
     "load_model",
     "model_hash",
+    "noise_level",
+    "one_shot_denoiser",
     "predictor",
     "published_models",
     "restorer",

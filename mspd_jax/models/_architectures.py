@@ -5,7 +5,14 @@ import re
 from flax import linen as nn
 
 from mspd_jax.errors import InputError
-from mspd_jax.models.networks import CLASSIFIER, DENOISER, FAMILIES, RESTORATION, Family
+from mspd_jax.models.networks import (
+    CLASSIFIER,
+    DENOISER,
+    DIFFUSION,
+    FAMILIES,
+    RESTORATION,
+    Family,
+)
 
 
 def _names(kind: str) -> str:
@@ -15,6 +22,7 @@ def _names(kind: str) -> str:
 ARCHITECTURES = _names(CLASSIFIER)
 DENOISERS = _names(DENOISER)
 RESTORERS = _names(RESTORATION)
+DIFFUSIONS = _names(DIFFUSION)
 
 
 def parse_architecture(name: str) -> tuple[str, dict]:
@@ -30,9 +38,13 @@ def default_normalization(
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """The usual (mean, std) of an architecture's checkpoints, per channel.
 
-    It is (0, 1) where there is none, and for images that do not have three channels.
+    It is (0, 1) where there is none, and for images that do not have three channels,
+    unless it treats all channels alike.
     """
     usual = family_of(name).normalization
+    if usual is not None and all(len(set(numbers)) == 1 for numbers in usual):
+        mean, std = usual
+        return mean[:1] * channels, std[:1] * channels
     if usual is None or channels != 3:
         return (0.0,) * channels, (1.0,) * channels
     return usual
@@ -48,7 +60,8 @@ def split_name(name: str) -> tuple[Family, dict[str, int]]:
                 return family, numbers
     raise InputError(
         f"architecture {name!r} does not exist: use {ARCHITECTURES}; denoisers are "
-        f"{DENOISERS}; restoration networks are {RESTORERS}"
+        f"{DENOISERS}; diffusion models are {DIFFUSIONS}; restoration networks are "
+        f"{RESTORERS}"
     )
 
 
@@ -58,7 +71,7 @@ def family_of(name: str) -> Family:
 
 
 def restores(name: str) -> bool:
-    """Whether networks of this name return an image and not logits."""
+    """Whether networks of this name return an image (or noise) and not logits."""
     return family_of(name).kind != CLASSIFIER
 
 

@@ -22,8 +22,7 @@ from mspd_jax.models._initialize import initialize
 from mspd_jax.models._spec import Model, ModelSpec, check_spec, input_shape
 from mspd_jax.models.networks import (
     CLASSIFIER,
-    DENOISER,
-    RESTORATION,
+    DIFFUSION,
     as_channels,
     fold_norms,
 )
@@ -78,33 +77,16 @@ def predictor(model: Model, *, dtype: DTypeLike = jnp.float32) -> jax.tree_util.
       predict = models.predictor(models.load_model("cifar10_resnet20_robust"))
       logits = jax.jit(jax.vmap(predict))(images)  # [B, 32, 32, 3] -> [B, 10]
     """
-    return _function_of_kind(CLASSIFIER, model, dtype)
-
-
-def restorer(model: Model, *, dtype: DTypeLike = jnp.float32) -> jax.tree_util.Partial:
-    """A denoiser as a callable pytree: image [H, W, C] -> image [H, W, C].
-
-    Everything else is as for `predictor`. What comes out is not clipped. Raises
-    InputError for what is no denoiser.
-    """
-    return _function_of_kind(DENOISER, model, dtype)
-
-
-def map_restorer(
-    model: Model, *, dtype: DTypeLike = jnp.float32
-) -> jax.tree_util.Partial:
-    """A restoration network as a callable pytree that reads gradient maps as well.
-
-    [H, W, C * (1 + maps)], the image first -> image [H, W, C]. Everything else is as
-    for `restorer`. Raises InputError for what is no restoration network.
-    """
-    return _function_of_kind(RESTORATION, model, dtype)
+    return function_of_kind(CLASSIFIER, model, dtype=dtype)
 
 
 def function_of(
     model: Model, *, dtype: DTypeLike = jnp.float32
 ) -> jax.tree_util.Partial:
-    """Any network in evaluation mode: what it reads -> logits, or an image."""
+    """Any network in evaluation mode: what it reads -> logits, or an image.
+
+    A diffusion model reads x_t in [-1, 1], which is not normalized, and t [] -> noise.
+    """
     check_spec(model.spec)
     weights = jax.tree.map(lambda leaf: leaf.astype(dtype), folded_weights(model))
     function = _predict_function(signature(model.spec))
@@ -112,12 +94,12 @@ def function_of(
 
 
 def gives_images(spec: ModelSpec) -> bool:
-    """Whether a model is a denoiser or restores images, that is, no classifier."""
+    """Whether a model returns an image, or the noise in one, and not logits."""
     return restores(spec.architecture)
 
 
 def model_kind(spec: ModelSpec) -> str:
-    """A classifier, a denoiser, or a restoration network."""
+    """A classifier, a denoiser, a restoration network, or a diffusion model."""
     return family_of(spec.architecture).kind
 
 
@@ -128,6 +110,7 @@ def train_outputs(
     *,
     axis_name: str | None = None,
     edit: tuple[str, Callable] | None = None,
+    time: jax.Array | None = None,
 ) -> tuple[jax.Array, dict]:
     """Logits [B, K] (or images) in training mode, and the moved batch_stats.
 
@@ -140,11 +123,15 @@ def train_outputs(
       axis_name: the batch is that of all devices of this axis.
       edit: a layer of a classifier, and what is done to the maps [B, h, w, c] behind
         it.
+      time: [B], of a diffusion model, whose `images` are not normalized.
     """
     chex.assert_rank(images, 4)
     mean, std = normalization(spec)
     module = build_module(spec, axis_name)
     learn = functools.partial(module.apply, train=True, mutable=["batch_stats"])
+    if time is not None:
+        noise, updated = learn(variables, images, time=time)
+        return noise, updated.get("batch_stats", {})
     x = normalize(images, mean, std)
     if edit is None:
         out, updated = learn(variables, x)
@@ -157,7 +144,10 @@ def train_outputs(
     return out, updated.get("batch_stats", {})
 
 
-def _function_of_kind(wanted, model, dtype) -> jax.tree_util.Partial:
+def function_of_kind(
+    wanted: str, model: Model, *, dtype: DTypeLike
+) -> jax.tree_util.Partial:
+    """As `function_of`; InputError unless the model is of the kind that is wanted."""
     kind = model_kind(model.spec)
     if kind != wanted:
         raise InputError(
@@ -195,15 +185,18 @@ def network_of(
 @functools.cache
 def _predict_function(signed: Signature) -> Callable:
     module = network_of(signed, folded=True)
-    images = restores(signed[0])
+    kind = family_of(signed[0]).kind
 
-    def predict(weights, mean, std, image):
+    def predict(weights, mean, std, image, *time):
         if image.ndim != 3 or image.shape[-1] != mean.shape[0]:
             raise InputError(
                 f"an image of shape {image.shape} for a {signed[0]} that reads "
                 f"[H, W, {mean.shape[0]}]"
             )
         dtype = jax.tree.leaves(weights)[0].dtype
+        if kind == DIFFUSION:
+            out = module.apply({"params": weights}, image.astype(dtype), False, *time)
+            return out.astype(jnp.float32)
         x = normalize(image, mean, std).astype(dtype)
         try:
             out = module.apply({"params": weights}, x).astype(jnp.float32)
@@ -212,7 +205,7 @@ def _predict_function(signed: Signature) -> Callable:
             raise InputError(
                 f"this {signed[0]} was made for another size than {height}x{width}"
             ) from error
-        return _denormalize(out, mean, std) if images else out
+        return out if kind == CLASSIFIER else _denormalize(out, mean, std)
 
     return predict
 

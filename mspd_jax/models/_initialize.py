@@ -19,15 +19,17 @@ def initialize(key: jax.Array, module: nn.Module, image_shape: tuple) -> dict:
     Kernels are He-normal, N(0, 2 / fan_in), the classifier's N(0, 1 / fan_in);
     normalizations are the identity, biases zero (He et al. 2015, section 2.2). A
     network marked `orthogonal` has semi-orthogonal kernels [fan_in, outputs], and zeros
-    in its layer `last`, so that it begins as the identity plus nothing.
+    in its layer `last`, so that it begins as the identity plus nothing. Layers that a
+    network names as its `zeros` have kernels of zeros.
     """
     shapes = variable_shapes(module, image_shape)
     paths, structure = jax.tree_util.tree_flatten_with_path(shapes)
     sizes = [math.prod(leaf.shape) if _is_kernel(path) else 0 for path, leaf in paths]
     pieces = jnp.split(jax.random.normal(key, (sum(sizes),)), np.cumsum(sizes)[:-1])
     orthogonal = getattr(module, "orthogonal", False)
+    zeros = getattr(module, "zeros", ("last",) if orthogonal else ())
     leaves = [
-        _leaf(path, leaf.shape, piece, orthogonal)
+        _leaf(path, leaf.shape, piece, orthogonal, zeros)
         for (path, leaf), piece in zip(paths, pieces, strict=True)
     ]
     return jax.tree.unflatten(structure, leaves)
@@ -43,12 +45,13 @@ def _is_kernel(path):
     return path[-1].key == "kernel"
 
 
-def _leaf(path, shape, normal, orthogonal):
+def _leaf(path, shape, normal, orthogonal, zeros):
     if not _is_kernel(path):
         return jnp.ones(shape) if path[-1].key in ("scale", "var") else jnp.zeros(shape)
+    if path[-2].key in zeros:
+        return jnp.zeros(shape)
     if orthogonal:
-        last = path[-2].key == "last"
-        return jnp.zeros(shape) if last else _orthogonal(normal, shape)
+        return _orthogonal(normal, shape)
     gain = 1.0 if len(shape) == 2 else 2.0
     return normal.reshape(shape) * math.sqrt(gain / math.prod(shape[:-1]))
 

@@ -4,7 +4,8 @@ import json
 import math
 from typing import NamedTuple
 
-from mspd_jax.models._architectures import complete_options, restores
+from mspd_jax.models._architectures import complete_options, family_of, restores
+from mspd_jax.models.networks import DIFFUSION
 
 
 class ModelSpec(NamedTuple):
@@ -61,6 +62,12 @@ def check_spec(spec: ModelSpec) -> None:
         raise ValueError(f"std must be positive and finite, got {spec.std}")
     if not all(map(math.isfinite, spec.mean)):
         raise ValueError(f"mean must be finite, got {spec.mean}")
+    halves = {*spec.mean, *spec.std} == {0.5}
+    if family_of(spec.architecture).kind == DIFFUSION and not halves:
+        raise ValueError(
+            "mean and std of a diffusion model must be 0.5, so that it reads pixels as "
+            f"[-1, 1], got {spec.mean} and {spec.std}"
+        )
 
 
 def input_shape(spec: ModelSpec) -> tuple[int, int, int]:

@@ -83,7 +83,7 @@ def convert_torch(
                 f"`activation`: {architecture} has one activation, so leave it out"
             )
         wanted["activation"] = activation
-    tensors = _used(family, read_tensors(path, state=state))
+    tensors = _used(family, family.canonical(read_tensors(path, state=state)))
     options = defaults | _options_in(path, architecture, tensors) | wanted
     shape = image_shape or (family.size, family.size, 3)
     normalization = usual or default_normalization(architecture, shape[-1])

@@ -2,7 +2,13 @@
 
 from mspd_jax.models.networks._bagnet import BAGNET
 from mspd_jax.models.networks._dncnn import DNCNN, DNCNN_WIDE
-from mspd_jax.models.networks._family import CLASSIFIER, DENOISER, RESTORATION, Family
+from mspd_jax.models.networks._family import (
+    CLASSIFIER,
+    DENOISER,
+    DIFFUSION,
+    RESTORATION,
+    Family,
+)
 from mspd_jax.models.networks._kair_dncnn import KAIR_DNCNN
 from mspd_jax.models.networks._layers import as_channels, fold_norms
 from mspd_jax.models.networks._memnet import MEMNET
@@ -17,6 +23,7 @@ from mspd_jax.models.networks._residual_cnn import RESIDUAL_CNN
 from mspd_jax.models.networks._resnet import CIFAR_RESNET, IMAGENET_RESNET, RESNET
 from mspd_jax.models.networks._small_cnn import SMALL_CNN
 from mspd_jax.models.networks._trn import LABEL_RULES, TRN_LARGE, TRN_SMALL
+from mspd_jax.models.networks._unet import DDPM, IMPROVED_DDPM
 
 # In the order in which help texts show them.
 FAMILIES = (
@@ -35,6 +42,8 @@ FAMILIES = (
     DNCNN_WIDE,
     KAIR_DNCNN,
     MEMNET,
+    DDPM,
+    IMPROVED_DDPM,
     TRN_LARGE,
     TRN_SMALL,
 )
@@ -42,6 +51,7 @@ FAMILIES = (
 __all__ = [
     "CLASSIFIER",
     "DENOISER",
+    "DIFFUSION",
     "FAMILIES",
     "Family",
     "LABEL_RULES",

@@ -9,14 +9,16 @@ from flax import linen as nn
 
 from mspd_jax.models.networks._layers import ACTIVATIONS, NORM_EPSILON
 
-# What a network makes: logits, an image, or an image from one and its gradient maps.
+# What a network makes: logits, an image, an image from one and its gradient maps, or
+# the noise in an image from one and its timestep.
 CLASSIFIER, DENOISER = "a classifier", "a denoiser"
-RESTORATION = "a restoration network"
+RESTORATION, DIFFUSION = "a restoration network", "a diffusion model"
 
 Normalization = tuple[tuple[float, ...], tuple[float, ...]]
-# The usual mean and std of pixels.
+# The usual mean and std of pixels; SIGNED makes them numbers in [-1, 1].
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 CIFAR10 = (0.4914, 0.4822, 0.4465), (0.2471, 0.2435, 0.2616)
+SIGNED = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
 
 # A pattern in a Flax path, "stage0_block1/first/conv", and what PyTorch calls it.
 Renaming = tuple[str, str | Callable[[re.Match], str]]
@@ -95,6 +97,10 @@ def _no_options(tensors: Mapping[str, np.ndarray]) -> dict:
     return {}
 
 
+def _as_they_are(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return dict(tensors)
+
+
 def _any_numbers(numbers: dict[str, int]) -> bool:
     del numbers
     return True
@@ -111,13 +117,15 @@ class Family(NamedTuple):
       options: further attributes.
       equally_many: options that are lists of one length.
       normalization: usual mean and std of three channels; None is 0 and 1.
-      kind: CLASSIFIER, DENOISER or RESTORATION.
+      kind: CLASSIFIER, DENOISER, RESTORATION or DIFFUSION.
       epsilon: of its normalizations.
       size: usual height and width of its images.
       torch_names: what the variables are called in PyTorch, as replacements in their
         Flax path, applied in order; empty where nothing is converted. A function of
         the options where they decide it.
       unused: a pattern of PyTorch's names of tensors that are never computed with.
+      canonical: PyTorch's tensors by name, as a file of any version has them -> as
+        `torch_names` calls them.
       options_in: PyTorch's tensors by name -> the options that their names and shapes
         tell; ValueError names a tensor without which nothing can be told.
       fits: whether the numbers of a name go together.
@@ -134,6 +142,9 @@ class Family(NamedTuple):
     size: int = 32
     torch_names: Renamings | Callable[[dict], Renamings] = ()
     unused: str = ""
+    canonical: Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]] = (
+        _as_they_are
+    )
     options_in: Callable[[Mapping[str, np.ndarray]], dict] = _no_options
     fits: Callable[[dict[str, int]], bool] = _any_numbers
 

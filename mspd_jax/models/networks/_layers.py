@@ -126,14 +126,15 @@ def fold_norms(
 
     conv then norm:  kernel' = kernel * a, bias' = bias - mean * a
     norm alone:      scale'  = a,          bias' = bias - mean * a
-    with a = scale / sqrt(variance + epsilon), per output channel.
+    with a = scale / sqrt(variance + epsilon), per output channel. Norms without running
+    statistics (of groups or layers) stay as they are.
     """
-    if "norm" in params and "conv" in params:
+    if "norm" in batch_stats and "conv" in params:
         moments = batch_stats["norm"]
         scale, bias = _affine(**params["norm"], **moments, epsilon=epsilon)
         kernel = params["conv"]["kernel"]
         return {"conv": {"kernel": kernel * as_channels(scale, kernel), "bias": bias}}
-    if "scale" in params:
+    if "scale" in params and batch_stats:
         scale, bias = _affine(**params, **batch_stats, epsilon=epsilon)
         return {"scale": scale, "bias": bias}
     return {

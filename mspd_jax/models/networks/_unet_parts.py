@@ -1,0 +1,148 @@
+"""What a U-Net of a diffusion model is made of: norm, time, block and attention."""
+
+import math
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from mspd_jax.models.networks._layers import (
+    SAME_PADDING,
+    SYMMETRIC_PADDING,
+    Padding,
+    as_channels,
+    conv,
+)
+
+
+class Dialect(NamedTuple):
+    """Where published networks differ.
+
+    epsilon: of the normalizations. padding: of the convolutions with a stride of 2.
+    cosine_first: whether the time's cosines come before its sines. endpoint: whether
+    the lowest of the n frequencies is 1 / 10,000 or one step (of n) above it.
+    """
+
+    epsilon: float
+    padding: Padding
+    cosine_first: bool
+    endpoint: bool
+
+
+# Of Ho et al. 2020, as in diffusers, and of Nichol and Dhariwal 2021.
+DDPM_DIALECT = Dialect(1e-6, SAME_PADDING[2], cosine_first=False, endpoint=True)
+IMPROVED_DIALECT = Dialect(1e-5, SYMMETRIC_PADDING, cosine_first=True, endpoint=False)
+
+
+class GroupNorm(nn.Module):
+    """Normalization over the places and `groups` groups of channels of one image.
+
+        y = (x - mean) / sqrt(variance + epsilon) * scale + bias
+
+    [..., H, W, C] -> the same shape (Wu and He 2018, arXiv 1803.08494). It has no
+    running statistics, so that it is the same in training and in both forms.
+    """
+
+    groups: int
+    epsilon: float
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        features = (x.shape[-1],)
+        scale = self.param("scale", nn.initializers.ones, features)
+        bias = self.param("bias", nn.initializers.zeros, features)
+        grouped = jnp.reshape(x, (*x.shape[:-1], self.groups, -1)).astype(jnp.float32)
+        axes = (-4, -3, -1)
+        centered = grouped - grouped.mean(axes, keepdims=True)
+        variance = (centered**2).mean(axes, keepdims=True)
+        y = centered * jax.lax.rsqrt(variance + self.epsilon)
+        y = jnp.reshape(y, x.shape).astype(x.dtype)
+        return y * as_channels(scale, x) + as_channels(bias, x)
+
+
+class TimeEmbedding(nn.Module):
+    """dense(silu(dense([sin(t w), cos(t w)]))) with frequencies w from 1 to 1e-4.
+
+    Timesteps [...] of 0 to 1000 -> [..., 4 width].
+    """
+
+    width: int
+    dialect: Dialect
+
+    @nn.compact
+    def __call__(self, time: jax.Array, dtype: jnp.dtype) -> jax.Array:
+        half = self.width // 2
+        steps = half - 1 if self.dialect.endpoint else half
+        rates = jnp.exp(jnp.arange(half, dtype=jnp.float32) * (-math.log(1e4) / steps))
+        angles = time.astype(jnp.float32)[..., None] * as_channels(
+            rates, time[..., None]
+        )
+        waves = [jnp.sin(angles), jnp.cos(angles)]
+        if self.dialect.cosine_first:
+            waves.reverse()
+        x = jnp.concatenate(waves, axis=-1).astype(dtype)
+        x = nn.Dense(4 * self.width, name="first")(x)
+        return nn.Dense(4 * self.width, name="second")(nn.silu(x))
+
+
+class TimedBlock(nn.Module):
+    """shortcut(x) + conv(silu(norm(conv(silu(norm(x))) + dense(silu(time))))).
+
+    With `scale_shift`, the dense layer gives a scale s and a shift b, and in place of
+    norm(h + dense) stands norm(h) (1 + s) + b. The shortcut is a 1x1 convolution where
+    the number of channels changes.
+    """
+
+    features: int
+    groups: int
+    epsilon: float
+    scale_shift: bool
+
+    @nn.compact
+    def __call__(self, x: jax.Array, time: jax.Array) -> jax.Array:
+        share = 2 if self.scale_shift else 1
+        time = nn.Dense(share * self.features, name="time")(nn.silu(time))
+        time = time[..., None, None, :]
+        before = GroupNorm(self.groups, self.epsilon, name="norm1")
+        inside = GroupNorm(self.groups, self.epsilon, name="norm2")
+        y = conv(self.features, use_bias=True, name="first")(nn.silu(before(x)))
+        if self.scale_shift:
+            scale, shift = jnp.split(time, 2, axis=-1)
+            y = inside(y) * (1.0 + scale) + shift
+        else:
+            y = inside(y + time)
+        y = conv(self.features, use_bias=True, name="second")(nn.silu(y))
+        if x.shape[-1] != self.features:
+            shape = {"kernel": 1, "padding": "VALID", "use_bias": True}
+            x = conv(self.features, **shape, name="shortcut")(x)
+        return x + y
+
+
+class Attention(nn.Module):
+    """x + dense(softmax(q k^T / sqrt(d)) v), where q, k, v are dense in norm(x).
+
+    Each place of a map [..., H, W, C] sees all others, `heads` times, with d = C /
+    heads channels each.
+    """
+
+    groups: int
+    epsilon: float
+    heads: int
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        *_, height, width, channels = x.shape
+        places = GroupNorm(self.groups, self.epsilon, name="norm")(x)
+        places = jnp.reshape(places, (*x.shape[:-3], height * width, channels))
+
+        def part(name: str) -> jax.Array:
+            dense = nn.Dense(channels, name=name)(places)
+            return jnp.reshape(dense, (*dense.shape[:-1], self.heads, -1))
+
+        query, key, value = part("query"), part("key"), part("value")
+        scores = jnp.einsum("...qhd,...khd->...hqk", query, key)
+        weights = nn.softmax(scores / math.sqrt(channels // self.heads))
+        seen = jnp.einsum("...hqk,...khd->...qhd", weights, value)
+        seen = nn.Dense(channels, name="out")(jnp.reshape(seen, places.shape))
+        return x + jnp.reshape(seen, x.shape)
