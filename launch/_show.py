@@ -45,7 +45,9 @@ def checkpoint(made: Converted) -> int:
     spec = made.spec
     kind = f"{spec.num_classes} classes"
     if models.gives_images(spec):
-        kind = f"denoiser for sigma {spec.origin.get('sigma', 'unknown')}"
+        kind = models.model_kind(spec).removeprefix("a ")
+        if kind == "denoiser":
+            kind += f" for sigma {spec.origin.get('sigma', 'unknown')}"
     mean, std = (",".join(f"{x:.5g}" for x in xs) for xs in (spec.mean, spec.std))
     print(
         f"wrote {made.folder}: {spec.architecture}, {kind}, images "

@@ -67,7 +67,10 @@ class Smoothing:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Denoised(Smoothing):
-    """The classifier under noise and behind a denoiser (Salman et al. 2020)."""
+    """The classifier under noise and behind a denoiser (Salman et al. 2020).
+
+    A diffusion model is a denoiser for every sigma (Carlini et al. 2023).
+    """
 
     denoiser: ModelInput = option(
         help="checkpoint of train_denoiser, for denoised", example="CKPT"

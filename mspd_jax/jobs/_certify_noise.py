@@ -74,7 +74,7 @@ def certify_noise(
     target = loaded(job.target)
     check_compatible(source, {"target": target, **front})
     shape = image_shape_of(target, source)
-    check_channels(front, shape[-1])
+    check_reads(front, shape)
     predict = target.predict
     if method.eight_bit:
         predict = smoothing.eight_bit(predict)
@@ -125,14 +125,19 @@ def plan_of(method: Smoothing) -> smoothing.SamplingPlan:
 
 
 def denoiser_of(method: Smoothing) -> dict[str, Loaded]:
-    """By its role, the denoiser, which must have been trained on this noise."""
+    """By its role, the denoiser, which must have been trained on this noise.
+
+    A diffusion model was trained on noise of every sigma.
+    """
     if not isinstance(method, Denoised):
         return {}
     value = method.denoiser
     if callable(value) and not isinstance(value, models.Model):
         # A function; what it was trained on, its author knows.
         return {"denoiser": loaded(value)}
-    denoiser = loaded_transform(value)  # refuses what is no denoiser
+    denoiser = loaded_transform(value, sigma=method.sigma)  # refuses other kinds
+    if denoiser.model and models.model_kind(denoiser.model.spec) == models.DIFFUSION:
+        return {"denoiser": denoiser}
     origin = denoiser.model.spec.origin if denoiser.model else {}
     trained = origin.get("sigma")
     if trained != method.sigma and not method.force_sigma:
@@ -144,8 +149,9 @@ def denoiser_of(method: Smoothing) -> dict[str, Loaded]:
     return {"denoiser": denoiser}
 
 
-def check_channels(front: dict[str, Loaded], channels: int) -> None:
-    """InputError unless the denoiser, which takes any size, has so many channels."""
+def check_reads(front: dict[str, Loaded], shape: tuple[int, int, int]) -> None:
+    """InputError unless the denoiser has so many channels, and takes such a size."""
+    channels = shape[-1]
     for denoiser in front.values():
         own = denoiser.model.spec.image_shape[-1] if denoiser.model else channels
         if own != channels:
@@ -153,6 +159,9 @@ def check_channels(front: dict[str, Loaded], channels: int) -> None:
                 f"`denoiser` is for images of {own} channels, not {channels}: name "
                 "another"
             )
+        if denoiser.model:
+            image = jax.ShapeDtypeStruct(shape, jnp.float32)
+            jax.eval_shape(denoiser.predict, image)  # a network refuses some sizes
 
 
 def described(

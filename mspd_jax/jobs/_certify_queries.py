@@ -12,7 +12,7 @@ from mspd_jax.errors import InputError
 from mspd_jax.jobs._certify_methods import Asking, CertifyMachine
 from mspd_jax.jobs._certify_noise import (
     KINDS,
-    check_channels,
+    check_reads,
     denoiser_of,
     described,
     plan_of,
@@ -39,7 +39,7 @@ def certify_queries(
     folders = [pathlib.Path(f) for f in (out, machine.query_log) if f]
     _check(machine, folders)
     if source.image_shape is not None:
-        check_channels(front, source.image_shape[-1])
+        check_reads(front, source.image_shape)
     classifier, access = _opened(asking, method.eight_bit, machine, classes)
     folder = open_folder(
         _without_secrets(job, classifier.name),

@@ -1,6 +1,7 @@
 """Training a denoiser, which goes in front of a fixed classifier."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -14,6 +15,8 @@ from mspd_jax.errors import InputError
 from mspd_jax.jobs._frame import Kinds
 from mspd_jax.jobs._option import option
 from mspd_jax.jobs._training import Training, loaded_model, with_default
+
+_DIFFUSION = "diffusion"
 
 
 class TrainDenoiserRecord(NamedTuple):
@@ -73,16 +76,21 @@ class TrainDenoiser(Training):
     weight_decay: float = with_default("weight_decay", 1e-4)
     schedule: str = with_default("schedule", "thirds")
     warmup_epochs: float = with_default("warmup_epochs", 0.0)
-    arch: str | None = option(None, help=f"network to train: {models.DENOISERS}")
+    arch: str | None = option(
+        None,
+        help=f"network to train: {models.DENOISERS}; for diffusion {models.DIFFUSIONS}",
+    )
     sigma: float = option(
-        help="standard deviation of Gaussian noise on pixels in [0, 1], as in 0.25",
+        help="standard deviation of Gaussian noise on pixels in [0, 1], as in 0.25; a "
+        "diffusion model learns all, and is measured on this one",
         lower=1e-6,
     )
     objective: str = option(
         "mse",
         help="what is minimized: mse (to the clean image), stab (to the prediction of "
-        "the classifier on the clean image), clf (to the true label)",
-        choices=tuple(train.DENOISER_OBJECTIVES),
+        "the classifier on the clean image), clf (to the true label), diffusion (to "
+        "the noise, of every timestep)",
+        choices=(*train.DENOISER_OBJECTIVES, _DIFFUSION),
     )
     classifier: tuple[str | models.Model, ...] = option(
         (),
@@ -98,18 +106,25 @@ class TrainDenoiser(Training):
         return self.objective == "clf"
 
     def _origin(self, classifiers) -> dict[str, Any]:
-        return {"sigma": self.sigma}
+        return {} if self.objective == _DIFFUSION else {"sigma": self.sigma}
 
     def _plan(self, examples, classifiers) -> train.TrainingPlan:
+        start = self._start(examples)
+        spec = train.spec_of(start)
+        diffusion = self.objective == _DIFFUSION
+        kind = models.model_kind(spec)
+        wanted = models.DIFFUSION if diffusion else models.DENOISER
+        if kind != wanted:
+            raise InputError(
+                f"a {spec.architecture} is {kind}, not {wanted}, which `objective`="
+                f"{self.objective} trains"
+            )
+        if diffusion:
+            return self._planned(examples, start, self._diffusion(spec, classifiers))
         predicts = [models.predictor(model) for model in classifiers.values()]
         objective = train.denoiser_objective(
             self.objective, sigma=self.sigma, classifiers=predicts
         )
-        start = self._start(examples)
-        spec = train.spec_of(start)
-        kind = models.model_kind(spec)
-        if kind != "a denoiser":
-            raise InputError(f"a {spec.architecture} is {kind}, not a denoiser")
         counts = {model.spec.num_classes for model in classifiers.values()}
         if len(counts) > 1:
             raise InputError(
@@ -125,11 +140,23 @@ class TrainDenoiser(Training):
             )
         return self._planned(examples, start, objective)
 
+    def _diffusion(self, spec, classifiers) -> train.Objective:
+        """The objective of a diffusion model; refuses what it cannot be measured on."""
+        if classifiers:
+            raise InputError(
+                f"`objective`={_DIFFUSION} takes no classifier, got {len(classifiers)}"
+            )
+        alpha_bars = models.alpha_bars(spec)
+        models.noise_level(alpha_bars, sigma=self.sigma)
+        made = functools.partial(models.create_model, spec=spec)
+        jax.eval_shape(lambda key: made(key).variables, jax.random.key(0))
+        return train.diffusion_objective(alpha_bars)
+
     def _method(self, classifiers, model) -> tuple[Callable, Callable]:
         predicts = tuple(models.predictor(model) for model in classifiers.values())
         sigma = jnp.asarray(self.sigma, jnp.float32)
         method = Partial(_restored, classifiers=predicts, sigma=sigma)
-        return models.restorer(model), method
+        return models.restorer(model, sigma=self.sigma), method
 
     def _summary(self, totals: dict[str, Any], records: list[dict]) -> dict[str, Any]:
         summary = totals | {"warnings": []}

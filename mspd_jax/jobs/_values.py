@@ -1,5 +1,6 @@
 """What fields of jobs may hold: radii, sources and models, by name or as values."""
 
+import functools
 import hashlib
 import json
 import math
@@ -95,9 +96,9 @@ def loaded(value: ModelInput) -> Loaded:
     return Loaded(value, None, _function_name(value), function_digest(value))
 
 
-def loaded_transform(value: str | models.Model) -> Loaded:
-    """The denoiser that a field names, or that it is."""
-    return _with_spec(value, models.restorer)
+def loaded_transform(value: str | models.Model, *, sigma: float) -> Loaded:
+    """The denoiser that a field names, or that it is, for noise of `sigma`."""
+    return _with_spec(value, functools.partial(models.restorer, sigma=sigma))
 
 
 def held_model(model: models.Model, name: str) -> Loaded:

@@ -37,6 +37,7 @@ from mspd_jax.models.conversion import (
     published_models,
 )
 from mspd_jax.models.conversion import find_published as find_published
+from mspd_jax.models.networks import DENOISER as DENOISER
 from mspd_jax.models.networks import DIFFUSION as DIFFUSION
 from mspd_jax.models.networks import LABEL_RULES as LABEL_RULES
 

@@ -8,6 +8,7 @@ from mspd_jax.train._augment import add_noise as add_noise
 from mspd_jax.train._augment import augmentation
 from mspd_jax.train._denoise import DENOISER_OBJECTIVES as DENOISER_OBJECTIVES
 from mspd_jax.train._denoise import denoiser_objective
+from mspd_jax.train._diffusion import diffusion_objective
 from mspd_jax.train._examples import Examples as Examples
 from mspd_jax.train._examples import load_examples as load_examples
 from mspd_jax.train._examples import open_sources as open_sources
@@ -35,6 +36,7 @@ from mspd_jax.train._step import trained_model as trained_model
 __all__ = [
     "augmentation",
     "denoiser_objective",
+    "diffusion_objective",
     "fit",
     "learning_rate_schedule",
     "objective",

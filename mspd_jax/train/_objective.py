@@ -43,10 +43,11 @@ class Objective(NamedTuple):
     """An adversary and the loss on what it proposes.
 
     Attributes:
-      adversary: (key, predict, image, label) -> image, per example; None for no attack.
+      adversary: (key, predict, image, label) -> image, per example, or whatever else
+        the loss takes as `adversarial`; None for no attack.
       loss: (forward, batch_stats, images, adversarial, labels) -> (loss [], Signals),
         where forward: (batch_stats, images) -> (outputs of the network [B, ...],
-        batch_stats); its keyword `edit` is that of `models.train_outputs`.
+        batch_stats); its keywords `edit` and `time` are as of `models.train_outputs`.
     """
 
     adversary: Callable | None

@@ -9,6 +9,7 @@ from mspd_jax.models import (
     Model,
     ModelSpec,
     build_module,
+    default_normalization,
     gives_images,
     parse_architecture,
 )
@@ -65,7 +66,7 @@ def _check_fit(
 
 def _fresh_spec(architecture: str, options: dict, examples: Examples) -> ModelSpec:
     """Normalized by the data's own mean and deviation; a denoiser gets the images as
-    they are."""
+    they are, or as its kind is used to."""
     name, defaults = parse_architecture(architecture)
     mean, std = _moments(examples.images)
     spec = ModelSpec(
@@ -78,8 +79,7 @@ def _fresh_spec(architecture: str, options: dict, examples: Examples) -> ModelSp
         origin={},
     )
     if gives_images(spec):
-        channels = len(mean)
-        mean, std = (0.0,) * channels, (1.0,) * channels
+        mean, std = default_normalization(name, len(mean))
         spec = spec._replace(mean=mean, std=std, num_classes=0)
     try:
         build_module(spec)

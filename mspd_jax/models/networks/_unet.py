@@ -141,7 +141,8 @@ class UNet(Formed):
     @nn.nowrap
     def _embedded(self, time, dtype):
         time = time.astype(jnp.float32) * (1000.0 / self.timesteps)
-        return TimeEmbedding(self.widths[0], self.dialect, name="time")(time, dtype)
+        fields = self.widths[0], self.dialect, dtype
+        return TimeEmbedding(*fields, name="time")(time)
 
     @nn.nowrap
     def _block(self, x, time, level, *, name):

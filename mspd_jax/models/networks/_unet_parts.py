@@ -6,6 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from jax.typing import DTypeLike
 
 from mspd_jax.models.networks._layers import (
     SAME_PADDING,
@@ -69,9 +70,10 @@ class TimeEmbedding(nn.Module):
 
     width: int
     dialect: Dialect
+    dtype: DTypeLike = jnp.float32
 
     @nn.compact
-    def __call__(self, time: jax.Array, dtype: jnp.dtype) -> jax.Array:
+    def __call__(self, time: jax.Array) -> jax.Array:
         half = self.width // 2
         steps = half - 1 if self.dialect.endpoint else half
         rates = jnp.exp(jnp.arange(half, dtype=jnp.float32) * (-math.log(1e4) / steps))
@@ -81,9 +83,9 @@ class TimeEmbedding(nn.Module):
         waves = [jnp.sin(angles), jnp.cos(angles)]
         if self.dialect.cosine_first:
             waves.reverse()
-        x = jnp.concatenate(waves, axis=-1).astype(dtype)
-        x = nn.Dense(4 * self.width, name="first")(x)
-        return nn.Dense(4 * self.width, name="second")(nn.silu(x))
+        x = jnp.concatenate(waves, axis=-1).astype(self.dtype)
+        x = nn.Dense(4 * self.width, name="inner")(x)
+        return nn.Dense(4 * self.width, name="outer")(nn.silu(x))
 
 
 class TimedBlock(nn.Module):
