@@ -6,10 +6,13 @@ import jax
 import numpy as np
 import pytest
 
-from mspd_jax import evaluate, jobs, models, smoothing
+from mspd_jax import data, evaluate, jobs, models, smoothing
+from mspd_jax.errors import InputError
+from mspd_jax.jobs._certify_noise import denoiser_of
 from mspd_jax.jobs._result import typed
 from mspd_jax.streams import stream
 from tests.jobs.certifying import NOISY, PREDICT, SIGMA, SOURCE
+from tests.models.noise_by_hand import random_model, spec
 
 
 def test_records_are_what_the_library_certifies(tmp_path):
@@ -59,6 +62,60 @@ def test_a_denoiser_is_named_by_its_architecture():
     method = jobs.Denoised(denoiser=model, sigma=SIGMA)
     job = jobs.Certify(target=PREDICT, source="digits:test", method=method)
     assert jobs.fields_of(job)["denoiser"] == "dncnn"
+
+
+def test_a_diffusion_model_is_made_for_the_sigma_of_the_job():
+    model = random_model()
+    for sigma in (0.25, 0.5):
+        method = jobs.Denoised(denoiser=model, sigma=sigma)
+        found = denoiser_of(method)["denoiser"].predict
+        expected = models.restorer(model, sigma=sigma)
+        assert jax.tree.structure(found) == jax.tree.structure(expected)
+        for one, other in zip(*map(jax.tree.leaves, (found, expected)), strict=True):
+            np.testing.assert_array_equal(one, other)
+        assert denoiser_of(method)["denoiser"].model is model
+
+
+@pytest.mark.compiling
+def test_votes_behind_a_diffusion_model_are_those_of_the_library(tmp_path):
+    options = {"sigma": SIGMA, "samples": 40, "selection": 10, "alpha": 0.01}
+    model, small = random_model(), data.select(SOURCE, SOURCE.indices[:2])
+    method = jobs.Denoised(denoiser=model, **options)
+    found = jobs.Certify(target=PREDICT, source=small, method=method).run(tmp_path)
+    front = smoothing.denoised(PREDICT, models.restorer(model, sigma=SIGMA))
+    plan = smoothing.stopping_plan(**PLAN)
+    count = jax.jit(functools.partial(smoothing.smoothed_votes, sigma=SIGMA, chunk=10))
+    for place, record in enumerate(found.records):
+        image = small.read(place)
+        key = jax.random.fold_in(stream(0, "certify"), image.index)
+        label = np.int32(image.label)
+        votes = count(key, front, image.image, label, plan=plan)
+        assert record.estimation == votes.estimation.tolist()
+    assert found.summary.warnings == []
+
+
+PLAN = {"selection": 10, "estimation": 40, "sigma": SIGMA, "alpha": 0.01}
+
+
+@pytest.mark.parametrize(
+    ("options", "sigma", "words"),
+    [
+        ({}, 100.0, "from 0.0050 to 78.7, got 100.0"),
+        ({"channels": 3}, 0.25, "`denoiser` is for images of 3 channels, not 1"),
+        ({"widths": [4] * 5}, 0.25, "8x8 for a U-Net of 5 levels"),
+    ],
+)
+def test_a_diffusion_model_that_does_not_fit_is_refused(
+    tmp_path, options, sigma, words
+):
+    of = spec(**options)
+    shape = (16, 16, of.image_shape[-1])
+    made = models.create_model(jax.random.key(0), of._replace(image_shape=shape))
+    method = jobs.Denoised(denoiser=made, sigma=sigma)
+    job = jobs.Certify(target=PREDICT, source=SOURCE, method=method)
+    with pytest.raises(InputError, match=words):
+        job.run(tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 TIMING = {"seconds": 1.0, "images_computed": 2, "images_per_second": None}

@@ -42,9 +42,38 @@ def test_a_training_returns_typed_records_and_totals(tmp_path):
     assert job.run(result.folder) == result._replace(finished_before=True)
 
 
+UNET = {"widths": [4], "layers": 1, "groups": 2, "attention": []}
+DIFFUSION = dict(arch="ddpm", arch_options=UNET, objective="diffusion", ema=0.9)
+
+
+def test_a_diffusion_model_is_measured_on_one_sigma_and_serves_others(tmp_path):
+    source = data.open_source("digits:test", limit=4)
+    job = jobs.TrainDenoiser(**SETTINGS | DIFFUSION, eval_source=source)
+    result = job.run(tmp_path / "out")
+    model = models.load_model(result.folder)
+    assert (model.spec.mean, model.spec.num_classes) == ((0.5,), 0)
+    assert "sigma" not in model.spec.origin
+    assert model.spec.origin["fields"]["objective"] == "diffusion"
+    noisy = np.mean([r.mse_noisy for r in result.records])
+    assert result.summary.psnr_noisy == pytest.approx(-10 * np.log10(noisy), abs=1e-3)
+    assert result.summary.train_loss < 1.1  # it began with 1
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
+        (DIFFUSION | {"objective": "mse"}, "a ddpm is a diffusion model, not a deno"),
+        ({"objective": "diffusion"}, "a dncnn is a denoiser, not a diffusion model"),
+        (DIFFUSION | {"classifier": (classifier(),)}, "diffusion takes no classifier"),
+        (DIFFUSION | {"sigma": 100.0}, "from 0.0050 to 78.7, got 100.0"),
+        (
+            DIFFUSION | {"arch_options": UNET | {"widths": [4] * 5}},
+            "8x8 for a U-Net of 5 levels",
+        ),
+        (
+            DIFFUSION | {"arch_options": UNET | {"groups": 3}},
+            "`arch_options`: widths must be multiples of groups 3",
+        ),
         ({"objective": "stab"}, "at least one classifier"),
         ({"classifier": (classifier(),)}, "no classifier"),
         ({"arch": "small_cnn", "arch_options": {}}, "not a denoiser"),

@@ -21,6 +21,12 @@ FLAGS = (
     "--checkpoint_every=3",
 )
 SMALL = ("--arch=dncnn", '--arch_options={"depth": 3, "width": 4}')
+DIFFUSION = (
+    "--objective=diffusion",
+    "--ema=0.9",
+    "--arch=ddpm",
+    '--arch_options={"widths": [4], "layers": 1, "groups": 2, "attention": []}',
+)
 
 
 def train(out, *flags, devices=1):
@@ -115,9 +121,10 @@ def test_a_classifier_is_not_trained_as_a_denoiser(ground, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_killed_training_ends_with_the_same_weights(ground, tmp_path):
+@pytest.mark.parametrize("network", [SMALL, DIFFUSION])
+def test_a_killed_training_ends_with_the_same_weights(ground, tmp_path, network):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    flags = (*SMALL, "--epochs=40")
+    flags = (*network, "--epochs=40")
     code, _, err = train(whole, *flags)
     assert code == 0, err
     process = mains.start(

@@ -4,6 +4,7 @@ Of Ho et al. 2020 (arXiv 2006.11239), as google/ddpm-cifar10-32 of diffusers hol
 and of Nichol and Dhariwal 2021 (arXiv 2102.09672), as improved-diffusion writes it.
 """
 
+import functools
 from typing import Any, ClassVar
 
 import jax
@@ -118,9 +119,8 @@ class UNet(Formed):
                 x = self._block(x, time, level, name=f"down{level}_{turn}")
                 maps.append(x)
             if level + 1 < levels:
-                halved = {"strides": 2, "padding": self.dialect.padding}
-                name = f"down{level}_sample"
-                x = conv(width, **halved, use_bias=True, name=name)(x)
+                half = functools.partial(conv, strides=2, padding=self.dialect.padding)
+                x = half(width, use_bias=True, name=f"down{level}_sample")(x)
                 maps.append(x)
         x = self._timed(self.widths[-1], name="middle0")(x, time)
         x = self._attention("middle")(x)

@@ -1,5 +1,6 @@
 """What a U-Net of a diffusion model is made of: norm, time, block and attention."""
 
+import functools
 import math
 from typing import NamedTuple
 
@@ -116,8 +117,8 @@ class TimedBlock(nn.Module):
             y = inside(y + time)
         y = conv(self.features, use_bias=True, name="second")(nn.silu(y))
         if x.shape[-1] != self.features:
-            shape = {"kernel": 1, "padding": "VALID", "use_bias": True}
-            x = conv(self.features, **shape, name="shortcut")(x)
+            point = functools.partial(conv, kernel=1, padding="VALID", use_bias=True)
+            x = point(self.features, name="shortcut")(x)
         return x + y
 
 
