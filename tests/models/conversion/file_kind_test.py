@@ -54,7 +54,7 @@ def test_weights(tmp_path, content, kind):
         ),
         (b"\n <!DOCTYPE html><html>Sign in", "a web page"),
         (b'{"error": "not found"}', "a JSON text"),
-        (gzip.compress(TENSORS), "a gzip archive: unpack it"),
+        (gzip.compress(TENSORS, mtime=0), "a gzip archive: unpack it"),
         (_tar(), "a tar archive: unpack it"),
         (_zip("weights.pt", "README"), "a zip archive of something else"),
         (_zip("weight.npy"), "a NumPy archive"),
@@ -64,6 +64,7 @@ def test_weights(tmp_path, content, kind):
         (b"", "is empty"),
         (b"\x00" * 999, "of no known kind"),
     ],
+    ids=[f"other{n}" for n in range(12)],
 )
 def test_anything_else_is_named(tmp_path, content, expected):
     path = tmp_path / "weights.pt"
