@@ -120,7 +120,11 @@ class TrainDenoiser(Training):
                 f"{self.objective} trains"
             )
         if diffusion:
-            return self._planned(examples, start, self._diffusion(spec, classifiers))
+            plan = self._planned(examples, start, self._diffusion(spec, classifiers))
+            made = functools.partial(models.create_model, spec=spec)
+            # The network refuses images that it cannot halve.
+            jax.eval_shape(lambda key: made(key).variables, plan.key)
+            return plan
         predicts = [models.predictor(model) for model in classifiers.values()]
         objective = train.denoiser_objective(
             self.objective, sigma=self.sigma, classifiers=predicts
@@ -148,8 +152,6 @@ class TrainDenoiser(Training):
             )
         alpha_bars = models.alpha_bars(spec)
         models.noise_level(alpha_bars, sigma=self.sigma)
-        made = functools.partial(models.create_model, spec=spec)
-        jax.eval_shape(lambda key: made(key).variables, jax.random.key(0))
         return train.diffusion_objective(alpha_bars)
 
     def _method(self, classifiers, model) -> tuple[Callable, Callable]:
