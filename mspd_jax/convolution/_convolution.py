@@ -7,7 +7,8 @@ convolution and its gradients in input and kernel are operations of their own
 (primitives). Each is linear in either argument and their derivatives are each other, so
 derivatives of any order and in both modes stay fast; and each sees the whole batch
 under `vmap`, so that it can choose the best method (`_winograd.py`, `_wide.py`,
-`_adjoint.py`, `_onednn.py`). Platforms other than the CPU compile to that of `lax`.
+`_adjoint.py`, `_onednn.py`, `_grouped.py`). Platforms other than the CPU compile to
+that of `lax`.
 """
 
 import contextlib
@@ -23,6 +24,7 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 from jax.typing import DTypeLike
 
+from mspd_jax.convolution import _grouped as grouped
 from mspd_jax.convolution import _onednn as onednn
 from mspd_jax.convolution import _wide as wide
 from mspd_jax.convolution import _winograd as winograd
@@ -85,11 +87,12 @@ def convolution(
     """`lax.conv_general_dilated` with values and input gradients that CPUs do fast.
 
     Guarantee: the values and derivatives (of any order, in both modes, in both
-    arguments) of `lax.conv_general_dilated`, up to float32 rounding. Only dense
+    arguments) of `lax.conv_general_dilated`, up to float32 rounding. Only
     two-dimensional float32 convolutions on CPUs are computed in another way;
-    dilations, groups, other layouts and other types are passed on.
+    dilations, groups of a batch, other layouts and other types are passed on.
 
-    lhs: [N, H, W, C]; rhs: [h, w, C, K]; the others as of `lax.conv_general_dilated`.
+    lhs: [N, H, W, C]; rhs: [h, w, C / feature_group_count, K]; the others as of
+    `lax.conv_general_dilated`.
     Returns [N, H', W', K].
 
     Example:
@@ -108,16 +111,16 @@ def convolution(
         preferred_element_type=preferred_element_type,
     )
     factors = (*(lhs_dilation or ()), *(rhs_dilation or ()))
-    dense = (
+    ours = (
         lhs.ndim == 4
         and lhs.dtype == rhs.dtype == jnp.float32
-        and set((*factors, feature_group_count, batch_group_count)) == {1}
+        and set((*factors, batch_group_count)) == {1}
         and preferred_element_type in (None, jnp.float32)
         and lax.conv_dimension_numbers(lhs.shape, rhs.shape, dimension_numbers)
         == lax.conv_dimension_numbers(lhs.shape, rhs.shape, wide.LAYOUT)
     )
     out = jax.eval_shape(plain, lhs, rhs)  # complains exactly as lax does
-    if not dense or 0 in (*lhs.shape, *rhs.shape, *out.shape):
+    if not ours or 0 in (*lhs.shape, *rhs.shape, *out.shape):
         return plain(lhs, rhs)
     if isinstance(padding, str):
         padding = lax.padtype_to_pads(
@@ -134,6 +137,8 @@ def convolution(
         window=rhs.shape[:2],
         precision=lax.Precision(precision) if isinstance(precision, str) else precision,
         method=_method(),
+        groups=feature_group_count,
+        depthwise=grouped.is_depthwise(rhs, feature_group_count),
     )
 
 
@@ -146,31 +151,43 @@ def _method():
 
 # The operations take (lhs, rhs), (cotangent, rhs) and (lhs, cotangent), and the static
 # settings strides, padding, size (height and width of the convolution's input),
-# window (of the kernel), precision and method (see above).
+# window (of the kernel), precision, method (see above), groups (of channels) and
+# depthwise (whether each channel is a group).
 _convolve_p = Primitive("dense_convolution")
 _adjoint_p = Primitive("dense_convolution_input_gradient")
 _kernel_p = Primitive("dense_convolution_kernel_gradient")
 
 
-def _convolve_plain(lhs, rhs, *, strides, padding, precision, method, **_):
+def _convolve_plain(
+    lhs, rhs, *, strides, padding, precision, method, groups, depthwise, **_
+):
     if method == "direct":
-        return convolve_directly(lhs, rhs, strides, padding, precision)
+        convolve = grouped.convolve if depthwise else convolve_directly
+        window = dict(strides=strides, padding=padding, precision=precision)
+        alone = functools.partial(convolve, **window)
+        return grouped.one_by_one(alone, lhs, rhs, 1 if depthwise else groups)
     return lax.conv_general_dilated(
-        lhs, rhs, strides, padding, dimension_numbers=wide.LAYOUT, precision=precision
+        lhs,
+        rhs,
+        strides,
+        padding,
+        dimension_numbers=wide.LAYOUT,
+        feature_group_count=groups,
+        precision=precision,
     )
 
 
-def _adjoint_plain(cotangent, rhs, *, size, **settings):
-    shape = (cotangent.shape[0], *size, rhs.shape[2])
+def _adjoint_plain(cotangent, rhs, *, size, groups, **settings):
+    shape = (cotangent.shape[0], *size, rhs.shape[2] * groups)
     lhs = jax.ShapeDtypeStruct(shape, cotangent.dtype)
-    convolve = functools.partial(_convolve_plain, rhs=rhs, **settings)
+    convolve = functools.partial(_convolve_plain, rhs=rhs, groups=groups, **settings)
     return jax.linear_transpose(convolve, lhs)(cotangent)[0]
 
 
-def _kernel_plain(lhs, cotangent, *, window, **settings):
-    shape = (*window, lhs.shape[3], cotangent.shape[3])
+def _kernel_plain(lhs, cotangent, *, window, groups, **settings):
+    shape = (*window, lhs.shape[3] // groups, cotangent.shape[3])
     rhs = jax.ShapeDtypeStruct(shape, lhs.dtype)
-    convolve = functools.partial(_convolve_plain, lhs, **settings)
+    convolve = functools.partial(_convolve_plain, lhs, groups=groups, **settings)
     return jax.linear_transpose(convolve, rhs)(cotangent)[0]
 
 
@@ -202,6 +219,7 @@ def _kernel_on_cpu(lhs, cotangent, *, window, strides, padding, method, **settin
     if method == "library" and onednn.pays_off(pixels, kernel, padding):
         return onednn.kernel_gradient(lhs, cotangent, window, strides, padding)
     settings |= dict(window=window, strides=strides, padding=padding, method=method)
+    settings |= dict(groups=1, depthwise=False)
     return _kernel_plain(lhs, cotangent, **settings)
 
 
@@ -238,8 +256,9 @@ _bilinear(_adjoint_p, _convolve_p.bind, _flipped(_kernel_p))
 _bilinear(_kernel_p, _flipped(_adjoint_p), _convolve_p.bind)
 
 
-def _define(primitive, plain, on_cpu):
+def _define(primitive, plain, dense_on_cpu, depthwise_on_cpu):
     """What else JAX asks of an operation: shapes, `vmap`, eager mode, compilation."""
+    on_cpu = grouped.in_groups(dense_on_cpu, plain, depthwise_on_cpu)
 
     def batch(operands, axes, **settings):
         lhs, rhs = operands
@@ -268,6 +287,6 @@ def _define(primitive, plain, on_cpu):
     mlir.register_lowering(primitive, lower(on_cpu), platform="cpu")
 
 
-_define(_convolve_p, _convolve_plain, _convolve_on_cpu)
-_define(_adjoint_p, _adjoint_plain, _adjoint_on_cpu)
-_define(_kernel_p, _kernel_plain, _kernel_on_cpu)
+_define(_convolve_p, _convolve_plain, _convolve_on_cpu, grouped.convolve)
+_define(_adjoint_p, _adjoint_plain, _adjoint_on_cpu, grouped.input_gradient)
+_define(_kernel_p, _kernel_plain, _kernel_on_cpu, grouped.kernel_gradient)

@@ -9,7 +9,7 @@ apart, and each of its pixels is a matrix product,
 
 import functools
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 from jax import lax
@@ -39,6 +39,26 @@ def convolve(
     precision: Precision,
 ) -> jax.Array:
     """`lax.conv_general_dilated` of [N, H, W, C] and [h, w, C, K], window by window."""
+
+    def product(pixels, weights):
+        contract = (((3,), (0,)), ((), ()))
+        return lax.dot_general(pixels, weights, contract, precision=precision)
+
+    return shifted_sum(lhs, rhs, strides, padding, product)
+
+
+def shifted_sum(
+    lhs: jax.Array,
+    rhs: jax.Array,
+    strides: Pair,
+    padding: Padding,
+    product: Callable[[jax.Array, jax.Array], jax.Array],
+) -> jax.Array:
+    """The sum, over the pixels of a kernel, of products with what they meet.
+
+    product: of [N, H', W', C] and rhs[d, e], which is [C, K] or what the caller makes
+    of it.
+    """
     zero = lhs.dtype.type(0)
     pads = ((0, 0, 0), *((low, high, 0) for low, high in padding), (0, 0, 0))
     lhs = lax.pad(lhs, zero, pads)
@@ -57,8 +77,5 @@ def convolve(
                 (lhs.shape[0], row + reach[0], col + reach[1], lhs.shape[3]),
                 (1, *strides, 1),
             )
-            product = lax.dot_general(
-                pixels, rhs[row, col], (((3,), (0,)), ((), ())), precision=precision
-            )
-            products.append(product)
+            products.append(product(pixels, rhs[row, col]))
     return functools.reduce(operator.add, products)

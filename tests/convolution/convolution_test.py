@@ -36,7 +36,6 @@ DIRECT = {
     "pointwise": ((4, 5), (1, 1), (1, 1), "SAME"),
 }
 PASSED_ON = {
-    "groups": dict(feature_group_count=3),
     "lhs_dilation": dict(lhs_dilation=(2, 1)),
     "rhs_dilation": dict(rhs_dilation=(1, 2)),
 }
