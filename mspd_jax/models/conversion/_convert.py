@@ -20,7 +20,7 @@ from mspd_jax.models._architectures import (
 from mspd_jax.models._build import build_module
 from mspd_jax.models._initialize import variable_shapes
 from mspd_jax.models._spec import Model, ModelSpec, check_spec
-from mspd_jax.models.conversion._names import torch_name
+from mspd_jax.models.conversion._names import layout_of, modern_names, torch_name
 from mspd_jax.models.conversion._tensor_file import file_sha256, read_tensors
 
 # What the buffers of a normalization in front of a network are called.
@@ -83,7 +83,9 @@ def convert_torch(
                 f"`activation`: {architecture} has one activation, so leave it out"
             )
         wanted["activation"] = activation
-    tensors = _used(family, family.canonical(read_tensors(path, state=state)))
+    tensors = _used(
+        family, modern_names(family, family.canonical(read_tensors(path, state=state)))
+    )
     options = defaults | _options_in(path, architecture, tensors) | wanted
     shape = image_shape or (family.size, family.size, 3)
     normalization = usual or default_normalization(architecture, shape[-1])
@@ -113,8 +115,12 @@ def _fill(path, spec, shapes, tensors):
     leaves, structure = jax.tree_util.tree_flatten_with_path(shapes)
     paths = [tuple(key.key for key in keys) for keys, _ in leaves]
     names = [torch_name(family, spec.options, path) for path in paths]
-    torch_shapes = (_torch_shape(leaf.shape) for _, leaf in leaves)
-    wanted = dict(zip(names, torch_shapes, strict=True))
+    layouts = [layout_of(family, path) for path in paths]
+    shapes = [leaf.shape for _, leaf in leaves]
+    wanted = {
+        name: layout.shape(shape)
+        for name, layout, shape in zip(names, layouts, shapes, strict=True)
+    }
     problems = {
         "missing": sorted(set(wanted) - set(tensors)),
         "surplus": sorted(set(tensors) - set(wanted)),
@@ -134,14 +140,11 @@ def _fill(path, spec, shapes, tensors):
             f"{kind}: {', '.join(items)}" for kind, items in problems.items() if items
         )
         raise InputError(f"{path} does not fit {spec.architecture}: {listed}")
-    found = (tensors[name] for name in names)
-    arrays = [t.transpose(2, 3, 1, 0) if t.ndim == 4 else t.T for t in found]
+    arrays = [
+        layout.read(tensors[name], shape)
+        for name, layout, shape in zip(names, layouts, shapes, strict=True)
+    ]
     return jax.tree.unflatten(structure, map(jnp.asarray, arrays))
-
-
-def _torch_shape(shape):
-    """[h, w, in, out] -> [out, in, h, w] and [in, out] -> [out, in]."""
-    return (*shape[:1:-1], *shape[:2]) if len(shape) == 4 else tuple(reversed(shape))
 
 
 def _used(family, tensors) -> dict:

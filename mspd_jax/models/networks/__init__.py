@@ -11,6 +11,7 @@ from mspd_jax.models.networks._family import (
 )
 from mspd_jax.models.networks._kair_dncnn import KAIR_DNCNN
 from mspd_jax.models.networks._layers import as_channels, fold_norms
+from mspd_jax.models.networks._layouts import TRANSPOSED, Layout
 from mspd_jax.models.networks._memnet import MEMNET
 from mspd_jax.models.networks._plain_cnn import PLAIN_CNN
 from mspd_jax.models.networks._preactivation import (
@@ -55,7 +56,9 @@ __all__ = [
     "FAMILIES",
     "Family",
     "LABEL_RULES",
+    "Layout",
     "RESTORATION",
+    "TRANSPOSED",
     "as_channels",
     "fold_norms",
 ]

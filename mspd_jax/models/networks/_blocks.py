@@ -1,6 +1,7 @@
 """The residual blocks of He et al. 2016 (arXiv 1512.03385), basic and bottleneck."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +9,7 @@ from flax import linen as nn
 
 from mspd_jax.models.networks._family import Renamings
 from mspd_jax.models.networks._form import BLOCK_NAME, Formed
-from mspd_jax.models.networks._layers import SYMMETRIC_PADDING, ConvNorm, Padding
+from mspd_jax.models.networks._layers import SYMMETRIC_PADDING, ConvNorm, Padding, conv
 
 # A bottleneck has so many times the channels of its 3x3 convolution at its end.
 EXPANSION = 4
@@ -69,22 +70,46 @@ class Bottleneck(Formed):
     """relu(shortcut(x) + narrow(x)) with 1x1, 3x3 and 1x1 convolutions in `narrow`.
 
     Each of them is normalized, with a ReLU after the first two. `kernel` and `padding`
-    are those of the middle one.
+    are those of the middle one, which has `groups` of channels; `group_width` of 64
+    features go to each of them (Xie et al. 2017, arXiv 1611.05431).
     """
 
     features: int
     strides: int
     kernel: int = 3
     padding: Padding = SYMMETRIC_PADDING
+    groups: int = 1
+    group_width: int = 64
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
-        shape = (self.features, self.strides, self.padding)
-        middle = self.part(ConvNorm, *shape, kernel=self.kernel, name="second")
-        y = point(self, self.features, name="first")(x, train)
+        narrow = self.features * self.group_width // 64 * self.groups
+        shape = {"kernel": self.kernel, "padding": self.padding, "groups": self.groups}
+        middle = self.part(ConvNorm, narrow, self.strides, **shape, name="second")
+        y = point(self, narrow, name="first")(x, train)
         y = nn.relu(middle(nn.relu(y), train))
         y = point(self, EXPANSION * self.features, name="third")(y, train)
         return nn.relu(projected_shortcut(self, x, y, train) + y)
+
+
+class Gate(Formed):
+    """Squeeze and excitation: a factor for each channel, from the mean over the map.
+
+        x * sigmoid(point(activation(point(mean(x)))))
+
+    with 1x1 convolutions `point`, to `narrow` channels and back (Hu et al. 2018, arXiv
+    1709.01507).
+    """
+
+    narrow: int
+    activation: Callable[[jax.Array], jax.Array]
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        shape: dict[str, Any] = {"kernel": 1, "padding": "VALID", "use_bias": True}
+        y = jnp.mean(x, axis=(-3, -2), keepdims=True)
+        y = self.activation(conv(self.narrow, **shape, name="first")(y))
+        return x * nn.sigmoid(conv(x.shape[-1], **shape, name="second")(y))
 
 
 def point(network: Formed, features: int, strides: int = 1, *, name: str) -> ConvNorm:

@@ -8,6 +8,7 @@ import numpy as np
 from flax import linen as nn
 
 from mspd_jax.models.networks._layers import ACTIVATIONS, NORM_EPSILON
+from mspd_jax.models.networks._layouts import Layouts
 
 # What a network makes: logits, an image, an image from one and its gradient maps, or
 # the noise in an image from one and its timestep.
@@ -120,6 +121,8 @@ class Family(NamedTuple):
       kind: CLASSIFIER, DENOISER, RESTORATION or DIFFUSION.
       epsilon: of its normalizations.
       size: usual height and width of its images.
+      torch_spellings: older names of PyTorch's tensors, as replacements in them.
+      torch_layouts: of the variables that are not merely transposed in PyTorch.
       torch_names: what the variables are called in PyTorch, as replacements in their
         Flax path, applied in order; empty where nothing is converted. A function of
         the options where they decide it.
@@ -140,6 +143,8 @@ class Family(NamedTuple):
     kind: str = CLASSIFIER
     epsilon: float = NORM_EPSILON
     size: int = 32
+    torch_spellings: Renamings = ()
+    torch_layouts: Layouts = ()
     torch_names: Renamings | Callable[[dict], Renamings] = ()
     unused: str = ""
     canonical: Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]] = (

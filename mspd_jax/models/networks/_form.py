@@ -52,11 +52,10 @@ class Formed(nn.Module, kw_only=True):
 class Classifier(Formed, kw_only=True):
     """Layers in a row, then the mean over the map and a dense layer, `head`.
 
-    A network whose last layer is no map says in `summary` what the head reads.
-
     Normalized images [..., H, W, C] -> logits [..., num_classes]. A subclass says what
-    its `layers` are. With a `span` only the layers behind the first of the two names
-    and up to the second are applied: the two parts of `split`.
+    its `layers` are, and may have another `summary` than the mean. With a `span` only
+    the layers behind the first of the two names and up to the second are applied: the
+    two parts of `split`.
     """
 
     num_classes: int
@@ -68,7 +67,7 @@ class Classifier(Formed, kw_only=True):
 
     @nn.nowrap
     def summary(self, x: jax.Array) -> jax.Array:
-        """What the head reads of the last layer."""
+        """What the head reads of the layers' output: [..., features]."""
         return global_average(x)
 
     @nn.compact

@@ -24,6 +24,7 @@ def conv(
     kernel: int = 3,
     strides: int = 1,
     padding: Padding = SYMMETRIC_PADDING,
+    groups: int = 1,
     use_bias: bool = False,
     name: str,
 ) -> nn.Conv:
@@ -33,6 +34,7 @@ def conv(
         (kernel, kernel),
         strides=(strides, strides),
         padding=padding,
+        feature_group_count=groups,
         use_bias=use_bias,
         conv_general_dilated=convolution,
         name=name,
@@ -95,7 +97,11 @@ class Norm(Formed):
 
 
 class ConvNorm(Formed):
-    """A convolution followed by its normalization; folded, a convolution with bias."""
+    """A convolution followed by its normalization; folded, a convolution with bias.
+
+    `use_bias` gives the convolution a bias of its own before the normalization, which
+    does nothing there but is in some public checkpoints. `groups` are of channels.
+    """
 
     features: int
     strides: int = 1
@@ -103,6 +109,8 @@ class ConvNorm(Formed):
     epsilon: float = NORM_EPSILON
     momentum: float = NORM_MOMENTUM
     kernel: int = 3
+    groups: int = 1
+    use_bias: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
@@ -111,7 +119,8 @@ class ConvNorm(Formed):
             kernel=self.kernel,
             strides=self.strides,
             padding=self.padding,
-            use_bias=self.folded,
+            groups=self.groups,
+            use_bias=self.use_bias or self.folded,
             name="conv",
         )(x)
         if self.folded:
@@ -124,15 +133,18 @@ def fold_norms(
 ) -> dict:
     """Weights of the folded form, from those of the training form.
 
-    conv then norm:  kernel' = kernel * a, bias' = bias - mean * a
+    conv then norm:  kernel' = kernel * a, bias' = bias + (b - mean) * a
     norm alone:      scale'  = a,          bias' = bias - mean * a
-    with a = scale / sqrt(variance + epsilon), per output channel. Norms without running
-    statistics (of groups or layers) stay as they are.
+    with a = scale / sqrt(variance + epsilon), per output channel, and b the bias of the
+    convolution, if it has one. Norms without running statistics (of groups or layers)
+    stay as they are.
     """
     if "norm" in batch_stats and "conv" in params:
         moments = batch_stats["norm"]
         scale, bias = _affine(**params["norm"], **moments, epsilon=epsilon)
         kernel = params["conv"]["kernel"]
+        if "bias" in params["conv"]:
+            bias = bias + params["conv"]["bias"] * scale
         return {"conv": {"kernel": kernel * as_channels(scale, kernel), "bias": bias}}
     if "scale" in params and batch_stats:
         scale, bias = _affine(**params, **batch_stats, epsilon=epsilon)

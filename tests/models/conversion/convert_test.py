@@ -42,10 +42,12 @@ def test_origin_names_the_file_and_its_hash(tmp_path):
     assert origin == {"source": "model.safetensors", "sha256": digest}
 
 
-def test_normalization_comes_from_the_flags_then_the_file(tmp_path):
+@pytest.mark.parametrize("buffers", [("mean", "std"), ("mu", "sigma")])
+def test_normalization_comes_from_the_flags_then_the_file(tmp_path, buffers):
     tensors = small_reference.random_tensors(channels=2)
-    tensors["mean"] = np.array([0.25, 0.5], np.float32).reshape(2, 1, 1)
-    tensors["std"] = np.array([0.5, 0.75], np.float32).reshape(2, 1, 1)
+    mean, std = buffers
+    tensors[mean] = np.array([0.25, 0.5], np.float32).reshape(2, 1, 1)
+    tensors[std] = np.array([0.5, 0.75], np.float32).reshape(2, 1, 1)
     save_file(tensors, tmp_path / "model.safetensors")
     spec = convert(tmp_path / "model.safetensors", image_shape=(8, 8, 2)).spec
     assert (spec.mean, spec.std) == ((0.25, 0.5), (0.5, 0.75))

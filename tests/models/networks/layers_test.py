@@ -6,6 +6,7 @@ import numpy as np
 from absl.testing import parameterized
 
 from mspd_jax import models
+from mspd_jax.models.networks._layers import ConvNorm, fold_norms
 from tests.models.conversion import small_reference
 from tests.models.small_models import IMAGES, SHAPE, TENSORS, small_model
 
@@ -46,3 +47,24 @@ class NormTest(parameterized.TestCase):
             shard_stats,
             stats,
         )
+
+
+def test_folding_keeps_what_a_bias_before_a_normalization_does():
+    rng = np.random.default_rng(0)
+    draw = {
+        "params": {
+            "conv": {"kernel": rng.normal(size=(3, 3, 2, 4)), "bias": np.arange(4.0)},
+            "norm": {"scale": rng.uniform(1, 2, 4), "bias": rng.normal(size=4)},
+        },
+        "batch_stats": {"norm": {"mean": rng.normal(size=4), "var": np.full(4, 0.3)}},
+    }
+    variables = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), draw)
+    image = jnp.asarray(rng.normal(size=(5, 4, 2)), jnp.float32)
+    layer = ConvNorm(4, groups=1, use_bias=True)
+    folded = fold_norms(variables["params"], variables["batch_stats"])
+    assert set(folded) == {"conv"}
+    np.testing.assert_allclose(
+        layer.clone(folded=True).apply({"params": folded}, image),
+        layer.apply(variables, image),
+        atol=1e-4,
+    )
