@@ -25,6 +25,7 @@ from mspd_jax.models.networks._resnet import CIFAR_RESNET, IMAGENET_RESNET, RESN
 from mspd_jax.models.networks._small_cnn import SMALL_CNN
 from mspd_jax.models.networks._trn import LABEL_RULES, TRN_LARGE, TRN_SMALL
 from mspd_jax.models.networks._unet import DDPM, IMPROVED_DDPM
+from mspd_jax.models.networks._vgg import PLAIN_VGG, VGG_NORM
 
 # In the order in which help texts show them.
 FAMILIES = (
@@ -38,6 +39,8 @@ FAMILIES = (
     PLAIN_CNN,
     RESIDUAL_CNN,
     IMAGENET_RESNET,
+    VGG_NORM,
+    PLAIN_VGG,
     BAGNET,
     DNCNN,
     DNCNN_WIDE,

@@ -8,7 +8,8 @@ import pytest
 from mspd_jax import models
 from mspd_jax.models._architectures import complete_options, family_of
 from mspd_jax.models._initialize import variable_shapes
-from mspd_jax.models.conversion._names import torch_name
+from mspd_jax.models.conversion._names import layout_of, torch_name
+from mspd_jax.models.networks._layouts import FLATTENED, TRANSPOSED
 from tests.models.networks.cifar10_networks import spec
 
 NAMES = [
@@ -22,6 +23,8 @@ NAMES = [
     "residual_cnn",
     "resnet50",
     "bagnet33",
+    "vgg11",
+    "vgg11_bn",
     "small_cnn",
     "dncnn",
     "memnet",
@@ -59,9 +62,18 @@ def test_each_variable_has_a_name_of_its_own(architecture):
         ("preact_resnet18", "params/norm/scale", "batchnorm.weight"),
         ("resnet18", "params/head/bias", "fc.bias"),
         ("bagnet9", "params/point/kernel", "conv1.weight"),
+        ("vgg11_bn", "params/layer4/norm/scale", "features.5.weight"),
+        ("vgg11", "params/dense1/kernel", "classifier.3.weight"),
         ("dncnn", "params/layer1/norm/bias", "dncnn.6.bias"),
         ("dncnn", "params/last/kernel", "dncnn.47.weight"),
     ],
 )
 def test_names_are_those_of_the_reference(architecture, path, name):
     assert name_of(architecture, tuple(path.split("/"))) == name
+
+
+def test_layouts_are_those_of_the_family():
+    family = family_of("vgg16_bn")
+    assert layout_of(family, ("params", "dense0", "kernel")) is FLATTENED
+    for path in (("params", "dense0", "bias"), ("params", "dense1", "kernel")):
+        assert layout_of(family, path) is TRANSPOSED

@@ -1,0 +1,162 @@
+"""VGG-11/13/16/19 (Simonyan and Zisserman 2015, arXiv 1409.1556), normalized or not.
+
+Layouts and layer orders are those of torchvision, whose checkpoints
+`mspd_jax.models.convert_torch` reads, and those of the same networks for CIFAR, where
+the map behind the convolutions is a single place.
+"""
+
+import functools
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+
+from mspd_jax.errors import InputError
+from mspd_jax.models.networks._family import IMAGENET, Family, Number, names_of
+from mspd_jax.models.networks._form import Classifier, Layers
+from mspd_jax.models.networks._layers import ConvNorm
+from mspd_jax.models.networks._layouts import FLATTENED
+
+# By depth: how many convolutions each of the five stages has.
+VGG_STAGES = {
+    11: (1, 1, 2, 2, 2),
+    13: (2, 2, 2, 2, 2),
+    16: (2, 2, 3, 3, 3),
+    19: (2, 2, 4, 4, 4),
+}
+# The last stage is as wide as the one before, not twice as wide.
+_WIDEST = 3
+
+
+class PlainVGG(Classifier):
+    """VGG without normalization: normalized images [..., H, W, C] -> logits.
+
+    3x3 convolutions of `width` channels and more, with a max pool behind each stage;
+    the mean over `places` times as many windows of the map; three dense layers, of
+    `hidden` features but for the last. Layers are numbered as in torchvision, where
+    convolution, normalization, ReLU and pool count one each: "layer0", "pool3".
+
+    Deviation: no dropout between the dense layers in training; networks here are
+    functions of their weights and images alone.
+    """
+
+    depth: int
+    width: int
+    hidden: int
+    places: int
+    norm: ClassVar[bool] = False
+
+    @nn.nowrap
+    def layers(self) -> Layers:
+        layers: Layers = {}
+        form = {"use_bias": True, "folded": self.folded or not self.norm}
+        for number, width in self._plan():
+            if width is None:
+                layers[f"pool{number}"] = _pool
+            else:
+                name = f"layer{number}"
+                module = self.part(ConvNorm, width, **form, name=name)
+                layers[name] = functools.partial(_rectified, module)
+        layers["pool"] = lambda x, train: adaptive_average(x, self.places)
+        whole = nn.DenseGeneral(self.hidden, axis=(-3, -2, -1), name="dense0")
+        layers["dense0"] = lambda x, train: nn.relu(whole(x))
+        dense = nn.Dense(self.hidden, name="dense1")
+        return layers | {"dense1": lambda x, train: nn.relu(dense(x))}
+
+    @nn.nowrap
+    def summary(self, x: jax.Array) -> jax.Array:
+        return x
+
+    @nn.nowrap
+    def _plan(self) -> Iterator[tuple[int, int | None]]:
+        """Number and channels of each convolution; None for a pool."""
+        number = 0
+        for stage, count in enumerate(VGG_STAGES[self.depth]):
+            for _ in range(count):
+                yield number, self.width * 2 ** min(stage, _WIDEST)
+                number += 3 if self.norm else 2
+            yield number, None
+            number += 1
+
+
+class VGG(PlainVGG):
+    """VGG with a batch normalization behind each convolution, else as `PlainVGG`."""
+
+    norm = True
+
+
+def _rectified(module: Callable, x: jax.Array, train: bool) -> jax.Array:
+    return nn.relu(module(x, train))
+
+
+def _pool(x: jax.Array, train: bool) -> jax.Array:
+    del train
+    return nn.max_pool(x, (2, 2), (2, 2))
+
+
+def adaptive_average(x: jax.Array, places: int) -> jax.Array:
+    """Means over places x places windows that cover a map of any size.
+
+    Window i of a side of n pixels holds those from floor(i n / places) to
+    ceil((i + 1) n / places); they overlap, and repeat pixels, where n is no multiple.
+    [..., H, W, C] -> [..., places, places, C]. Raises InputError for an empty map.
+    """
+    if 0 in x.shape[-3:-1]:
+        raise InputError(
+            "the images are too small for a VGG, which halves them five times: give "
+            "images of at least 32x32 pixels"
+        )
+    rows, columns = (_windows(size, places) for size in x.shape[-3:-1])
+    if rows is not None:
+        x = jnp.einsum("ph,...hwc->...pwc", rows, x, precision="highest")
+    if columns is not None:
+        x = jnp.einsum("qw,...pwc->...pqc", columns, x, precision="highest")
+    return x
+
+
+def _windows(size: int, places: int) -> jax.Array | None:
+    """The matrix [places, size] of the means; None for the identity."""
+    if size == places:
+        return None
+    matrix = np.zeros((places, size), np.float32)
+    for place in range(places):
+        low, high = place * size // places, math.ceil((place + 1) * size / places)
+        matrix[place, low:high] = 1 / (high - low)
+    return jnp.asarray(matrix)
+
+
+def _options_in(tensors: Mapping[str, np.ndarray]) -> dict:
+    first, dense = (tensors.get(f"{n}.0.weight") for n in ("features", "classifier"))
+    if first is None or dense is None or first.ndim != 4 or dense.ndim != 2:
+        raise ValueError("features.0.weight or classifier.0.weight")
+    width, (hidden, inputs) = len(first), dense.shape
+    places = math.isqrt(inputs // (width * 2**_WIDEST))
+    return {"width": width, "hidden": hidden, "places": max(1, places)}
+
+
+PLAIN_VGG = Family(
+    names="vgg11, vgg13, vgg16, vgg19",
+    pattern=rf"vgg(?P<depth>{names_of(VGG_STAGES)})",
+    network=PlainVGG,
+    options={"width": Number(64), "hidden": Number(4096), "places": Number(7)},
+    normalization=IMAGENET,
+    size=224,
+    torch_names=(
+        (r"^layer(\d+)/conv", r"features.\1"),
+        (r"^layer(\d+)/norm", lambda match: f"features.{int(match[1]) + 1}"),
+        (r"^dense0", "classifier.0"),
+        (r"^dense1", "classifier.3"),
+        (r"^head", "classifier.6"),
+    ),
+    torch_layouts=((r"^dense0/kernel", FLATTENED),),
+    options_in=_options_in,
+)
+VGG_NORM = PLAIN_VGG._replace(
+    names="vgg11_bn, vgg13_bn, vgg16_bn, vgg19_bn",
+    pattern=PLAIN_VGG.pattern + "_bn",
+    network=VGG,
+)
