@@ -1,6 +1,7 @@
 """The networks, each in a file with its row, and the table of all rows."""
 
 from mspd_jax.models.networks._bagnet import BAGNET
+from mspd_jax.models.networks._densenet import DENSENET, DENSENET_161
 from mspd_jax.models.networks._dncnn import DNCNN, DNCNN_WIDE
 from mspd_jax.models.networks._family import (
     CLASSIFIER,
@@ -41,6 +42,8 @@ FAMILIES = (
     IMAGENET_RESNET,
     VGG_NORM,
     PLAIN_VGG,
+    DENSENET,
+    DENSENET_161,
     BAGNET,
     DNCNN,
     DNCNN_WIDE,

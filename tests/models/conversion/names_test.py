@@ -8,7 +8,7 @@ import pytest
 from mspd_jax import models
 from mspd_jax.models._architectures import complete_options, family_of
 from mspd_jax.models._initialize import variable_shapes
-from mspd_jax.models.conversion._names import layout_of, torch_name
+from mspd_jax.models.conversion._names import layout_of, modern_names, torch_name
 from mspd_jax.models.networks._layouts import FLATTENED, TRANSPOSED
 from tests.models.networks.cifar10_networks import spec
 
@@ -25,6 +25,7 @@ NAMES = [
     "bagnet33",
     "vgg11",
     "vgg11_bn",
+    "densenet121",
     "small_cnn",
     "dncnn",
     "memnet",
@@ -64,12 +65,30 @@ def test_each_variable_has_a_name_of_its_own(architecture):
         ("bagnet9", "params/point/kernel", "conv1.weight"),
         ("vgg11_bn", "params/layer4/norm/scale", "features.5.weight"),
         ("vgg11", "params/dense1/kernel", "classifier.3.weight"),
+        (
+            "densenet121",
+            "params/transition0/norm0/bias",
+            "features.transition1.norm.bias",
+        ),
         ("dncnn", "params/layer1/norm/bias", "dncnn.6.bias"),
         ("dncnn", "params/last/kernel", "dncnn.47.weight"),
     ],
 )
 def test_names_are_those_of_the_reference(architecture, path, name):
     assert name_of(architecture, tuple(path.split("/"))) == name
+
+
+def test_older_names_give_way_to_those_of_now():
+    family = family_of("densenet121")
+    old = {"a.denselayer1.norm.2.bias": 1, "features.conv0.weight": 2}
+    modern = {"a.denselayer1.norm2.bias": 1, "features.conv0.weight": 2}
+    assert modern_names(family, old) == modern
+    assert modern_names(family_of("resnet20"), old) == old
+
+
+def test_a_tensor_under_both_names_is_not_lost():
+    both = {"denselayer1.conv.1.weight": 1, "denselayer1.conv1.weight": 2}
+    assert modern_names(family_of("densenet121"), both) == both
 
 
 def test_layouts_are_those_of_the_family():
