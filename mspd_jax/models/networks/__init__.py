@@ -3,6 +3,7 @@
 from mspd_jax.models.networks._bagnet import BAGNET
 from mspd_jax.models.networks._densenet import DENSENET, DENSENET_161
 from mspd_jax.models.networks._dncnn import DNCNN, DNCNN_WIDE
+from mspd_jax.models.networks._efficientnet import EFFICIENTNET_LITE, EFFICIENTNETS
 from mspd_jax.models.networks._family import (
     CLASSIFIER,
     DENOISER,
@@ -44,6 +45,8 @@ FAMILIES = (
     PLAIN_VGG,
     DENSENET,
     DENSENET_161,
+    *EFFICIENTNETS,
+    EFFICIENTNET_LITE,
     BAGNET,
     DNCNN,
     DNCNN_WIDE,
