@@ -24,6 +24,7 @@ from mspd_jax.models.networks._preactivation import (
 )
 from mspd_jax.models.networks._residual_cnn import RESIDUAL_CNN
 from mspd_jax.models.networks._resnet import CIFAR_RESNET, IMAGENET_RESNET, RESNET
+from mspd_jax.models.networks._resnext import RESNEXT
 from mspd_jax.models.networks._small_cnn import SMALL_CNN
 from mspd_jax.models.networks._trn import LABEL_RULES, TRN_LARGE, TRN_SMALL
 from mspd_jax.models.networks._unet import DDPM, IMPROVED_DDPM
@@ -37,6 +38,7 @@ FAMILIES = (
     PLAIN_PREACT_RESNET,
     PLAIN_WIDE_RESNET,
     CIFAR_RESNET,
+    RESNEXT,
     SMALL_CNN,
     PLAIN_CNN,
     RESIDUAL_CNN,

@@ -28,6 +28,7 @@ NAMES = [
     "densenet121",
     "efficientnet_b1",
     "efficientnet_lite0",
+    "resnext20_2x8d",
     "small_cnn",
     "dncnn",
     "memnet",
