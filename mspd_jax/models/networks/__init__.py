@@ -26,6 +26,11 @@ from mspd_jax.models.networks._residual_cnn import RESIDUAL_CNN
 from mspd_jax.models.networks._resnet import CIFAR_RESNET, IMAGENET_RESNET, RESNET
 from mspd_jax.models.networks._resnext import RESNEXT
 from mspd_jax.models.networks._small_cnn import SMALL_CNN
+from mspd_jax.models.networks._staged_wide import (
+    RA_WRN,
+    ROBUST_WIDE_RESNET,
+    WRN_A4,
+)
 from mspd_jax.models.networks._trn import LABEL_RULES, TRN_LARGE, TRN_SMALL
 from mspd_jax.models.networks._unet import DDPM, IMPROVED_DDPM
 from mspd_jax.models.networks._vgg import PLAIN_VGG, VGG_NORM
@@ -38,6 +43,9 @@ FAMILIES = (
     PLAIN_PREACT_RESNET,
     PLAIN_WIDE_RESNET,
     CIFAR_RESNET,
+    ROBUST_WIDE_RESNET,
+    WRN_A4,
+    RA_WRN,
     RESNEXT,
     SMALL_CNN,
     PLAIN_CNN,

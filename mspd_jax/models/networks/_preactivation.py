@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from mspd_jax.models.networks._blocks import Gate
 from mspd_jax.models.networks._family import (
     CIFAR10,
     Choice,
@@ -33,6 +34,7 @@ from mspd_jax.models.networks._form import (
     in_stages,
 )
 from mspd_jax.models.networks._layers import (
+    NORM_MOMENTUM,
     SAME_PADDING,
     SYMMETRIC_PADDING,
     ConvNorm,
@@ -48,7 +50,9 @@ class PreactivationBlock(Formed):
 
     Where the block changes the shape, the shortcut is a convolution: of act(norm(x)) if
     `shortcut_activated`, of x itself otherwise. `same_padding` is whether a strided 3x3
-    convolution pads below and to the right only, or on all sides.
+    convolution pads below and to the right only, or on all sides. `gate` is the number
+    of channels that the factors of a `Gate` at the end of the branch come from; 0 is
+    none.
     """
 
     features: int
@@ -57,16 +61,22 @@ class PreactivationBlock(Formed):
     shortcut_kernel: int = 1
     shortcut_activated: bool = True
     same_padding: bool = True
+    gate: int = 0
+    momentum: float = NORM_MOMENTUM
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
+        momentum = {"momentum": self.momentum}
         padding = SAME_PADDING[self.strides] if self.same_padding else SYMMETRIC_PADDING
         shape = (self.features, self.strides, padding)
-        first = self.part(ConvNorm, *shape, name="first")
-        active = self.activation(self.part(Norm, name="norm0")(x, train))
-        y = first(active, train)
-        y = conv(self.features, name="second")(self.activation(y))
-        if x.shape[-1] == self.features:
+        first = self.part(ConvNorm, *shape, **momentum, name="first")
+        norm = self.part(Norm, **momentum, name="norm0")
+        active = self.activation(norm(x, train))
+        y = self.activation(first(active, train))
+        y = conv(self.features, name="second")(y)
+        if self.gate:
+            y = self.part(Gate, self.gate, nn.relu, name="gate")(y)
+        if x.shape[-1] == self.features and self.strides == 1:
             return x + y
         shortcut = conv(
             self.features,

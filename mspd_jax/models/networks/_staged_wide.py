@@ -1,0 +1,141 @@
+"""Wide ResNets whose stages differ in depth and width, searched for robustness.
+
+RobustWideResNet (Huang et al. 2021, arXiv 2110.03825), WRN-A4 (Huang et al. 2023, arXiv
+2212.11005) and RaWRN-70-16 (Peng et al. 2023, arXiv 2308.16258), with the layouts and
+layer orders in which RobustBench loads them.
+"""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import ClassVar
+
+import jax
+import numpy as np
+from flax import linen as nn
+
+from mspd_jax.models.networks._family import (
+    CIFAR10,
+    Family,
+    Numbers,
+    Renamings,
+    activation,
+)
+from mspd_jax.models.networks._form import BLOCK_NAME, Classifier, Layers, block_places
+from mspd_jax.models.networks._layers import NORM_MOMENTUM, Norm, conv
+from mspd_jax.models.networks._preactivation import PreactivationBlock
+
+_STAGES = 3
+
+
+class StagedWideResNet(Classifier):
+    """A Wide ResNet with blocks and channels by stage: normalized images -> logits.
+
+    `blocks` and `widths` have a number for each of three stages; all but the first
+    begin with a stride of 2. Strided convolutions pad on all sides.
+    """
+
+    blocks: tuple[int, ...]
+    widths: tuple[int, ...]
+    activation: Callable[[jax.Array], jax.Array]
+    stem: ClassVar[int] = 16
+    gated: ClassVar[bool] = False
+    momentum: ClassVar[float] = NORM_MOMENTUM
+
+    @nn.nowrap
+    def layers(self) -> Layers:
+        first = conv(self.stem, name="stem")
+        momentum = {"momentum": self.momentum}
+        form = {"activation": self.activation, **momentum}
+        block = functools.partial(self.part, PreactivationBlock, **form)
+        layers: Layers = {"stem": lambda x, train: first(x)}
+        for name, stage, number in block_places(self.blocks):
+            width = self.widths[stage]
+            layers[name] = block(
+                width,
+                2 if stage > 0 and number == 0 else 1,
+                same_padding=self.gated,
+                gate=round(width / 4) if self.gated else 0,
+                name=name,
+            )
+        norm = self.part(Norm, **momentum, name="norm")
+        return layers | {"norm": lambda x, train: self.activation(norm(x, train))}
+
+
+class GatedWideResNet(StagedWideResNet):
+    """RaWRN: strides as of `WideResNet`, and a gate at the end of each branch."""
+
+    stem = 96
+    gated = True
+    momentum = 0.99
+
+
+def _options_in(tensors: Mapping[str, np.ndarray], *, name: str) -> dict:
+    """Blocks and widths; name: of a block's first kernel, by stage and number."""
+    blocks, widths = [], []
+    for stage in range(_STAGES):
+        first = name.format(stage, 0)
+        if first not in tensors or tensors[first].ndim != 4:
+            raise ValueError(first)
+        widths.append(len(tensors[first]))
+        numbers = range(len(tensors))
+        blocks.append(sum(name.format(stage, n) in tensors for n in numbers))
+    return {"blocks": blocks, "widths": widths}
+
+
+def _options(blocks: tuple[int, ...], widths: tuple[int, ...], default: str) -> dict:
+    return {
+        "blocks": Numbers(blocks, length=_STAGES),
+        "widths": Numbers(widths, length=_STAGES),
+        "activation": activation(default),
+    }
+
+
+def _torch_names(shortcut: str, norm: str) -> Renamings:
+    return (
+        (BLOCK_NAME, r"blocks.\1.layer.\2."),
+        (r"^stem", "stem_conv"),
+        (r"first/conv", "conv1"),
+        (r"second", "conv2"),
+        (r"first/norm", "bn2"),
+        (r"norm0", "bn1"),
+        (r"shortcut", shortcut),
+        (r"^norm", norm),
+        (r"^head", "fc"),
+    )
+
+
+ROBUST_WIDE_RESNET = Family(
+    names="robust_wide_resnet",
+    pattern="robust_wide_resnet",
+    network=StagedWideResNet,
+    options=_options((5, 5, 5), (320, 640, 512), "relu"),
+    torch_names=_torch_names("convShortcut", "bn1"),
+    options_in=functools.partial(_options_in, name="blocks.{}.layer.{}.conv1.weight"),
+)
+WRN_A4 = ROBUST_WIDE_RESNET._replace(
+    names="wrn_a4",
+    pattern="wrn_a4",
+    options=_options((27, 28, 13), (160, 448, 384), "silu"),
+    normalization=CIFAR10,
+    torch_names=_torch_names("shortcut.0", "norm1"),
+)
+RA_WRN = Family(
+    names="ra_wrn70_16",
+    pattern="ra_wrn70_16",
+    network=GatedWideResNet,
+    options=_options((30, 31, 10), (216, 432, 864), "silu"),
+    normalization=CIFAR10,
+    torch_names=(
+        (BLOCK_NAME, r"layer.\1.block.\2."),
+        (r"^stem", "init_conv"),
+        (r"first/conv", "conv_0"),
+        (r"gate/first", "se.fc1"),
+        (r"gate/second", "se.fc2"),
+        (r"second", "conv_1"),
+        (r"first/norm", "batchnorm_1"),
+        (r"norm0", "batchnorm_0"),
+        (r"^norm", "batchnorm"),
+        (r"^head", "logits"),
+    ),
+    options_in=functools.partial(_options_in, name="layer.{}.block.{}.conv_0.weight"),
+)
