@@ -41,6 +41,9 @@ SMALL_BAGNET = dict(width=2, blocks=[1, 1, 1, 1], strides=[2, 1, 1, 1])
         ("small_cnn", (12, 14, 1), {"widths": [2, 3, 2]}, "layer2", 9),
         ("resnet20", (14, 12, 3), {}, "stage0_block1", 11),
         ("bagnet9", (14, 15, 3), SMALL_BAGNET, "stage3_block0", 9),
+        ("vgg11_bn", (32, 33, 1), {"width": 2, "hidden": 3}, "layer8", 18),
+        ("efficientnet_lite0", (16, 14, 1), {}, "stage1_block0", 11),
+        ("resnext20_2x8d", (8, 9, 1), {}, "stage0_block0", 5),
     ],
 )
 def test_field_of_a_network(architecture, shape, options, cut, size):
