@@ -64,8 +64,8 @@ class Convert:
         None,
         help="mean per channel that the model subtracts from pixels in [0, 1], as in "
         "0.485,0.456,0.406; default: the file's `mean`, else the usual one of `arch` "
-        "(ImageNet's for resnet* and bagnet*, CIFAR-10's for preact_* and wide_*, 0 "
-        "for small_cnn)",
+        "(0.5 for resnext*, CIFAR-10's for preact_*, wide_*, wrn_* and ra_wrn*, 0 for "
+        "robust_wide_resnet and small_cnn, ImageNet's for all others)",
     )
     std: str | Sequence[float] | None = option(
         None, help="what the model then divides by, per channel; default: see `mean`"
@@ -76,12 +76,13 @@ class Convert:
     image_shape: str | Sequence[int] | None = option(
         None,
         help="height,width,channels of its images; default: 224,224,3 for networks of "
-        "ImageNet (resnet18, 34, 50, 101, 152, bagnet*), 32,32,3 for all others",
+        "ImageNet (resnet18, 34, 50, 101, 152, bagnet*, vgg*, densenet*, "
+        "efficientnet*, the larger of which take more), 32,32,3 for all others",
     )
     activation: str | None = option(
         None,
         help="activation of the network, where `arch` leaves a choice; default: silu "
-        "for preact_* and wide_*, relu for small_cnn",
+        "for preact_*, wide_*, wrn_* and ra_wrn*, relu for others",
         choices=("relu", "silu"),
     )
     sigma: float | None = option(
