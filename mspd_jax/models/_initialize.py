@@ -16,20 +16,23 @@ from flax import linen as nn
 def initialize(key: jax.Array, module: nn.Module, image_shape: tuple) -> dict:
     """Variables of a network for images [H, W, C] of `image_shape`.
 
-    Kernels are He-normal, N(0, 2 / fan_in), the classifier's N(0, 1 / fan_in);
-    normalizations are the identity, biases zero (He et al. 2015, section 2.2). A
-    network marked `orthogonal` has semi-orthogonal kernels [fan_in, outputs], and zeros
-    in its layer `last`, so that it begins as the identity plus nothing. Layers that a
-    network names as its `zeros` have kernels of zeros.
+    Kernels are He-normal, N(0, 2 / fan_in), of dense layers N(0, 1 / fan_in);
+    normalizations are the identity, biases zero (He et al. 2015, section 2.2). Tokens,
+    position embeddings and tables of biases are N(0, 0.02^2), temperatures one, scales
+    of residual branches the network's `layer_scale`, or one. A network marked
+    `orthogonal` has semi-orthogonal kernels [fan_in, outputs], and zeros in its layer
+    `last`, so that it begins as the identity plus nothing. Layers that a network names
+    as its `zeros` have kernels of zeros.
     """
     shapes = variable_shapes(module, image_shape)
     paths, structure = jax.tree_util.tree_flatten_with_path(shapes)
-    sizes = [math.prod(leaf.shape) if _is_kernel(path) else 0 for path, leaf in paths]
+    sizes = [math.prod(leaf.shape) if _is_drawn(path) else 0 for path, leaf in paths]
     pieces = jnp.split(jax.random.normal(key, (sum(sizes),)), np.cumsum(sizes)[:-1])
     orthogonal = getattr(module, "orthogonal", False)
     zeros = getattr(module, "zeros", ("last",) if orthogonal else ())
+    constants = _ONES | dict.fromkeys(_GAMMAS, getattr(module, "layer_scale", 1.0))
     leaves = [
-        _leaf(path, leaf.shape, piece, orthogonal, zeros)
+        _leaf(path, leaf.shape, piece, orthogonal, zeros, constants)
         for (path, leaf), piece in zip(paths, pieces, strict=True)
     ]
     return jax.tree.unflatten(structure, leaves)
@@ -41,13 +44,20 @@ def variable_shapes(module: nn.Module, image_shape: tuple) -> dict:
     return jax.eval_shape(module.init, jax.random.key(0), image)
 
 
-def _is_kernel(path):
-    return path[-1].key == "kernel"
+_ONES = dict.fromkeys(("scale", "var", "temperature"), 1.0)
+_GAMMAS = ("gamma", "gamma1", "gamma2", "gamma3")
+_SMALL, _DEVIATION = ("cls_token", "pos_embed", "relative_position_bias_table"), 0.02
 
 
-def _leaf(path, shape, normal, orthogonal, zeros):
-    if not _is_kernel(path):
-        return jnp.ones(shape) if path[-1].key in ("scale", "var") else jnp.zeros(shape)
+def _is_drawn(path):
+    return path[-1].key in ("kernel", *_SMALL)
+
+
+def _leaf(path, shape, normal, orthogonal, zeros, constants):
+    if not _is_drawn(path):
+        return jnp.full(shape, constants.get(path[-1].key, 0.0))
+    if path[-1].key in _SMALL:
+        return _DEVIATION * normal.reshape(shape)
     if path[-2].key in zeros:
         return jnp.zeros(shape)
     if orthogonal:

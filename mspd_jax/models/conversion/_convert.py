@@ -27,7 +27,6 @@ from mspd_jax.models.conversion._tensor_file import file_sha256, read_tensors
 _NORMALIZATIONS = (
     ("mean", "std"),
     ("mu", "sigma"),
-    ("normalize.mean", "normalize.std"),
 )
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import TypeVar
 
-from mspd_jax.models.networks import TRANSPOSED, Family, Layout
+from mspd_jax.models.networks import AS_IT_IS, TRANSPOSED, Family, Layout
 
 _Tensor = TypeVar("_Tensor")
 
@@ -23,11 +23,17 @@ def torch_name(family: Family, options: dict, path: tuple[str, ...]) -> str:
     name, names = "/".join(modules), family.torch_names
     for pattern, replacement in names(options) if callable(names) else names:
         name = re.sub(pattern, replacement, name)
-    return f"{name.replace('/', '.')}.{_LEAVES[leaf]}"
+    parts = [*name.split("/"), _LEAVES.get(leaf, leaf)]
+    return ".".join(part for part in parts if part)
 
 
 def layout_of(family: Family, path: tuple[str, ...]) -> Layout:
-    """How PyTorch keeps a variable, as ("params", "head", "kernel")."""
+    """How PyTorch keeps a variable, as ("params", "head", "kernel").
+
+    Kernels alone are turned; tokens, tables and the like are as they are.
+    """
+    if path[-1] != "kernel":
+        return AS_IT_IS
     name = "/".join(path[1:])
     for pattern, layout in family.torch_layouts:
         if re.search(pattern, name):

@@ -16,7 +16,7 @@ from mspd_jax.models.conversion._file_kind import file_kind
 # Where training scripts keep the weights, and what wrappers put before a name.
 _NESTS = ("state_dict", "model_state_dict", "model", "net")
 _CHOICES = ("last", "best", "ema", "ema_state_dict", "model_ema")
-_PREFIX = re.compile(r"((module|model|net|_orig_mod)\.)+")
+_PREFIX = re.compile(r"((module|model|net|_orig_mod|normalize)\.)+")
 
 
 def read_tensors(

@@ -13,7 +13,7 @@ from mspd_jax.models.networks._family import (
 )
 from mspd_jax.models.networks._kair_dncnn import KAIR_DNCNN
 from mspd_jax.models.networks._layers import as_channels, fold_norms
-from mspd_jax.models.networks._layouts import TRANSPOSED, Layout
+from mspd_jax.models.networks._layouts import AS_IT_IS, TRANSPOSED, Layout
 from mspd_jax.models.networks._memnet import MEMNET
 from mspd_jax.models.networks._plain_cnn import PLAIN_CNN
 from mspd_jax.models.networks._preactivation import (
@@ -69,6 +69,7 @@ FAMILIES = (
 )
 
 __all__ = [
+    "AS_IT_IS",
     "CLASSIFIER",
     "DENOISER",
     "DIFFUSION",

@@ -128,7 +128,7 @@ class Family(NamedTuple):
         the options where they decide it.
       unused: a pattern of PyTorch's names of tensors that are never computed with.
       canonical: PyTorch's tensors by name, as a file of any version has them -> as
-        `torch_names` calls them.
+        `torch_names` calls them, without buffers that the network computes itself.
       options_in: PyTorch's tensors by name -> the options that their names and shapes
         tell; ValueError names a tensor without which nothing can be told.
       fits: whether the numbers of a name go together.
@@ -152,6 +152,24 @@ class Family(NamedTuple):
     )
     options_in: Callable[[Mapping[str, np.ndarray]], dict] = _no_options
     fits: Callable[[dict[str, int]], bool] = _any_numbers
+
+
+def shape_in(tensors: Mapping[str, np.ndarray], name: str, ndim: int) -> tuple:
+    """The shape of a tensor; ValueError names it where it is not there."""
+    tensor = tensors.get(name)
+    if tensor is None or tensor.ndim != ndim:
+        raise ValueError(name)
+    return tuple(map(int, tensor.shape))
+
+
+def blocks_in(tensors: Mapping[str, np.ndarray], pattern: str) -> list[int]:
+    """How many blocks each stage has, by the names of the first tensor of each block.
+
+    pattern: of these names, with a group for the number of the stage.
+    """
+    matches = (re.fullmatch(pattern, name) for name in tensors)
+    stages = [int(match[1]) for match in matches if match]
+    return [stages.count(stage) for stage in range(max(stages, default=-1) + 1)]
 
 
 def names_of(numbers: Mapping[int, Any]) -> str:

@@ -28,7 +28,10 @@ def conv(
     use_bias: bool = False,
     name: str,
 ) -> nn.Conv:
-    """A square convolution with the canonical input gradient."""
+    """A square convolution with the canonical input gradient.
+
+    groups: as many as there are channels make it depthwise.
+    """
     return nn.Conv(
         features,
         (kernel, kernel),
@@ -139,14 +142,14 @@ def fold_norms(
     convolution, if it has one. Norms without running statistics (of groups or layers)
     stay as they are.
     """
-    if "norm" in batch_stats and "conv" in params:
+    if "mean" in batch_stats.get("norm", {}) and "conv" in params:
         moments = batch_stats["norm"]
         scale, bias = _affine(**params["norm"], **moments, epsilon=epsilon)
         kernel = params["conv"]["kernel"]
         if "bias" in params["conv"]:
             bias = bias + params["conv"]["bias"] * scale
         return {"conv": {"kernel": kernel * as_channels(scale, kernel), "bias": bias}}
-    if "scale" in params and batch_stats:
+    if "scale" in params and "mean" in batch_stats:
         scale, bias = _affine(**params, **batch_stats, epsilon=epsilon)
         return {"scale": scale, "bias": bias}
     return {

@@ -34,7 +34,8 @@ def _outputs_last(tensor: np.ndarray, kernel: Shape) -> np.ndarray:
     return np.moveaxis(tensor, (0, 1), (-1, -2)) if tensor.ndim > 1 else tensor
 
 
-# [h, w, in, out] as [out, in, h, w], [in, out] as [out, in], vectors as they are.
+AS_IT_IS = Layout(lambda shape: shape, lambda tensor, shape: tensor)
+# [h, w, in, out] as [out, in, h, w], [in, out] as [out, in].
 TRANSPOSED = Layout(_outputs_first, _outputs_last)
 # [h, w, in, out] as [out, in * h * w]: a dense layer that reads a flattened map, of
 # which PyTorch has the channels first.
