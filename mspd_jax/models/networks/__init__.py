@@ -1,6 +1,7 @@
 """The networks, each in a file with its row, and the table of all rows."""
 
 from mspd_jax.models.networks._bagnet import BAGNET
+from mspd_jax.models.networks._convnext import CONVNEXT
 from mspd_jax.models.networks._densenet import DENSENET, DENSENET_161
 from mspd_jax.models.networks._dncnn import DNCNN, DNCNN_WIDE
 from mspd_jax.models.networks._efficientnet import EFFICIENTNET_LITE, EFFICIENTNETS
@@ -34,6 +35,8 @@ from mspd_jax.models.networks._staged_wide import (
 from mspd_jax.models.networks._trn import LABEL_RULES, TRN_LARGE, TRN_SMALL
 from mspd_jax.models.networks._unet import DDPM, IMPROVED_DDPM
 from mspd_jax.models.networks._vgg import PLAIN_VGG, VGG_NORM
+from mspd_jax.models.networks._vit import VIT
+from mspd_jax.models.networks._xcit import XCIT
 
 # In the order in which help texts show them.
 FAMILIES = (
@@ -58,6 +61,9 @@ FAMILIES = (
     *EFFICIENTNETS,
     EFFICIENTNET_LITE,
     BAGNET,
+    *CONVNEXT,
+    *VIT,
+    *XCIT,
     DNCNN,
     DNCNN_WIDE,
     KAIR_DNCNN,

@@ -32,6 +32,11 @@ NAMES = [
     "robust_wide_resnet",
     "wrn_a4",
     "ra_wrn70_16",
+    "convnext_tiny",
+    "convnext_base_convstem",
+    "vit_small",
+    "vit_small_convstem",
+    "xcit_small_12_p16",
     "small_cnn",
     "dncnn",
     "memnet",
@@ -56,6 +61,7 @@ def test_each_variable_has_a_name_of_its_own(architecture):
     names = {name_of(architecture, path) for path in paths}
     assert len(names) == len(paths)
     assert not any(re.search(r"/|stage\d", name) for name in names)
+    assert not any(re.search(r"/|stage\d|block\d|^\.", name) for name in names)
 
 
 @pytest.mark.parametrize(
@@ -87,6 +93,23 @@ def test_each_variable_has_a_name_of_its_own(architecture):
             "blocks.0.0.conv_pw.weight",
         ),
         ("ra_wrn70_16", "params/norm/scale", "batchnorm.weight"),
+        (
+            "convnext_tiny",
+            "params/stage1_block0/mlp/fc1/kernel",
+            "stages.1.blocks.0.mlp.fc1.weight",
+        ),
+        ("convnext_tiny", "params/head/bias", "head.fc.bias"),
+        ("vit_small", "params/embed/class/cls_token", "cls_token"),
+        (
+            "xcit_small_12_p4",
+            "params/block3/attn/temperature",
+            "blocks.3.attn.temperature",
+        ),
+        (
+            "xcit_small_12_p4",
+            "batch_stats/block3/local/norm/var",
+            "blocks.3.local_mp.bn.running_var",
+        ),
         ("dncnn", "params/layer1/norm/bias", "dncnn.6.bias"),
         ("dncnn", "params/last/kernel", "dncnn.47.weight"),
     ],
