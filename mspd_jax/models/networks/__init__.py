@@ -32,6 +32,7 @@ from mspd_jax.models.networks._staged_wide import (
     ROBUST_WIDE_RESNET,
     WRN_A4,
 )
+from mspd_jax.models.networks._swin import SWIN
 from mspd_jax.models.networks._trn import LABEL_RULES, TRN_LARGE, TRN_SMALL
 from mspd_jax.models.networks._unet import DDPM, IMPROVED_DDPM
 from mspd_jax.models.networks._vgg import PLAIN_VGG, VGG_NORM
@@ -64,6 +65,7 @@ FAMILIES = (
     *CONVNEXT,
     *VIT,
     *XCIT,
+    *SWIN,
     DNCNN,
     DNCNN_WIDE,
     KAIR_DNCNN,

@@ -1,5 +1,7 @@
 """ConvNeXt, ViT, XCiT and Swin against timm: logits, gradients, names."""
 
+import functools
+
 import jax
 import numpy as np
 import pytest
@@ -9,13 +11,14 @@ from mspd_jax.errors import InputError
 
 try:
     import torch
-    from timm.models import convnext, vision_transformer, xcit
+    from timm.models import convnext, swin_transformer, vision_transformer, xcit
 
     from tests.models.conversion.torch_robustbench import architecture
     from tests.models.conversion.torch_transformers import check, convert, randomize
 
     convstem = architecture("convstem_models")
     robust_xcit = architecture("xcit")
+    robust_swin = architecture("MIMIR_swin_transformer")
 except (ImportError, RuntimeError):  # of a torchvision that is not for this PyTorch
     torch = None
 
@@ -120,6 +123,45 @@ class XCiTTest(parameterized.TestCase):
         jax.tree.map(
             np.testing.assert_array_equal, renamed.variables, expected.variables
         )
+
+
+class SwinTest(parameterized.TestCase):
+    shape = {"depths": (2, 2, 1, 1), "embed_dim": 12, "num_heads": (2, 3, 4, 6)}
+
+    def _model(self, size, window):
+        return randomize(
+            swin_transformer.SwinTransformer(
+                img_size=size, window_size=window, num_classes=5, **self.shape
+            )
+        )
+
+    # Maps of 12, 6, 3 and 2 places: larger than a window, then one window.
+    # Maps of 11 x 13, 6 x 7, ...: windows that do not fit, odd sides.
+    @parameterized.parameters(((48, 48), 3), ((44, 52), 3), ((28, 44), 7))
+    def test_windows(self, size, window):
+        model = self._model(size, window)
+        converted = convert(model, "swin_tiny", size=size)
+        expected = {"depths": [2, 2, 1, 1], "width": 12, "heads": [2, 3, 4, 6]}
+        assert converted.spec.options == expected | {
+            "window": window,
+            "epsilon": "1e-5",
+        }
+        check(model, converted)
+
+    def test_the_paper_s_own_names(self):
+        model = randomize(
+            robust_swin.SwinTransformer(
+                img_size=96,
+                window_size=3,
+                num_classes=5,
+                norm_layer=functools.partial(torch.nn.LayerNorm, eps=1e-6),
+                **self.shape,
+            )
+        )
+        assert "layers.0.blocks.1.attn_mask" in model.state_dict()
+        converted = convert(model, "swin_base_mimir", size=(96, 96))
+        assert converted.spec.options["epsilon"] == "1e-6"
+        check(model, converted)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,11 @@ SMALL = {
     "convnext_base_convstem": _CONVNEXT | {"stem": [2, 3, 4]},
     "vit_small": _VIT | {"patch": 8},
     "vit_small_convstem": _VIT | {"stem": [2, 3, 4, 6]},
+    "swin_tiny": {
+        "depths": [2, 1, 1, 1],
+        "width": 6,
+        "window": 3,
+    },
     "xcit_small_12_p16": {"depth": 1, "width": 16},
     "xcit_small_12_p4": {"depth": 1, "width": 16},
 }
