@@ -1,10 +1,12 @@
 """ConvNeXt (Liu et al., CVPR 2022, arXiv 2201.03545), with either of two stems.
 
-Layout and layer order are those of timm. The stem is a layer of 4x4 patches, or the
+Layout and layer order are those of timm; the names of the authors' own code are read as
+well. The stem is a layer of 4x4 patches, or the
 convolutions of Singh, Croce and Hein (arXiv 2303.01870), whose robust models see pixels
 that are not normalized.
 """
 
+import re
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -120,6 +122,27 @@ def _convstem_options_in(tensors: Mapping[str, np.ndarray]) -> dict:
     return {"stem": stem_in(tensors, "stem.stem")} | _stages_in(tensors)
 
 
+def _today(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """From the names of the authors, where the tensors have them."""
+    if "downsample_layers.0.0.weight" not in tensors:
+        return tensors
+    found = {}
+    for name, tensor in tensors.items():
+        for pattern, replacement in _AUTHORS:
+            name = re.sub(pattern, replacement, name)
+        found[name] = tensor
+    return found
+
+
+_AUTHORS = (
+    (r"^downsample_layers\.0\.", "stem."),
+    (r"^downsample_layers\.(\d+)\.", r"stages.\1.downsample."),
+    (r"^stages\.(\d+)\.(\d+)\.", r"stages.\1.blocks.\2."),
+    (r"\.dwconv\.", ".conv_dw."),
+    (r"\.pwconv", ".mlp.fc"),
+    (r"^head\.", "head.fc."),
+    (r"^norm\.", "head.norm."),
+)
 _TORCH_NAMES = (
     (r"stage(\d+)_block(\d+)", r"stages.\1.blocks.\2"),
     (r"depthwise", "conv_dw"),
@@ -148,6 +171,7 @@ def _families(size):
         size=224,
         torch_names=_TORCH_NAMES,
         options_in=_options_in,
+        today=_today,
     )
     convolutional = plain._replace(
         names=f"convnext_{size}_convstem",

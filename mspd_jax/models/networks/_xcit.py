@@ -2,7 +2,9 @@
 
 Layout and layer order are those of timm, with all tokens normed in the class attention.
 The robust models of Debenedetti, Sehwag and Mittal (arXiv 2209.07399) are these; those
-for CIFAR have a stride of 1 in the first two convolutions, and so patches of 4x4.
+for CIFAR have a stride of 1 in the first two convolutions, and so patches of 4x4. The
+usual normalizations are theirs: none for ImageNet, and that of CIFAR-10. Say so at the
+conversion of others, such as those for CIFAR-100 and the ordinary weights of timm.
 """
 
 import functools
@@ -29,7 +31,6 @@ from mspd_jax.models.networks._attention import (
 )
 from mspd_jax.models.networks._family import (
     CIFAR10,
-    IMAGENET,
     Family,
     Number,
     Numbers,
@@ -250,7 +251,6 @@ def _families(size):
             "heads": Number(heads),
             "strides": Numbers((2, 2, 2, 2)),
         },
-        normalization=IMAGENET,
         size=224,
         torch_names=_TORCH_NAMES,
         options_in=_options_in,

@@ -1,13 +1,17 @@
 """ConvNeXt, ViT, XCiT and Swin against timm: logits, gradients, names."""
 
 import functools
+import re
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from absl.testing import absltest, parameterized
 
+from mspd_jax import models
 from mspd_jax.errors import InputError
+from tests.models.networks.imagenet_networks import assert_close, images_of
 
 try:
     import torch
@@ -68,6 +72,27 @@ class ConvNeXtTest(parameterized.TestCase):
         with pytest.raises(InputError, match=r"is no convnext_tiny: missing: stem\.0"):
             convert(model, "convnext_tiny", size=(48, 52))
 
+    def test_names_of_the_authors(self):
+        model = _convnext()
+        # timm reads them, too: this is the way back.
+        words = {"stem.": "downsample_layers.0.", ".blocks.": ".", "head.fc.": "head."}
+        words |= {".conv_dw.": ".dwconv.", ".mlp.fc": ".pwconv", "head.norm.": "norm."}
+
+        def rename(state):
+            for name in list(state):
+                new = re.sub(r"stages\.(\d)\.down", r"downsample_layers.\1.down", name)
+                new = new.replace("downsample.", "")
+                for today, before in words.items():
+                    new = new.replace(today, before)
+                state[new] = state.pop(name)
+            read = convnext.checkpoint_filter_fn(dict(state), model)
+            assert read.keys() == model.state_dict().keys()
+
+        name, size = "convnext_tiny", (64, 64)
+        renamed = convert(model, name, size=size, change=rename).variables
+        expected = convert(model, name, size=size).variables
+        jax.tree.map(np.testing.assert_array_equal, renamed, expected)
+
 
 class VisionTransformerTest(parameterized.TestCase):
     @parameterized.parameters("vit_small", "deit_small")
@@ -106,6 +131,19 @@ class XCiTTest(parameterized.TestCase):
         expected = {"depth": 2, "width": 32, "heads": 4, "strides": strides}
         assert converted.spec.options == expected
         check(model, converted)
+
+    def test_training_moves_the_statistics_as_pytorch_does(self):
+        model, name, size = self._model(), "xcit_small_12_p16", (48, 48)
+        converted = convert(model, name, size=size)
+        images = images_of(4, size)
+        mean, std = (np.asarray(v, np.float32) for v in converted.spec[2:4])
+        inner = torch.tensor((images - mean) / std).permute(0, 3, 1, 2)
+        expected = model.train()(inner.contiguous())
+        train = functools.partial(models.train_outputs, converted.spec)
+        logits, stats = jax.jit(train)(converted.variables, jnp.asarray(images))
+        assert_close(logits, expected.detach().numpy())
+        moved = convert(model, name, size=size).variables["batch_stats"]
+        jax.tree.map(assert_close, stats, moved)
 
     def test_names_of_the_authors(self):
         model = self._model()

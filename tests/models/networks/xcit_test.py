@@ -42,6 +42,11 @@ class XCiTTest(parameterized.TestCase):
             out = logits_shape(model._replace(spec=spec), dtype)
             self.assertEqual((out.shape, out.dtype), ((7,), jnp.float32))
 
+    @parameterized.parameters((16, 1.0), (4, 0.2471))
+    def test_only_the_robust_ones_for_cifar_normalize(self, patch, std):
+        _, found = models.default_normalization(f"xcit_large_12_p{patch}", 3)
+        self.assertEqual(found[0], std)
+
     def test_attention_is_between_channels(self):
         """Places in another order come out in that order, and count channels alone."""
         x = jax.random.normal(jax.random.key(0), (3, 4, 6))
