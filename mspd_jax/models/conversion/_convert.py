@@ -20,7 +20,7 @@ from mspd_jax.models._architectures import (
 from mspd_jax.models._build import build_module
 from mspd_jax.models._initialize import variable_shapes
 from mspd_jax.models._spec import Model, ModelSpec, check_spec
-from mspd_jax.models.conversion._names import layout_of, modern_names, torch_name
+from mspd_jax.models.conversion._names import layout_of, torch_name
 from mspd_jax.models.conversion._tensor_file import file_sha256, read_tensors
 
 # What the buffers of a normalization in front of a network are called.
@@ -82,9 +82,7 @@ def convert_torch(
                 f"`activation`: {architecture} has one activation, so leave it out"
             )
         wanted["activation"] = activation
-    tensors = _used(
-        family, modern_names(family, family.canonical(read_tensors(path, state=state)))
-    )
+    tensors = _used(family, family.canonical(read_tensors(path, state=state)))
     options = defaults | _options_in(path, architecture, tensors) | wanted
     shape = image_shape or (family.size, family.size, 3)
     normalization = usual or default_normalization(architecture, shape[-1])

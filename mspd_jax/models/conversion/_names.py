@@ -1,12 +1,8 @@
 """What the tensors of our networks are called in PyTorch, and how they lie there."""
 
 import re
-from collections.abc import Mapping
-from typing import TypeVar
 
 from mspd_jax.models.networks import AS_IT_IS, TRANSPOSED, Family, Layout
-
-_Tensor = TypeVar("_Tensor")
 
 _LEAVES = {
     "kernel": "weight",
@@ -39,17 +35,3 @@ def layout_of(family: Family, path: tuple[str, ...]) -> Layout:
         if re.search(pattern, name):
             return layout
     return TRANSPOSED
-
-
-def modern_names(family: Family, tensors: Mapping[str, _Tensor]) -> dict[str, _Tensor]:
-    """PyTorch's tensors under the names that `torch_name` gives, not under older ones.
-
-    One that is there under both keeps its older name, and so fits nowhere.
-    """
-    modern = {}
-    for old, tensor in tensors.items():
-        name = old
-        for pattern, replacement in family.torch_spellings:
-            name = re.sub(pattern, replacement, name)
-        modern[old if name in tensors else name] = tensor
-    return modern

@@ -24,7 +24,13 @@ from mspd_jax.models.networks._preactivation import (
     WIDE_RESNET,
 )
 from mspd_jax.models.networks._residual_cnn import RESIDUAL_CNN
-from mspd_jax.models.networks._resnet import CIFAR_RESNET, IMAGENET_RESNET, RESNET
+from mspd_jax.models.networks._resnet import (
+    CIFAR_RESNET,
+    IMAGENET_RESNET,
+    IMAGENET_WIDE_RESNET,
+    LRR_RESNET,
+    RESNET,
+)
 from mspd_jax.models.networks._resnext import RESNEXT
 from mspd_jax.models.networks._small_cnn import SMALL_CNN
 from mspd_jax.models.networks._staged_wide import (
@@ -47,6 +53,7 @@ FAMILIES = (
     PLAIN_PREACT_RESNET,
     PLAIN_WIDE_RESNET,
     CIFAR_RESNET,
+    LRR_RESNET,
     ROBUST_WIDE_RESNET,
     WRN_A4,
     RA_WRN,
@@ -55,6 +62,7 @@ FAMILIES = (
     PLAIN_CNN,
     RESIDUAL_CNN,
     IMAGENET_RESNET,
+    IMAGENET_WIDE_RESNET,
     VGG_NORM,
     PLAIN_VGG,
     DENSENET,

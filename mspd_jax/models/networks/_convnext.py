@@ -122,7 +122,7 @@ def _convstem_options_in(tensors: Mapping[str, np.ndarray]) -> dict:
     return {"stem": stem_in(tensors, "stem.stem")} | _stages_in(tensors)
 
 
-def _today(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _canonical(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """From the names of the authors, where the tensors have them."""
     if "downsample_layers.0.0.weight" not in tensors:
         return tensors
@@ -171,7 +171,7 @@ def _families(size):
         size=224,
         torch_names=_TORCH_NAMES,
         options_in=_options_in,
-        today=_today,
+        canonical=_canonical,
     )
     convolutional = plain._replace(
         names=f"convnext_{size}_convstem",

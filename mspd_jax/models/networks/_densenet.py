@@ -14,7 +14,13 @@ from flax import linen as nn
 
 from mspd_jax.errors import InputError
 from mspd_jax.models.networks._blocks import point
-from mspd_jax.models.networks._family import IMAGENET, Family, Number, names_of
+from mspd_jax.models.networks._family import (
+    IMAGENET,
+    Family,
+    Number,
+    names_of,
+    respelled,
+)
 from mspd_jax.models.networks._form import (
     BLOCK_NAME,
     Classifier,
@@ -119,7 +125,7 @@ DENSENET = Family(
     normalization=IMAGENET,
     size=224,
     # Files from before 2019, torchvision's own among them: "denselayer1.norm.1".
-    torch_spellings=((r"(denselayer\d+\.(?:norm|conv))\.(\d)", r"\1\2"),),
+    canonical=respelled((r"(denselayer\d+\.(?:norm|conv))\.(\d)", r"\1\2")),
     torch_names=(
         (
             BLOCK_NAME,

@@ -121,7 +121,6 @@ class Family(NamedTuple):
       kind: CLASSIFIER, DENOISER, RESTORATION or DIFFUSION.
       epsilon: of its normalizations.
       size: usual height and width of its images.
-      torch_spellings: older names of PyTorch's tensors, as replacements in them.
       torch_layouts: of the variables that are not merely transposed in PyTorch.
       torch_names: what the variables are called in PyTorch, as replacements in their
         Flax path, applied in order; empty where nothing is converted. A function of
@@ -143,7 +142,6 @@ class Family(NamedTuple):
     kind: str = CLASSIFIER
     epsilon: float = NORM_EPSILON
     size: int = 32
-    torch_spellings: Renamings = ()
     torch_layouts: Layouts = ()
     torch_names: Renamings | Callable[[dict], Renamings] = ()
     unused: str = ""
@@ -170,6 +168,26 @@ def blocks_in(tensors: Mapping[str, np.ndarray], pattern: str) -> list[int]:
     matches = (re.fullmatch(pattern, name) for name in tensors)
     stages = [int(match[1]) for match in matches if match]
     return [stages.count(stage) for stage in range(max(stages, default=-1) + 1)]
+
+
+def respelled(
+    *spellings: Renaming,
+) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
+    """A `canonical` that replaces older spellings in names.
+
+    A tensor that is there under both keeps its older name, and so fits nowhere.
+    """
+
+    def canonical(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        renamed = {}
+        for old, tensor in tensors.items():
+            name = old
+            for pattern, replacement in spellings:
+                name = re.sub(pattern, replacement, name)
+            renamed[old if name in tensors else name] = tensor
+        return renamed
+
+    return canonical
 
 
 def names_of(numbers: Mapping[int, Any]) -> str:

@@ -54,7 +54,9 @@ class ImageNetResNet(Classifier):
     A 7x7 convolution and a max pool, then four stages of basic or bottleneck blocks. A
     shortcut that changes the shape is a normalized 1x1 convolution. `width` is the
     number of channels after the stem; each stage has twice as many as the one before.
-    Images may have any size; maps are 32 times smaller at the end.
+    Images may have any size; maps are 32 times smaller at the end. The 3x3 convolutions
+    of the wide ones have `inner` times the channels (Zagoruyko et al. 2016, arXiv
+    1605.07146).
 
     Deviation: a bottleneck has its stride in the 3x3 convolution, as in torchvision
     (known as v1.5), where the paper has it in the 1x1 convolution before.
@@ -62,6 +64,7 @@ class ImageNetResNet(Classifier):
 
     depth: int
     width: int
+    inner: int = 1
 
     @nn.nowrap
     def layers(self) -> Layers:
@@ -72,7 +75,8 @@ class ImageNetResNet(Classifier):
             "stem": lambda x, train: nn.relu(stem(x, train)),
             "pool": lambda x, train: nn.max_pool(x, (3, 3), (2, 2), SYMMETRIC_PADDING),
         }
-        block = functools.partial(self.part, kind)
+        form = {} if self.inner == 1 else {"group_width": 64 * self.inner}
+        block = functools.partial(self.part, kind, **form)
         return layers | in_stages(block, self.width, blocks)
 
 
@@ -114,6 +118,10 @@ IMAGENET_RESNET = Family(
     torch_names=(*TORCH_NAMES, (r"^head", "fc")),
     options_in=imagenet_options,
 )
+IMAGENET_WIDE_RESNET = IMAGENET_RESNET._replace(
+    names="wide_resnet50_2, wide_resnet101_2 (for ImageNet)",
+    pattern=r"wide_resnet(?P<depth>50|101)_(?P<inner>2)",
+)
 # kuangliu/pytorch-cifar.
 CIFAR_RESNET = Family(
     names="cifar_resnet18, cifar_resnet34, cifar_resnet50, cifar_resnet101, "
@@ -129,4 +137,13 @@ CIFAR_RESNET = Family(
         (r"^head", "linear"),
     ),
     options_in=imagenet_options,
+)
+# With torchvision's names, after lottery tickets (Diffenderfer et al. 2021, arXiv
+# 2106.09129): what chose the weights is in the file, too.
+LRR_RESNET = CIFAR_RESNET._replace(
+    names="lrr_resnet18",
+    pattern="lrr_resnet(?P<depth>18)",
+    options={"width": Number(128)},
+    torch_names=(*TORCH_NAMES, (r"^head", "fc")),
+    unused=r".*\.scores",
 )

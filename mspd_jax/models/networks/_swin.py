@@ -171,7 +171,7 @@ def _options_in(tensors: Mapping[str, np.ndarray]) -> dict:
     }
 
 
-def _today(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _canonical(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     older = "layers.0.downsample.norm.weight" in tensors
     found = {}
     for name, tensor in tensors.items():
@@ -211,7 +211,7 @@ def _family(size):
             (r"^head", "head.fc"),
         ),
         options_in=_options_in,
-        canonical=_today,
+        canonical=_canonical,
     )
 
 

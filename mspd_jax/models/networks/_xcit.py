@@ -211,7 +211,7 @@ def _options_in(tensors: Mapping[str, np.ndarray]) -> dict:
     }
 
 
-def _today(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _canonical(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """From the names of the authors: one layer for q, k and v, another word."""
     found = {}
     for name, tensor in tensors.items():
@@ -254,7 +254,7 @@ def _families(size):
         size=224,
         torch_names=_TORCH_NAMES,
         options_in=_options_in,
-        canonical=_today,
+        canonical=_canonical,
     )
     cifar = imagenet._replace(
         names=f"xcit_{size}_12_p4",

@@ -7,6 +7,7 @@ import pytest
 
 from mspd_jax import models
 from mspd_jax.errors import InputError
+from tests.models.conversion import torch_packages  # noqa: F401, before diffusers
 
 try:
     import torch

@@ -7,7 +7,7 @@ import pytest
 
 from mspd_jax import models
 from mspd_jax.errors import InputError
-from tests.models.conversion.published_definitions import robustbench
+from tests.models.conversion.torch_packages import robustbench
 
 try:
     import torch

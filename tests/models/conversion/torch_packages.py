@@ -13,16 +13,21 @@ from unittest import mock
 
 import pytest
 
+# Registers operations that a torchvision built for another PyTorch does not have; timm
+# and diffusers import torchvision, too, so that this module comes before them.
+_OPERATIONS = "torchvision._meta_registrations"
+if _OPERATIONS not in sys.modules:
+    sys.modules[_OPERATIONS] = types.ModuleType(_OPERATIONS)
+
 
 def torchvision_models() -> types.ModuleType:
     """torchvision.models, or the test is skipped."""
-    return _imported("torchvision.models")
+    return pytest.importorskip("torchvision.models")
 
 
 def timm() -> types.ModuleType:
     """timm, or the test is skipped."""
-    _imported("torchvision.models")  # which timm imports
-    return _imported("timm")
+    return pytest.importorskip("timm")
 
 
 def robustbench(name: str) -> types.ModuleType:
@@ -38,11 +43,3 @@ def robustbench(name: str) -> types.ModuleType:
         bare[package.__name__] = package
     with mock.patch.dict(sys.modules, bare):
         return importlib.import_module(f"robustbench.model_zoo.architectures.{name}")
-
-
-def _imported(name: str) -> types.ModuleType:
-    # Registers operations that a torchvision built for another PyTorch does not have.
-    operations = "torchvision._meta_registrations"
-    if operations not in sys.modules:
-        sys.modules[operations] = types.ModuleType(operations)
-    return pytest.importorskip(name)

@@ -11,18 +11,18 @@ from absl.testing import absltest, parameterized
 
 from mspd_jax import models
 from mspd_jax.errors import InputError
+from tests.models.conversion import torch_packages  # before timm
 from tests.models.networks.imagenet_networks import assert_close, images_of
 
 try:
     import torch
     from timm.models import convnext, swin_transformer, vision_transformer, xcit
 
-    from tests.models.conversion.torch_robustbench import architecture
     from tests.models.conversion.torch_transformers import check, convert, randomize
 
-    convstem = architecture("convstem_models")
-    robust_xcit = architecture("xcit")
-    robust_swin = architecture("MIMIR_swin_transformer")
+    convstem = torch_packages.robustbench("convstem_models")
+    robust_xcit = torch_packages.robustbench("xcit")
+    robust_swin = torch_packages.robustbench("MIMIR_swin_transformer")
 except (ImportError, RuntimeError):  # of a torchvision that is not for this PyTorch
     torch = None
 

@@ -7,8 +7,7 @@ import pytest
 from mspd_jax import models
 from mspd_jax.models._initialize import variable_shapes
 from mspd_jax.models._spec import input_shape
-from mspd_jax.models.conversion._convert import _torch_shape
-from mspd_jax.models.conversion._names import torch_name
+from mspd_jax.models.conversion._names import layout_of, torch_name
 from mspd_jax.models.networks import _unet
 from mspd_jax.models.networks._unet_names import current_names, split_attention
 from tests.models.noise_by_hand import spec
@@ -21,13 +20,13 @@ def tensors(name, **options):
     """Zeros of the shapes that a file of such a network has."""
     of = spec(name, channels=3, **OPTIONS | options)
     shapes = variable_shapes(models.build_module(of), input_shape(of))
-    leaves = jax.tree_util.tree_flatten_with_path(shapes)[0]
-    return {
-        torch_name(
-            FAMILIES[name], of.options, tuple(key.key for key in path)
-        ): np.broadcast_to(np.float32(0), _torch_shape(leaf.shape))
-        for path, leaf in leaves
-    }
+    found, family = {}, FAMILIES[name]
+    for keys, leaf in jax.tree_util.tree_flatten_with_path(shapes)[0]:
+        path = tuple(key.key for key in keys)
+        shape = layout_of(family, path).shape(leaf.shape)
+        zeros = np.broadcast_to(np.float32(0), shape)
+        found[torch_name(family, of.options, path)] = zeros
+    return found
 
 
 @pytest.mark.parametrize(
