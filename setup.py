@@ -25,6 +25,8 @@ setup(
         "test": ["mypy>=1.11", "pytest>=8", "pytest-xdist>=3.5", "ruff>=0.6"],
         # Conversion of .pt/.pth/.th files, parity tests, the speed comparison.
         "torch": ["torch>=2.6"],
+        # Networks of PyTorch and ONNX as they are.
+        "bridge": ["torch>=2.6", "onnx>=1.16"],
         "cuda": ["jax[cuda12]"],
         "tpu": ["jax[tpu]"],
     },

@@ -1,0 +1,5 @@
+"""Networks of other libraries, run by JAX."""
+
+from mspd_jax.models.foreign._from_torch import from_torch
+
+__all__ = ["from_torch"]
