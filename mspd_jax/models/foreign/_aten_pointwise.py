@@ -25,6 +25,10 @@ def _joint(x: jax.Array, other: Number) -> Any:
     return jnp.result_type(x, other)
 
 
+def _abs(x: jax.Array) -> jax.Array:
+    return x * jnp.sign(x)  # the derivative at 0 is 0
+
+
 def _add(a: Number, b: Number, *, alpha: Number = 1) -> jax.Array:
     return jnp.add(a, b if alpha == 1 else alpha * b)
 
@@ -82,7 +86,7 @@ def _hardsigmoid(x: jax.Array) -> jax.Array:
 
 
 def _hardswish(x: jax.Array) -> jax.Array:
-    return x * clamp(x + 3, 0.0, 6.0) / 6
+    return x * hardtanh(x + 3, 0.0, 6.0) / 6
 
 
 def _mish(x: jax.Array) -> jax.Array:
@@ -94,7 +98,7 @@ def _prelu(x: jax.Array, slope: jax.Array) -> jax.Array:
 
 
 POINTWISE: dict[str, Callable] = {
-    "abs": jnp.abs,
+    "abs": _abs,
     "acos": jnp.arccos,
     "add": _add,
     "asin": jnp.arcsin,

@@ -63,11 +63,12 @@ def _vector_norm(
 ) -> jax.Array:
     x = x if dtype is None else x.astype(dtype)
     chosen = _axes(axes)
+    size = x * jnp.sign(x)  # |x|, with a derivative of 0 at 0
     if order == math.inf:
-        return jnp.max(jnp.abs(x), axis=chosen, keepdims=keep)
+        return jnp.max(size, axis=chosen, keepdims=keep)
     if order == 1:
-        return jnp.sum(jnp.abs(x), axis=chosen, keepdims=keep)
-    power = jnp.sum(jnp.abs(x) ** order, axis=chosen, keepdims=keep)
+        return jnp.sum(size, axis=chosen, keepdims=keep)
+    power = jnp.sum(size**order, axis=chosen, keepdims=keep)
     positive = power > 0  # the derivative at zero is zero
     return jnp.where(positive, jnp.where(positive, power, 1) ** (1 / order), 0)
 

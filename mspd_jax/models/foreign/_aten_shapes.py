@@ -180,6 +180,7 @@ SHAPES: dict[str, Callable] = {
     "contiguous": _same,
     "copy": lambda x, part: jnp.broadcast_to(part, x.shape).astype(x.dtype),
     "embedding": lambda table, places, *_: table[places],
+    "empty": lambda sizes, **k: _full(sizes, 0.0, **k),  # to be written over
     "expand": _expand,
     "flip": _flip,
     "full": _full,

@@ -35,7 +35,7 @@ def exported(module: Any, shape: tuple[int, int, int], what: str) -> Program:
     with _quiet():
         try:
             found = torch.export.export(module, (image,), strict=False)
-            found = found.run_decompositions()
+            found = found.run_decompositions(_table())
         except Exception as error:
             raise InputError(
                 f"{what} cannot be traced for an image of {height}x{width}x{channels}: "
@@ -53,6 +53,19 @@ def exported(module: Any, shape: tuple[int, int, int], what: str) -> Program:
     program = Program(source, constants, steps, names.get(output.name, output.name))
     check_operations(program, ATEN, what)
     return program
+
+
+def _table() -> Any:
+    """PyTorch's table of what it takes apart, without what it would lose by that.
+
+    The derivatives at the corners of these are others than those of their parts.
+    """
+    import torch
+
+    table = torch.export.default_decompositions()
+    for name in ("hardsigmoid", "hardswish"):
+        table.pop(getattr(torch.ops.aten, name).default, None)
+    return table
 
 
 def _inputs(found: Any) -> tuple[dict[str, str], dict[str, np.ndarray], str]:

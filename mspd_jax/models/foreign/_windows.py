@@ -96,15 +96,22 @@ def pool_max(
     least = (
         -jnp.inf if jnp.issubdtype(x.dtype, jnp.floating) else jnp.iinfo(x.dtype).min
     )
-    return lax.reduce_window(
-        x,
-        np.array(least, x.dtype),
-        lax.max,
-        (1, 1, *size),
-        (1, 1, *strides),
-        [(0, 0), (0, 0), *pads],
-        window_dilation=(1, 1, *dilations),
-    )
+    fill = np.array(least, x.dtype)
+    if set(dilations) == {1}:
+        around = [(0, 0), (0, 0), *pads]
+        whole, steps = (1, 1, *size), (1, 1, *strides)
+        return lax.reduce_window(x, fill, lax.max, whole, steps, around)
+    # With gaps, JAX has no derivative of it.
+    x = lax.pad(x, fill, [(0, 0, 0), (0, 0, 0), *((a, b, 0) for a, b in pads)])
+    reach = [d * (k - 1) for d, k in zip(dilations, size, strict=True)]
+    room = [n - r for n, r in zip(x.shape[2:], reach, strict=True)]
+    offsets = (range(0, r + 1, d) for r, d in zip(reach, dilations, strict=True))
+    shifted = []
+    for start in itertools.product(*offsets):
+        end = [s + n for s, n in zip(start, room, strict=True)]
+        part = lax.slice(x, (0, 0, *start), (*x.shape[:2], *end), (1, 1, *strides))
+        shifted.append(part)
+    return _first_max(jnp.stack(shifted), axis=0)
 
 
 def pool_sum(
@@ -183,20 +190,27 @@ def pool_adaptive(x: jax.Array, sizes: Sequence[int], reduce: str) -> jax.Array:
     Window i of n along an axis of length L reaches from floor(i L / n) to
     ceil((i + 1) L / n). reduce: "mean" or "max".
     """
-    for axis, n in enumerate(sizes, start=2):
+    pick = jnp.mean if reduce == "mean" else _first_max
+    # The last axis first, so that the first of equal maxima is that of reading order.
+    for axis, n in reversed(list(enumerate(sizes, start=2))):
         length = x.shape[axis]
-        pick = jnp.mean if reduce == "mean" else jnp.max
         if length % n == 0:
             shape = (*x.shape[:axis], n, length // n, *x.shape[axis + 1 :])
             x = pick(x.reshape(shape), axis=axis + 1)
             continue
         ends = [(i * length // n, -(-(i + 1) * length // n)) for i in range(n)]
         parts = [
-            pick(lax.slice_in_dim(x, a, b, axis=axis), axis=axis, keepdims=True)
+            jnp.expand_dims(pick(lax.slice_in_dim(x, a, b, axis=axis), axis=axis), axis)
             for a, b in ends
         ]
         x = jnp.concatenate(parts, axis=axis)
     return x
+
+
+def _first_max(x: jax.Array, axis: int) -> jax.Array:
+    """The maximum, whose derivative goes to the first of equals."""
+    place = jnp.argmax(x, axis=axis, keepdims=True)
+    return jnp.squeeze(jnp.take_along_axis(x, place, axis), axis)
 
 
 def _numbers(axes: int) -> tuple[str, str, str]:
