@@ -17,6 +17,7 @@ from mspd_jax.jobs._certify_methods import (
 from mspd_jax.jobs._certify_noise import certify_noise
 from mspd_jax.jobs._certify_patches import certify_patches
 from mspd_jax.jobs._certify_queries import certify_queries
+from mspd_jax.jobs._foreign import MODEL_NAMES
 from mspd_jax.jobs._images import Images
 from mspd_jax.jobs._option import option
 from mspd_jax.jobs._result import Result
@@ -41,8 +42,7 @@ class Certify(Images):
 
     target: ModelInput | None = option(
         None,
-        help="the model that is certified: a checkpoint folder, or the name of a model "
-        "that ships with the package",
+        help=f"the model that is certified: {MODEL_NAMES}",
     )
     method: Smoothing | Denoised | ScaleCert | Minority | PatchCleanser = option(
         help="under noise, smoothing: the classifier as it is; denoised: behind "

@@ -5,6 +5,7 @@ import pathlib
 from typing import ClassVar
 
 from mspd_jax import attacks, defenses
+from mspd_jax.jobs._foreign import MODEL_NAMES
 from mspd_jax.jobs._images import Images
 from mspd_jax.jobs._machine import Machine
 from mspd_jax.jobs._measure import load_inputs, measured
@@ -90,10 +91,7 @@ class Evaluate(Evaluation):
     `data.Source`.
     """
 
-    target: ModelInput = option(
-        help="the model that is measured: a checkpoint folder, or the name of a model "
-        "that ships with the package"
-    )
+    target: ModelInput = option(help=f"the model that is measured: {MODEL_NAMES}")
     eps: Radius | None = option(
         None,
         help="radius of the perturbation ball for pixels in [0, 1]: 8/255 or 0.031",

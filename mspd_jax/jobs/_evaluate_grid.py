@@ -12,6 +12,7 @@ from mspd_jax import drive, evaluate, models, runs
 from mspd_jax.errors import InputError
 from mspd_jax.jobs._defended import defended
 from mspd_jax.jobs._evaluate import Evaluate, Evaluation
+from mspd_jax.jobs._foreign import MODEL_NAMES
 from mspd_jax.jobs._frame import open_folder
 from mspd_jax.jobs._machine import Machine
 from mspd_jax.jobs._measure import Inputs, load_inputs, measured
@@ -31,8 +32,7 @@ class EvaluateGrid(Evaluation):
 
     target: ModelInput | None = option(
         None,
-        help="the model that is measured: a checkpoint folder, or the name of a model "
-        "that ships with the package",
+        help=f"the model that is measured: {MODEL_NAMES}",
     )
     targets: tuple[str, ...] | None = option(
         None, help="several models to measure, separated by commas, in one run"

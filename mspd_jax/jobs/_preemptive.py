@@ -12,6 +12,7 @@ from jax.tree_util import Partial
 
 from mspd_jax import data, drive, preempt
 from mspd_jax.errors import InputError
+from mspd_jax.jobs._foreign import MODEL_NAMES
 from mspd_jax.jobs._frame import Kinds, run_over_images
 from mspd_jax.jobs._identity import plain
 from mspd_jax.jobs._images import Images
@@ -38,8 +39,7 @@ class Preemptive(Images):
     MACHINE: ClassVar[ChunkedMachine] = ChunkedMachine()
 
     surrogate: ModelInput = option(
-        help="the model whose gradients are used: a checkpoint folder, or the name of "
-        "a model that ships with the package"
+        help=f"the model whose gradients are used: {MODEL_NAMES}"
     )
     labeler: ModelInput = option(
         "coupled",

@@ -1,7 +1,6 @@
 """What fields of jobs may hold: radii, sources and models, by name or as values."""
 
 import functools
-import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -13,6 +12,8 @@ import numpy as np
 
 from mspd_jax import data, models
 from mspd_jax.errors import InputError
+from mspd_jax.jobs._foreign import is_foreign, loaded_foreign
+from mspd_jax.jobs._function_digest import function_digest, function_name
 
 # By name, as a flag gives them, or as the value itself.
 Radius = float | str
@@ -86,6 +87,9 @@ def opened(
 
 def loaded(value: ModelInput) -> Loaded:
     """The model that a field names, or that it is."""
+    if isinstance(value, str) and is_foreign(value):
+        predict, digest = loaded_foreign(value)
+        return Loaded(predict, None, value, digest)
     if isinstance(value, str | models.Model):
         return _with_spec(value, models.predictor)
     if not callable(value):
@@ -93,7 +97,7 @@ def loaded(value: ModelInput) -> Loaded:
             f"a model is a checkpoint folder, a name, a Model or a function of one "
             f"image, not {type(value).__name__}"
         )
-    return Loaded(value, None, _function_name(value), function_digest(value))
+    return Loaded(value, None, function_name(value), function_digest(value))
 
 
 def loaded_transform(value: str | models.Model, *, sigma: float) -> Loaded:
@@ -114,44 +118,6 @@ def _with_spec(value: str | models.Model, function: Callable) -> Loaded:
     model = models.load_model(value) if isinstance(value, str) else value
     name = value if isinstance(value, str) else model.spec.architecture
     return held_model(model, name)._replace(predict=function(model))
-
-
-def function_digest(function: Callable) -> str:
-    """A hash of a function's name, its code and the arrays that it holds.
-
-    It sees the leaves of a callable pytree and what a closure holds directly, not what
-    those call in turn.
-    """
-    digest = hashlib.sha256(_function_name(function).encode())
-    for part in _parts(function):
-        code = getattr(part, "__code__", None)
-        digest.update(code.co_code if code else b"")
-        held = [cell.cell_contents for cell in getattr(part, "__closure__", None) or ()]
-        held += [getattr(part, "args", ()), getattr(part, "keywords", {})]
-        for leaf in jax.tree.leaves((held, part)):
-            if hasattr(leaf, "dtype") and not jax.dtypes.issubdtype(
-                leaf.dtype, jax.dtypes.extended
-            ):
-                array = np.asarray(leaf)
-                digest.update(f"{array.dtype} {array.shape}".encode())
-                digest.update(np.ascontiguousarray(array).tobytes())
-            elif isinstance(leaf, int | float | str | bool):
-                digest.update(repr(leaf).encode())
-    return digest.hexdigest()[:16]
-
-
-def _parts(function: Any) -> list:
-    """A function and what `functools.partial` and `Partial` have wrapped it in."""
-    parts = [function]
-    while hasattr(parts[-1], "func"):
-        parts.append(parts[-1].func)
-    return parts
-
-
-def _function_name(function: Any) -> str:
-    inner = _parts(function)[-1]
-    name = getattr(inner, "__qualname__", type(inner).__qualname__)
-    return f"{getattr(inner, '__module__', '?')}.{name}"
 
 
 def weights_of(model: Loaded) -> int:

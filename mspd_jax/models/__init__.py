@@ -37,7 +37,7 @@ from mspd_jax.models.conversion import (
     published_models,
 )
 from mspd_jax.models.conversion import find_published as find_published
-from mspd_jax.models.foreign import from_torch
+from mspd_jax.models.foreign import from_onnx, from_torch
 from mspd_jax.models.networks import DENOISER as DENOISER
 from mspd_jax.models.networks import DIFFUSION as DIFFUSION
 from mspd_jax.models.networks import LABEL_RULES as LABEL_RULES
@@ -51,6 +51,7 @@ __all__ = [
     "convert_torch",
     "create_model",
     "from_batched",
+    "from_onnx",
     "from_torch",
     "load_model",
     "model_hash",

@@ -14,6 +14,7 @@ from mspd_jax.query._log import QueryLog as QueryLog
 from mspd_jax.query._log import logged_labels as logged_labels
 from mspd_jax.query._log import open_query_log as open_query_log
 from mspd_jax.query._open import open_classifier
+from mspd_jax.query._own_function import own_function as own_function
 from mspd_jax.query._protocol import Classifier
 
 # What users call; other rooms may import the rest.

@@ -1,10 +1,9 @@
 """Classifiers by their spelling on a command line."""
 
-import importlib
-
 from mspd_jax.errors import InputError
 from mspd_jax.query._command import command_classifier
 from mspd_jax.query._http import http_classifier
+from mspd_jax.query._own_function import own_function
 from mspd_jax.query._protocol import Classifier
 
 
@@ -40,22 +39,4 @@ def python_classifier(spec: str) -> Classifier:
 
     The module is imported, which runs it; it must be on Python's path.
     """
-    module_name, _, place = spec.partition(":")
-    if not module_name or not place or module_name.startswith("."):
-        raise InputError(f"{spec!r}: accepted is package.module:function")
-    try:
-        value = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        missing = error.name or module_name
-        own = f"{module_name}.".startswith(f"{missing}.")
-        needs = "" if own else f", which {module_name} needs"
-        raise InputError(
-            f"no module {missing!r}{needs}: is it on Python's path (PYTHONPATH)?"
-        ) from error
-    for part in place.split("."):
-        if not hasattr(value, part):
-            raise InputError(f"module {module_name!r} has no {place!r}")
-        value = getattr(value, part)
-    if not callable(value):
-        raise InputError(f"{spec!r} is a {type(value).__name__}, not a function")
-    return Classifier(f"python:{spec}", value, lambda: None)
+    return Classifier(f"python:{spec}", own_function(spec), lambda: None)

@@ -73,10 +73,10 @@ def _convolution(
         y = windows.convolve_transposed(x, kernel, extra=_each(extra, axes), **shared)
     else:
         y = windows.convolve(x, kernel, **shared)
-    return y if bias is None else y + _channels(bias, y)
+    return y if bias is None else y + channels(bias, y)
 
 
-def _channels(v: jax.Array, x: jax.Array) -> jax.Array:
+def channels(v: jax.Array, x: jax.Array) -> jax.Array:
     """One value for each channel of [N, C, ...]."""
     return v.reshape(-1, *(1,) * (x.ndim - 2))
 
@@ -93,10 +93,11 @@ def _batch_norm(
     factor = jax.lax.rsqrt(var + eps)
     factor = factor if weight is None else factor * weight
     shift = -mean * factor if bias is None else bias - mean * factor
-    return (x * _channels(factor, x) + _channels(shift, x),)
+    return (x * channels(factor, x) + channels(shift, x),)
 
 
-def _standardized(x: jax.Array, axes: tuple[int, ...], eps: float) -> jax.Array:
+def standardized(x: jax.Array, axes: tuple[int, ...], eps: float) -> jax.Array:
+    """The array with mean 0 and variance 1 over these axes."""
     mean = jnp.mean(x, axis=axes, keepdims=True)
     centered = x - mean
     var = jnp.mean(jnp.square(centered), axis=axes, keepdims=True)
@@ -111,9 +112,9 @@ def _batch_norm_of_batch(
     momentum: float,
     eps: float,
 ) -> tuple[jax.Array]:
-    y = _standardized(x, (0, *range(2, x.ndim)), eps)
-    y = y if weight is None else y * _channels(weight, y)
-    return (y if bias is None else y + _channels(bias, y),)
+    y = standardized(x, (0, *range(2, x.ndim)), eps)
+    y = y if weight is None else y * channels(weight, y)
+    return (y if bias is None else y + channels(bias, y),)
 
 
 def _layer_norm(
@@ -123,7 +124,7 @@ def _layer_norm(
     bias: jax.Array | None,
     eps: float,
 ) -> tuple[jax.Array]:
-    y = _standardized(x, tuple(range(-len(shape), 0)), eps)
+    y = standardized(x, tuple(range(-len(shape), 0)), eps)
     y = y if weight is None else y * weight
     return (y if bias is None else y + bias,)
 
@@ -133,15 +134,15 @@ def _group_norm(
     weight: jax.Array | None,
     bias: jax.Array | None,
     n: int,
-    channels: int,
+    width: int,
     places: int,
     groups: int,
     eps: float,
 ) -> tuple[jax.Array]:
-    parts = x.reshape(n, groups, channels // groups * places)
-    y = _standardized(parts, (2,), eps).reshape(x.shape)
-    y = y if weight is None else y * _channels(weight, y)
-    return (y if bias is None else y + _channels(bias, y),)
+    parts = x.reshape(n, groups, width // groups * places)
+    y = standardized(parts, (2,), eps).reshape(x.shape)
+    y = y if weight is None else y * channels(weight, y)
+    return (y if bias is None else y + channels(bias, y),)
 
 
 def _max_pool(

@@ -61,7 +61,6 @@ def from_torch(
     what = f"the PyTorch module {type(module).__name__}"
     _check_module(module, what)
     own = copy.deepcopy(module).requires_grad_(False).cpu()
-    described = repr(own)  # held below, so that a hash of the function sees it
     weights = _weights_of(own)
 
     @functools.cache
@@ -73,15 +72,27 @@ def from_torch(
         return program
 
     def network(values, x):
-        assert described
         _, channels, height, width = x.shape
         return run(program_of((height, width, channels)), ATEN, values, x)
 
     if image_shape is not None:
         program_of(image_shape)
     return image_function(
-        network, weights(), what, shape=image_shape, mean=mean, std=std
+        network,
+        weights(),
+        what,
+        fingerprint=_fingerprint(own),
+        shape=image_shape,
+        mean=mean,
+        std=std,
     )
+
+
+def _fingerprint(module: Any) -> str:
+    """The parts of a module with their options, and the code of their kinds."""
+    kinds = {type(part) for part in module.modules()}
+    codes = {getattr(kind.forward, "__code__", None) for kind in kinds}
+    return repr(module) + "".join(sorted(c.co_code.hex() for c in codes if c))
 
 
 def _check_module(module: Any, what: str) -> None:

@@ -17,13 +17,15 @@ def image_function(
     weights: Mapping[str, Any],
     what: str,
     *,
+    fingerprint: str,
     shape: Shape | None,
     mean: Sequence[float] | None,
     std: Sequence[float] | None,
 ) -> Partial:
     """`network(weights, x [1, C, H, W]) -> [1, K]` as a `predict` of images [H, W, C].
 
-    what: names the network in errors. shape: of the images it accepts, None for any.
+    what: names the network in errors. fingerprint: says which network it is, apart from
+    its weights. shape: of the images it accepts, None for any.
     """
     if (mean is None) != (std is None):
         raise InputError("`mean` and `std` go together: give both, or neither")
@@ -49,6 +51,7 @@ def image_function(
             x = (x - mean) / std
         return network(weights, x[None])[0].astype(jnp.float32)
 
+    vars(predict)["fingerprint"] = fingerprint  # for hashes of the function
     return Partial(predict, arrays, moments)
 
 

@@ -20,7 +20,8 @@ KERNEL = np.random.default_rng(1).random((2, 2, 3, 4), np.float32)
 
 def function(shape=None, mean=None, std=None):
     weights = {"kernel": KERNEL}
-    return image_function(network, weights, "a net", shape=shape, mean=mean, std=std)
+    options = {"fingerprint": "net", "shape": shape, "mean": mean, "std": std}
+    return image_function(network, weights, "a net", **options)
 
 
 def test_normalizes_and_moves_channels_first():
