@@ -8,6 +8,7 @@ from mspd_jax.models._architectures import (
     default_normalization as default_normalization,
 )
 from mspd_jax.models._architectures import parse_architecture as parse_architecture
+from mspd_jax.models._at_size import at_size
 from mspd_jax.models._batched import from_batched
 from mspd_jax.models._build import build_module as build_module
 from mspd_jax.models._build import create_model, predictor
@@ -46,6 +47,7 @@ from mspd_jax.models.networks import LABEL_RULES as LABEL_RULES
 __all__ = [
     "Model",
     "ModelSpec",
+    "at_size",
     "behind",
     "convert_published",
     "convert_torch",
