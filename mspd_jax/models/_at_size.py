@@ -5,15 +5,14 @@ import re
 from collections.abc import Callable
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 from jax.tree_util import Partial
 
 from mspd_jax.errors import InputError
 from mspd_jax.models._callable import as_pytree
 
 _STEP = re.compile(r"(resize|crop)([1-9]\d*)(?:x([1-9]\d*))?")
-_CUBIC = -0.5  # the constant of PIL, and of PyTorch where it antialiases
+# JAX antialiases as PIL does, with the same kernels (cubic: a = -0.5).
+_METHODS = {"bilinear": "linear", "bicubic": "cubic"}
 
 
 def at_size(predict: Callable, rule: str) -> Partial:
@@ -49,7 +48,7 @@ def _function_of(rule: str) -> Callable:
     """What a rule does in front of a network; one function for each, for `jit`."""
     *texts, interpolation = rule.split("-")
     steps = [_STEP.fullmatch(text) for text in texts]
-    if interpolation not in _KERNELS or not steps or not all(steps):
+    if interpolation not in _METHODS or not steps or not all(steps):
         raise InputError(
             f"the rule {rule!r} is none: accepted are steps and an interpolation, like "
             "resize256-crop224-bicubic, resize224x224-bilinear"
@@ -63,7 +62,8 @@ def _function_of(rule: str) -> Callable:
                 continue
             size = (int(first), int(second)) if second else None
             size = size or _with_short_side(image.shape[:2], int(first))
-            image = _resize(image, size, interpolation)
+            shape = (*size, image.shape[2])
+            image = jax.image.resize(image, shape, _METHODS[interpolation])
         return predict(image)
 
     return resized
@@ -85,44 +85,3 @@ def _crop(image: jax.Array, height: int, width: int) -> jax.Array:
     top = round((image.shape[0] - height) / 2)
     left = round((image.shape[1] - width) / 2)
     return image[top : top + height, left : left + width]
-
-
-def _resize(image: jax.Array, size: tuple[int, int], interpolation: str) -> jax.Array:
-    rows = _matrix(image.shape[0], size[0], interpolation)
-    columns = _matrix(image.shape[1], size[1], interpolation)
-    exact = functools.partial(jnp.einsum, precision=jax.lax.Precision.HIGHEST)
-    image = exact("jw,hwc->hjc", columns.astype(image.dtype), image)
-    return exact("ih,hjc->ijc", rows.astype(image.dtype), image)
-
-
-def _matrix(n: int, size: int, interpolation: str) -> np.ndarray:
-    """The weights [size, n] of an axis.
-
-    Place i is the mean of its neighbors by the kernel around (i + 1/2) n / size, as
-    wide as the pixels of the smaller of both images; what lies outside has no weight.
-    """
-    kernel, reach = _KERNELS[interpolation]
-    scale = n / size
-    wide = max(scale, 1.0)
-    matrix = np.zeros((size, n))
-    for i in range(size):
-        center = scale * (i + 0.5)
-        first = max(int(center - reach * wide + 0.5), 0)
-        last = min(int(center + reach * wide + 0.5), n)
-        weights = kernel(np.abs(np.arange(first, last) + 0.5 - center) / wide)
-        matrix[i, first:last] = weights / weights.sum()
-    return matrix.astype(np.float32)
-
-
-def _triangle(t: np.ndarray) -> np.ndarray:
-    return np.maximum(1 - t, 0)
-
-
-def _cubic(t: np.ndarray) -> np.ndarray:
-    a = _CUBIC
-    near = ((a + 2) * t - (a + 3)) * t * t + 1
-    far = ((a * t - 5 * a) * t + 8 * a) * t - 4 * a
-    return np.where(t < 1, near, np.where(t < 2, far, 0))
-
-
-_KERNELS = {"bilinear": (_triangle, 1), "bicubic": (_cubic, 2)}

@@ -10,7 +10,8 @@ from jax.tree_util import Partial
 
 from mspd_jax import models
 from mspd_jax.errors import InputError
-from mspd_jax.jobs._values import function_digest, loaded, radius_of
+from mspd_jax.jobs._function_digest import function_digest
+from mspd_jax.jobs._values import loaded, radius_of
 
 
 @pytest.mark.parametrize(

@@ -28,14 +28,14 @@ def test_resizes_as_pil_does(kind, size):
     filters = {"bilinear": Image.BILINEAR, "bicubic": Image.BICUBIC}
     want = Image.fromarray(image).resize(size[::-1], filters[kind])
     found = pixels(f"resize{size[0]}x{size[1]}-{kind}")(image[..., None])
-    close(found[..., 0], np.asarray(want), atol=1e-6)
+    close(found[..., 0], np.asarray(want), atol=5e-6)
 
 
 def test_the_short_side_and_the_center():
     image = DRAW.random((9, 14, 2), np.float32)
     assert pixels("resize6-bilinear")(image).shape == (6, 9, 2)
     assert pixels("resize6-bicubic")(image.swapaxes(0, 1)).shape == (9, 6, 2)
-    close(pixels("resize9-bicubic")(image), image, atol=1e-6)
+    close(pixels("resize9-bicubic")(image), image, atol=5e-6)
     # 3 and 5 rows too many, half of which is rounded to even: 2 and 2.
     found = pixels("crop6x9-bilinear")(image)
     close(found, image[2:8, 2:11])
