@@ -150,6 +150,10 @@ def _made(library: str, name: str):
         extra = {"init_weights": False} if name == "googlenet" else {}
         network = torchvision.models.get_model(name, weights=None, **extra)
         size = (224, 224)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            if not parameter.any():  # as the heads that are to be trained first
+                parameter.normal_(0, 0.02)
     return network.requires_grad_(False).eval(), tuple(size)
 
 

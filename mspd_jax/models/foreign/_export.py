@@ -1,6 +1,7 @@
 """A PyTorch module as a `Program`: what it computes of one image, without PyTorch."""
 
 import contextlib
+import io
 import logging
 import operator
 import warnings
@@ -180,7 +181,10 @@ def _quiet() -> Iterator[None]:
     before = logging.root.manager.disable
     logging.disable(logging.ERROR)
     try:
-        with warnings.catch_warnings():
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stderr(io.StringIO()),  # where it prints its graph
+        ):
             warnings.simplefilter("ignore")
             yield
     finally:

@@ -121,10 +121,11 @@ def mixing(x):
         (lambda: lambda x: x[:, :, :1], "cannot be traced"),
     ],
 )
-def test_refused_for_what_it_does(change, said):
+def test_refused_for_what_it_does(change, said, capfd):
     with pytest.raises(InputError, match=said) as caught:
         through(change())
     assert "\n" not in str(caught.value)
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(
