@@ -127,7 +127,7 @@ def plan_of(method: Smoothing) -> smoothing.SamplingPlan:
 def denoiser_of(method: Smoothing) -> dict[str, Loaded]:
     """By its role, the denoiser, which must have been trained on this noise.
 
-    A diffusion model was trained on noise of every sigma.
+    Diffusion models and some denoisers were trained on noise of every sigma.
     """
     if not isinstance(method, Denoised):
         return {}
@@ -136,7 +136,7 @@ def denoiser_of(method: Smoothing) -> dict[str, Loaded]:
         # A function; what it was trained on, its author knows.
         return {"denoiser": loaded(value)}
     denoiser = loaded_transform(value, sigma=method.sigma)  # refuses other kinds
-    if denoiser.model and models.model_kind(denoiser.model.spec) == models.DIFFUSION:
+    if denoiser.model and models.takes_any_noise(denoiser.model.spec):
         return {"denoiser": denoiser}
     origin = denoiser.model.spec.origin if denoiser.model else {}
     trained = origin.get("sigma")

@@ -119,6 +119,11 @@ class TrainDenoiser(Training):
                 f"a {spec.architecture} is {kind}, not {wanted}, which `objective`="
                 f"{self.objective} trains"
             )
+        if models.is_told_noise(spec):
+            raise InputError(
+                f"a {spec.architecture} is told its noise, which no `objective` does: "
+                "convert one, or train another `arch`"
+            )
         if diffusion:
             plan = self._planned(examples, start, self._diffusion(spec, classifiers))
             made = functools.partial(models.create_model, spec=spec)

@@ -14,7 +14,9 @@ from mspd_jax.models._build import build_module as build_module
 from mspd_jax.models._build import create_model, predictor
 from mspd_jax.models._build import function_of as function_of
 from mspd_jax.models._build import gives_images as gives_images
+from mspd_jax.models._build import is_told_noise as is_told_noise
 from mspd_jax.models._build import model_kind as model_kind
+from mspd_jax.models._build import takes_any_noise as takes_any_noise
 from mspd_jax.models._build import train_outputs as train_outputs
 from mspd_jax.models._callable import as_pytree as as_pytree
 from mspd_jax.models._callable import behind

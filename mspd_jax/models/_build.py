@@ -23,6 +23,8 @@ from mspd_jax.models._spec import Model, ModelSpec, check_spec, input_shape
 from mspd_jax.models.networks import (
     CLASSIFIER,
     DIFFUSION,
+    OWN_NOISE,
+    TOLD_NOISE,
     as_channels,
     fold_norms,
 )
@@ -96,6 +98,17 @@ def function_of(
 def gives_images(spec: ModelSpec) -> bool:
     """Whether a model returns an image, or the noise in one, and not logits."""
     return restores(spec.architecture)
+
+
+def is_told_noise(spec: ModelSpec) -> bool:
+    """Whether a denoiser reads sigma beside the image."""
+    return family_of(spec.architecture).noise == TOLD_NOISE
+
+
+def takes_any_noise(spec: ModelSpec) -> bool:
+    """Whether what removes noise does so for every sigma, not for one alone."""
+    family = family_of(spec.architecture)
+    return family.kind == DIFFUSION or family.noise != OWN_NOISE
 
 
 def model_kind(spec: ModelSpec) -> str:
@@ -187,7 +200,7 @@ def _predict_function(signed: Signature) -> Callable:
     module = network_of(signed, folded=True)
     kind = family_of(signed[0]).kind
 
-    def predict(weights, mean, std, image, *time):
+    def predict(weights, mean, std, image, *level):
         if image.ndim != 3 or image.shape[-1] != mean.shape[0]:
             raise InputError(
                 f"an image of shape {image.shape} for a {signed[0]} that reads "
@@ -195,16 +208,17 @@ def _predict_function(signed: Signature) -> Callable:
             )
         dtype = jax.tree.leaves(weights)[0].dtype
         if kind == DIFFUSION:
-            out = module.apply({"params": weights}, image.astype(dtype), False, *time)
+            out = module.apply({"params": weights}, image.astype(dtype), False, *level)
             return out.astype(jnp.float32)
         x = normalize(image, mean, std).astype(dtype)
         try:
-            out = module.apply({"params": weights}, x).astype(jnp.float32)
+            out = module.apply({"params": weights}, x, False, *level)
         except flax.errors.ScopeParamShapeError as error:  # a dense layer of a map
             height, width = image.shape[:2]
             raise InputError(
                 f"this {signed[0]} was made for another size than {height}x{width}"
             ) from error
+        out = out.astype(jnp.float32)
         return out if kind == CLASSIFIER else _denormalize(out, mean, std)
 
     return predict

@@ -2,9 +2,16 @@
 
 import jax
 import jax.numpy as jnp
+from jax.tree_util import Partial
 from jax.typing import DTypeLike
 
-from mspd_jax.models._build import function_of, function_of_kind, model_kind
+from mspd_jax.errors import InputError
+from mspd_jax.models._build import (
+    function_of,
+    function_of_kind,
+    is_told_noise,
+    model_kind,
+)
 from mspd_jax.models._diffusion import alpha_bars, noise_level, one_shot_denoiser
 from mspd_jax.models._spec import Model
 from mspd_jax.models.networks import DENOISER, DIFFUSION, RESTORATION
@@ -21,8 +28,8 @@ def restorer(
 
     Args:
       model: a denoiser or a diffusion model.
-      sigma: standard deviation of the noise on pixels in [0, 1]; a denoiser knows the
-        one that it was trained on, and does not look at it.
+      sigma: standard deviation of the noise on pixels in [0, 1]; most denoisers know
+        the one that they were trained on, or see it, and do not look at it.
       dtype: as for `predictor`.
 
     Returns:
@@ -32,9 +39,18 @@ def restorer(
       denoise = models.restorer(models.load_model("DIFFUSION"), sigma=0.25)
     """
     if model_kind(model.spec) != DIFFUSION:
-        return function_of_kind(DENOISER, model, dtype=dtype)
+        restore = function_of_kind(DENOISER, model, dtype=dtype)
+        if not is_told_noise(model.spec):
+            return restore
+        if sigma is None:
+            raise InputError(f"a {model.spec.architecture} is told a `sigma`: give one")
+        return Partial(_told, restore, jnp.asarray(sigma, jnp.float32))
     level = noise_level(alpha_bars(model.spec), sigma=sigma)
     return one_shot_denoiser(function_of(model, dtype=dtype), level=level)
+
+
+def _told(restore, sigma, image):
+    return restore(image, sigma)
 
 
 def map_restorer(

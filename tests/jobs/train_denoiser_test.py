@@ -77,6 +77,7 @@ def test_a_diffusion_model_is_measured_on_one_sigma_and_serves_others(tmp_path):
         ({"objective": "stab"}, "at least one classifier"),
         ({"classifier": (classifier(),)}, "no classifier"),
         ({"arch": "small_cnn", "arch_options": {}}, "not a denoiser"),
+        ({"arch": "ffdnet", "arch_options": {}}, "a ffdnet is told its noise"),
         ({"init": classifier(), "arch": None}, "not a denoiser"),
         (
             {"objective": "stab", "classifier": (classifier(), classifier(7))},

@@ -9,9 +9,12 @@ from mspd_jax.models.networks._family import (
     CLASSIFIER,
     DENOISER,
     DIFFUSION,
+    OWN_NOISE,
     RESTORATION,
+    TOLD_NOISE,
     Family,
 )
+from mspd_jax.models.networks._ffdnet import FFDNET
 from mspd_jax.models.networks._kair_dncnn import KAIR_DNCNN
 from mspd_jax.models.networks._layers import as_channels, fold_norms
 from mspd_jax.models.networks._layouts import AS_IT_IS, TRANSPOSED, Layout
@@ -77,6 +80,7 @@ FAMILIES = (
     DNCNN,
     DNCNN_WIDE,
     KAIR_DNCNN,
+    FFDNET,
     MEMNET,
     DDPM,
     IMPROVED_DDPM,
@@ -93,7 +97,9 @@ __all__ = [
     "Family",
     "LABEL_RULES",
     "Layout",
+    "OWN_NOISE",
     "RESTORATION",
+    "TOLD_NOISE",
     "TRANSPOSED",
     "as_channels",
     "fold_norms",

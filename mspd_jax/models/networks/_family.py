@@ -10,6 +10,9 @@ from flax import linen as nn
 from mspd_jax.models.networks._layers import ACTIVATIONS, NORM_EPSILON
 from mspd_jax.models.networks._layouts import Layouts
 
+# On which noise a denoiser works: of the sigma that it was trained on; of any; of any,
+# but it reads sigma beside the image.
+OWN_NOISE, ANY_NOISE, TOLD_NOISE = "its own", "any", "told"
 # What a network makes: logits, an image, an image from one and its gradient maps, or
 # the noise in an image from one and its timestep.
 CLASSIFIER, DENOISER = "a classifier", "a denoiser"
@@ -119,6 +122,7 @@ class Family(NamedTuple):
       equally_many: options that are lists of one length.
       normalization: usual mean and std of three channels; None is 0 and 1.
       kind: CLASSIFIER, DENOISER, RESTORATION or DIFFUSION.
+      noise: OWN_NOISE, ANY_NOISE or TOLD_NOISE, of a denoiser.
       epsilon: of its normalizations.
       size: usual height and width of its images.
       torch_layouts: of the variables that are not merely transposed in PyTorch.
@@ -140,6 +144,7 @@ class Family(NamedTuple):
     equally_many: tuple[str, ...] = ()
     normalization: Normalization | None = None
     kind: str = CLASSIFIER
+    noise: str = OWN_NOISE
     epsilon: float = NORM_EPSILON
     size: int = 32
     torch_layouts: Layouts = ()

@@ -9,7 +9,13 @@ import jax
 import numpy as np
 from flax import linen as nn
 
-from mspd_jax.models.networks._family import DENOISER, Family, Number, Renamings
+from mspd_jax.models.networks._family import (
+    ANY_NOISE,
+    DENOISER,
+    Family,
+    Number,
+    Renamings,
+)
 from mspd_jax.models.networks._form import Formed
 from mspd_jax.models.networks._layers import conv
 
@@ -58,6 +64,7 @@ KAIR_DNCNN = Family(
     network=KairDnCNN,
     options={"depth": Number(20, least=2), "width": Number(64)},
     kind=DENOISER,
+    noise=ANY_NOISE,
     torch_names=numbered_layers,
     options_in=numbered_sizes,
 )

@@ -168,3 +168,25 @@ def _affine(scale, bias, mean, var, *, epsilon):
 def as_channels(vector: jax.Array, x: jax.Array) -> jax.Array:
     """A vector along the last axis of `x`, ready to be computed with it."""
     return jnp.reshape(vector, (1,) * (x.ndim - 1) + vector.shape)
+
+
+def blocks_as_channels(x: jax.Array, size: int) -> jax.Array:
+    """[..., H, W, C] -> [..., H / size, W / size, C * size^2], edges repeated."""
+    if size == 1:
+        return x
+    sides = [(0, 0)] * (x.ndim - 3) + [(0, -side % size) for side in x.shape[-3:-1]]
+    x = jnp.pad(x, [*sides, (0, 0)], mode="edge")
+    *lead, height, width, channels = x.shape
+    x = x.reshape(*lead, height // size, size, width // size, size, channels)
+    x = jnp.moveaxis(x, (-4, -2), (-2, -1))  # places in a block behind the channels
+    return x.reshape(*lead, height // size, width // size, channels * size**2)
+
+
+def channels_as_blocks(x: jax.Array, size: int) -> jax.Array:
+    """The inverse: [..., h, w, C * size^2] -> [..., h * size, w * size, C]."""
+    if size == 1:
+        return x
+    *lead, height, width, channels = x.shape
+    x = x.reshape(*lead, height, width, channels // size**2, size, size)
+    x = jnp.moveaxis(x, (-2, -1), (-4, -2))  # each behind its rows or columns
+    return x.reshape(*lead, height * size, width * size, channels // size**2)

@@ -8,7 +8,12 @@ from flax import linen as nn
 
 from mspd_jax.models.networks._family import RESTORATION, Choice, Family, Number, Option
 from mspd_jax.models.networks._form import Formed, global_average
-from mspd_jax.models.networks._layers import ConvNorm, conv
+from mspd_jax.models.networks._layers import (
+    ConvNorm,
+    blocks_as_channels,
+    channels_as_blocks,
+    conv,
+)
 
 # Of what is added to the image. A perturbation is some hundredths; with 1 the first
 # steps of Adam move every pixel by more than the attack did.
@@ -76,7 +81,7 @@ class TRN(Formed):
     @nn.compact
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
         image, height, width = x[..., : self.channels], *x.shape[-3:-1]
-        x = _blocks_as_channels(x, self.shrink)
+        x = blocks_as_channels(x, self.shrink)
         # Channels of the image come first in every block of pixels.
         split = self.channels * self.shrink**2
         # A map divided by its maximum is mostly small numbers, and an attack goes by
@@ -100,30 +105,8 @@ class TRN(Formed):
             a, b = FusionBlock(self.width, name=f"stage{stage}_fusion")(a, b)
         both = jnp.concatenate([a, b, *streams.values()], axis=-1)
         change = conv(split, use_bias=True, name="last")(both)
-        change = _channels_as_blocks(change, self.shrink)
+        change = channels_as_blocks(change, self.shrink)
         return image + SCALE * change[..., :height, :width, :]
-
-
-def _blocks_as_channels(x, size):
-    """[..., H, W, C] -> [..., H / size, W / size, C * size^2], edges repeated."""
-    if size == 1:
-        return x
-    sides = [(0, 0)] * (x.ndim - 3) + [(0, -side % size) for side in x.shape[-3:-1]]
-    x = jnp.pad(x, [*sides, (0, 0)], mode="edge")
-    *lead, height, width, channels = x.shape
-    x = x.reshape(*lead, height // size, size, width // size, size, channels)
-    x = jnp.moveaxis(x, (-4, -2), (-2, -1))  # places in a block behind the channels
-    return x.reshape(*lead, height // size, width // size, channels * size**2)
-
-
-def _channels_as_blocks(x, size):
-    """The inverse: [..., h, w, C * size^2] -> [..., h * size, w * size, C]."""
-    if size == 1:
-        return x
-    *lead, height, width, channels = x.shape
-    x = x.reshape(*lead, height, width, channels // size**2, size, size)
-    x = jnp.moveaxis(x, (-2, -1), (-4, -2))  # each behind its rows or columns
-    return x.reshape(*lead, height * size, width * size, channels // size**2)
 
 
 def _family(name: str, **sizes: int) -> Family:

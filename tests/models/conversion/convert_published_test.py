@@ -17,6 +17,7 @@ EXTERNAL = {
     "cifar_deep.pth": "oval_deep",
     "cifar_wide.pth": "oval_wide",
     "dncnn_color_blind.pth": "kair_dncnn_color_blind",
+    "ffdnet_color.pth": "kair_ffdnet_color",
     "resnet2b.pth": "resnet2b",
     "resnet4b.pth": "resnet4b",
 }

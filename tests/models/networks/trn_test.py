@@ -10,7 +10,7 @@ from absl.testing import parameterized
 
 from mspd_jax import models
 from mspd_jax.errors import InputError
-from mspd_jax.models.networks import _trn
+from mspd_jax.models.networks import _layers, _trn
 
 RNG = np.random.default_rng(0)
 SIZES = {"width": 8, "stages": 2, "blocks": 1, "shrink": 2}
@@ -42,15 +42,15 @@ def trained(spec):
 class BlocksTest(parameterized.TestCase):
     def test_a_block_of_pixels_becomes_channels_the_image_first(self):
         x = RNG.random((4, 6, 5), np.float32)
-        got = np.asarray(_trn._blocks_as_channels(x, 2))
+        got = np.asarray(_layers.blocks_as_channels(x, 2))
         self.assertEqual(got.shape, (2, 3, 20))
         block = x[2:4, 4:6]  # row 1, column 2
         np.testing.assert_array_equal(got[1, 2], block.transpose(2, 0, 1).ravel())
-        np.testing.assert_array_equal(_trn._channels_as_blocks(got, 2), x)
+        np.testing.assert_array_equal(_layers.channels_as_blocks(got, 2), x)
 
     def test_edges_are_repeated_where_blocks_do_not_fit(self):
         x = RNG.random((5, 3, 1), np.float32)
-        got = _trn._channels_as_blocks(_trn._blocks_as_channels(x, 2), 2)
+        got = _layers.channels_as_blocks(_layers.blocks_as_channels(x, 2), 2)
         want = np.pad(x, ((0, 1), (0, 1), (0, 0)), mode="edge")
         np.testing.assert_array_equal(got, want)
 
