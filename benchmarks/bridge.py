@@ -51,7 +51,9 @@ flags.DEFINE_list(
     + [f"timm:{name}" for name in _TIMM.split()],
     "library:architecture, separated by commas",
 )
-flags.DEFINE_integer("batch", 2, "images per call", lower_bound=1)
+# Not 1: PyTorch 2.13 on CPUs has a wrong gradient of batch normalization then, where
+# what follows is a mean over transposed places.
+flags.DEFINE_integer("batch", 2, "images per call", lower_bound=2)
 flags.DEFINE_float("seconds", 1.0, "time to spend on each measurement")
 _MARGIN = 1e-4
 
@@ -128,9 +130,11 @@ def _row(name: str) -> str:
     both = (f"{a:.0e} ({b:.0e})" for a, b in zip(off, own, strict=True))
     verdict = "yes"
     if not equal:
-        twice = _difference(
-            _gradient_in_float64(network, size, x, direction), exact_gradient
-        )
+        try:
+            found = _gradient_in_float64(network, size, x, direction)
+            twice = _difference(found, exact_gradient)
+        except TypeError:  # of a network that makes float32 arrays of its own
+            twice = np.inf
         verdict = f"in float64 ({twice:.0e})" if twice <= _MARGIN else "no"
     cells = [verdict, *both]
     return " | ".join([*cells, *(f"{t:.0f}" for t in times), f"{seconds:.0f}"])
