@@ -36,6 +36,10 @@ def file_kind(path: pathlib.Path) -> str:
         start = stream.read(512)
     if not start:
         raise InputError(f"{path} is empty: give a {ACCEPTED} file")
+    # First: its header may be as long as any other kind begins.
+    if start[4:_HEADER] == bytes(4) and start[_HEADER : _HEADER + 1] == b"{":
+        _check_length(path, start)
+        return "safetensors"
     if start[:2] == b"PK":
         return _zip_kind(path)
     if start[:1] == _PICKLE:
@@ -47,9 +51,6 @@ def file_kind(path: pathlib.Path) -> str:
     for first, what in _OTHERS:
         if start.startswith(first):
             raise _refusal(path, what)
-    if start[_HEADER : _HEADER + 1] == b"{":
-        _check_length(path, start)
-        return "safetensors"
     raise _refusal(path, "of no known kind")
 
 

@@ -45,6 +45,16 @@ def test_weights(tmp_path, content, kind):
     assert file_kind(path) == kind
 
 
+@pytest.mark.parametrize("first", [0x80, 0x1F, ord("P"), ord("{"), ord("<"), 0xFD])
+def test_weights_whose_header_is_as_long_as_another_kind_begins(tmp_path, first):
+    length = 512 + first
+    header = b'{"weight": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}'
+    path = tmp_path / "weights"
+    path.write_bytes(length.to_bytes(8, "little") + header.ljust(length) + bytes(4))
+    assert path.read_bytes()[0] == first
+    assert file_kind(path) == "safetensors"
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [

@@ -10,6 +10,8 @@ from mspd_jax.errors import InputError
 from mspd_jax.models.networks._densenet import Transition
 from tests.models.networks.published_sizes import parameters_of
 
+pytestmark = pytest.mark.compiling
+
 
 def test_size_is_the_published_one():
     # torchvision's own figure.

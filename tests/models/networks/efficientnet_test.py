@@ -9,6 +9,8 @@ from mspd_jax.models._architectures import family_of
 from mspd_jax.models.networks._efficientnet import InvertedBlock, rounded, scaled
 from tests.models.networks.published_sizes import parameters_of
 
+pytestmark = pytest.mark.compiling
+
 
 # The figures of torchvision and timm.
 @pytest.mark.parametrize(

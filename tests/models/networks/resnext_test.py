@@ -9,6 +9,8 @@ from mspd_jax.models._initialize import variable_shapes
 from tests.models.networks.cifar10_networks import spec
 from tests.models.networks.published_sizes import parameters_of
 
+pytestmark = pytest.mark.compiling
+
 
 @pytest.mark.parametrize(
     ("name", "expected"),

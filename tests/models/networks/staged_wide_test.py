@@ -9,6 +9,8 @@ from mspd_jax.models._initialize import variable_shapes
 from tests.models.networks.cifar10_networks import spec
 from tests.models.networks.published_sizes import parameters_of
 
+pytestmark = pytest.mark.compiling
+
 SMALL = dict(blocks=[1, 1, 1], widths=[4, 8, 4])
 
 

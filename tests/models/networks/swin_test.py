@@ -2,12 +2,15 @@
 
 import jax
 import jax.numpy as jnp
+import pytest
 from absl.testing import parameterized
 
 from mspd_jax import models
 from mspd_jax.errors import InputError
 from tests.models.networks.imagenet_networks import spec_of
 from tests.models.networks.token_networks import logits_shape, parameters, small_model
+
+pytestmark = pytest.mark.compiling
 
 
 class SwinTest(parameterized.TestCase):

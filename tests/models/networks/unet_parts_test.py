@@ -13,6 +13,8 @@ from mspd_jax.models.networks._unet_parts import (
     TimeEmbedding,
 )
 
+pytestmark = pytest.mark.compiling
+
 DRAW = np.random.default_rng(0)
 
 

@@ -12,6 +12,8 @@ from mspd_jax.errors import InputError
 from mspd_jax.models._initialize import variable_shapes
 from tests.models.noise_by_hand import random_model, spec
 
+pytestmark = pytest.mark.compiling
+
 
 def test_it_begins_with_no_noise_at_all_and_blocks_that_are_their_shortcuts():
     model = models.create_model(jax.random.key(0), spec())

@@ -10,6 +10,8 @@ from mspd_jax.errors import InputError
 from mspd_jax.models.networks._vgg import adaptive_average
 from tests.models.networks.published_sizes import parameters_of
 
+pytestmark = pytest.mark.compiling
+
 
 # torchvision's own figures.
 @pytest.mark.parametrize(

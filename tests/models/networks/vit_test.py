@@ -3,11 +3,14 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from absl.testing import parameterized
 
 from mspd_jax import models
 from mspd_jax.errors import InputError
 from tests.models.networks.token_networks import logits_shape, parameters, small_model
+
+pytestmark = pytest.mark.compiling
 
 
 class VisionTransformerTest(parameterized.TestCase):

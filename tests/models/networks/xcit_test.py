@@ -5,12 +5,15 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from absl.testing import parameterized
 
 from mspd_jax import models
 from mspd_jax.models._initialize import initialize
 from mspd_jax.models.networks._xcit import CrossCovarianceAttention, position_waves
 from tests.models.networks.token_networks import logits_shape, parameters, small_model
+
+pytestmark = pytest.mark.compiling
 
 
 class XCiTTest(parameterized.TestCase):
