@@ -7,7 +7,7 @@ r"""Turns a PyTorch checkpoint into one that every job here can read.
 The file, of PyTorch or safetensors, holds a state dict, with or without `state_dict`,
 `model` or `net` around it and `module.` before the names. Nothing in it is executed.
 The table of published models (--list) says all that a file does not; for any other,
---arch names the architecture (README, "Models"). Then use it anywhere a model is asked
+--arch names the architecture (docs/models.md). Then use it anywhere a model is asked
 for: `--target=models/resnet20`.
 Seconds on one CPU core. PyTorch files need PyTorch (pip install 'mspd_jax[torch]').
 """

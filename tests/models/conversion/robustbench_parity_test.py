@@ -7,7 +7,7 @@ import pytest
 
 from mspd_jax import models
 from mspd_jax.errors import InputError
-from tests.models.conversion.torch_packages import robustbench
+from tests.models.conversion.torch_packages import robustbench, torchvision_models
 
 try:
     import torch
@@ -49,7 +49,32 @@ def _cifar(block, blocks):
     return module.ResNet(getattr(module, block), blocks, num_classes=7)
 
 
+def _standardized():
+    """As the models of MMA training, of which each image is standardized."""
+    network = _plain_wide()
+    inner = network.forward
+
+    def forward(x):
+        axes, least = (1, 2, 3), x[0].numel() ** -0.5
+        std = x.std(dim=axes, keepdim=True).clamp(min=least)
+        return inner((x - x.mean(dim=axes, keepdim=True)) / std)
+
+    network.forward = forward
+    return network
+
+
+def _lottery_ticket():
+    return robustbench("CARD_resnet").LRR_ResNet(num_classes=7, width=16)
+
+
+def _wide_of_imagenet():
+    return torchvision_models().wide_resnet50_2(num_classes=7)
+
+
 NETWORKS = {
+    "standardized": ("plain_wide_resnet10_2", {"standardize": True}, _standardized),
+    "lottery ticket": ("lrr_resnet18", {}, _lottery_ticket),
+    "wide of ImageNet": ("wide_resnet50_2", {}, _wide_of_imagenet),
     "plain_wide": ("plain_wide_resnet10_2", {}, _plain_wide),
     "wide": ("wide_resnet10_2", {}, _wide),
     "preact": ("preact_resnet18", {}, _preact),
