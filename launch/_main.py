@@ -49,6 +49,9 @@ def run_job(
             return show(getattr(made, method)(flags.FLAGS.out, machine))
         except InputError as error:
             return _refuse(error)
+        except BrokenPipeError:  # who reads what is printed has seen enough
+            _flush()
+            return 0
         except KeyboardInterrupt:
             print("interrupted: the same command resumes the run", file=sys.stderr)
             return 130

@@ -1,7 +1,7 @@
 r"""Turns a PyTorch checkpoint into one that every job here can read.
 
     python -m launch.convert --list --dataset=cifar10 --threat=Linf
-    python -m launch.convert --torch=FILE --model=Wang2023Better_WRN-28-10 --out=CKPT
+    python -m launch.convert --torch=FILE --model=Carmon2019Unlabeled --out=CKPT
     python -m launch.convert --torch=resnet20.th --arch=resnet20 --out=models/resnet20
 
 The file, of PyTorch or safetensors, holds a state dict, with or without `state_dict`,

@@ -5,7 +5,9 @@ mspd JOB --help         the flags of a job
 """
 
 import ast
+import contextlib
 import difflib
+import os
 import pathlib
 import runpy
 import sys
@@ -19,7 +21,10 @@ def main() -> int | None:
     jobs.pop("mspd")
     name = sys.argv[1] if len(sys.argv) > 1 else "--help"
     if name in ("-h", "--help", "help"):
-        print(f"{__doc__}\nJobs:\n{_table(jobs)}")
+        with contextlib.suppress(BrokenPipeError):  # who reads it may have seen enough
+            print(f"{__doc__}\nJobs:\n{_table(jobs)}", flush=True)
+            return 0
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     if name not in jobs:
         close = difflib.get_close_matches(name.replace("-", "_"), jobs, n=1, cutoff=0.4)

@@ -63,9 +63,8 @@ class Convert:
     mean: str | Sequence[float] | None = option(
         None,
         help="mean per channel that the model subtracts from pixels in [0, 1], as in "
-        "0.485,0.456,0.406; default: the file's `mean`, else the usual one of `arch` "
-        "(0.5 for resnext*, CIFAR-10's for preact_*, wide_*, wrn_* and ra_wrn*, 0 for "
-        "robust_wide_resnet and small_cnn, ImageNet's for all others)",
+        "0.485,0.456,0.406; default: the file's `mean`, else the usual one of `arch`, "
+        "which the last line shows",
     )
     std: str | Sequence[float] | None = option(
         None, help="what the model then divides by, per channel; default: see `mean`"

@@ -11,14 +11,14 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax.typing import DTypeLike
 
-from mspd_jax.errors import InputError
+from mspd_jax.errors import InputError, first_line
 from mspd_jax.models._architectures import (
     complete_options,
     family_of,
     make_network,
     restores,
 )
-from mspd_jax.models._initialize import initialize
+from mspd_jax.models._initialize import initialize, variable_shapes
 from mspd_jax.models._spec import Model, ModelSpec, check_spec, input_shape
 from mspd_jax.models.networks import (
     CLASSIFIER,
@@ -40,6 +40,25 @@ def build_module(spec: ModelSpec, axis_name: str | None = None) -> nn.Module:
     `axis_name`, batch statistics are averaged over the devices of that axis.
     """
     return network_of(signature(spec), axis_name=axis_name)
+
+
+def check_image_shape(spec: ModelSpec) -> None:
+    """InputError unless the network of a specification can read its images.
+
+    Some take images that are not too small, some those of one size; what they raise
+    comes from what they are made of.
+    """
+    module = build_module(spec)
+    try:
+        variable_shapes(module, input_shape(spec))
+    except InputError:
+        raise
+    except Exception as error:
+        height, width = spec.image_shape[:2]
+        raise InputError(
+            f"a {spec.architecture} cannot read images of {height}x{width} pixels: "
+            f"{first_line(error)}"
+        ) from error
 
 
 def create_model(key: jax.Array, spec: ModelSpec) -> Model:

@@ -50,8 +50,11 @@ def test_a_job_gets_its_flags_and_its_own_help(tmp_path: pathlib.Path):
     assert not (tmp_path / "out").exists()
 
 
-def test_help_that_nobody_reads_to_the_end_is_no_failure():
-    process = mains.start("report", "--help")
+@pytest.mark.parametrize(
+    "command", [("report", "--help"), ("mspd", "--help"), ("convert", "--list")]
+)
+def test_help_that_nobody_reads_to_the_end_is_no_failure(command):
+    process = mains.start(*command)
     process.stdout.close()  # as `head` does
     assert (process.stderr.read(), process.wait()) == ("", 0)
     process.stderr.close()

@@ -90,6 +90,7 @@ def test_a_killed_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_path):
 
 
 BAD = {
+    "too small": (["--arch=vgg11"], "a vgg11 cannot read images of 8x8 pixels"),
     "architecture": (["--arch=resnet21"], "resnet21"),
     "no_architecture": (["--arch="], "--arch"),
     "options": (['--arch_options={"depth": 3}'], "depth"),

@@ -18,7 +18,7 @@ def convert_published(path: str | os.PathLike, name: str) -> Model:
     be converted, too.
 
     Example:
-      model = models.convert_published("weights.pt", "Wang2023Better_WRN-28-10")
+      model = models.convert_published("weights.pt", "Carmon2019Unlabeled")
     """
     row = find_published(name)
     if not row.architecture:

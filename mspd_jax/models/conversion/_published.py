@@ -79,10 +79,20 @@ def find_published(name: str) -> Published:
     if rows:
         names = ", ".join(row.name for row in rows)
         raise InputError(f"{name!r} is the identifier of several models: use {names}")
-    known = sorted({row.identifier for row in published_models()})
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-    hint = f"did you mean {' or '.join(close)}? " if close else ""
-    raise InputError(f"no published model {name!r}: {hint}(convert --list shows all)")
+    hint = f", did you mean {' or '.join(close)}?" if (close := _close(name)) else ""
+    raise InputError(f"no published model {name!r}{hint} (convert --list shows all)")
+
+
+def _close(name: str) -> list[str]:
+    """What a misspelt name may have meant; where several share an identifier, names."""
+    known: dict[str, list[str]] = {}
+    for row in published_models():
+        known.setdefault(row.identifier, []).append(row.name)
+    found = []
+    for word in difflib.get_close_matches(name, known, n=3, cutoff=0.4):
+        found += known[word] if len(known[word]) > 1 else [word]
+    names = [full for row in known.values() for full in row]
+    return found or difflib.get_close_matches(name, names, n=3, cutoff=0.6)
 
 
 def _row(fields: dict[str, str]) -> Published:

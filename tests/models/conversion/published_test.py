@@ -58,6 +58,8 @@ def test_a_model_is_found_by_its_identifier_or_its_whole_name():
         ("Rice2020Overfitting", "of several models: use cifar10/Linf/Rice2020"),
         ("Gowal2021Improving_R18_ddpm_100", "did you mean Gowal2021Improving_R18_ddpm"),
         ("", "no published model ''"),
+        ("Rice2020Overfittin", "did you mean cifar10/Linf/Rice2020Overfitting or "),
+        ("cifar10/L2/Rice2020Overfittin", "cifar10/L2/Rice2020Overfitting"),
     ],
 )
 def test_any_other_name_is_refused(name, expected):
