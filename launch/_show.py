@@ -15,7 +15,9 @@ def result(found: Result) -> int:
     elif found.summary is not None:  # None on all but the first process of a cluster
         summary = runs.read_json(found.folder / "summary.json")
         for field, value in summary.items():
-            if field not in ("warnings", "reliability"):
+            if field == "published":
+                print(f"published: {_figures(value)}")
+            elif field not in ("warnings", "reliability"):
                 print(f"{field}: {_text(value)}")
         for warning in summary["warnings"]:
             print(f"warning: {in_flags(warning)}", file=sys.stderr)
@@ -82,6 +84,15 @@ def published(rows: Sequence[models.Published]) -> int:
 def in_flags(text: str) -> str:
     """A message of the library with its arguments as flags: `eps` as --eps."""
     return re.sub(r"`(\w+)`", r"--\1", text)
+
+
+def _figures(row: dict) -> str:
+    """What was published of a model, in one line."""
+    clean, robust = (row[name] for name in ("clean", "robust"))
+    shown = [] if clean is None else [f"clean {clean:.2f} %"]
+    shown += [] if robust is None else [f"robust {robust:.2f} %"]
+    threat = " ".join(filter(None, (row["threat"], row["eps"])))
+    return f"{row['name']}: {', '.join(shown) or 'no accuracies'} ({threat or 'none'})"
 
 
 def _text(value: object) -> str:
