@@ -60,8 +60,8 @@ def test_a_diffusion_model_of_digits_removes_noise_of_two_sigmas():
         images,
         np.full(len(images), -1),
         objective=train.diffusion_objective(models.alpha_bars(of)),
-        optimizer=train.optimizer("adamw", learning_rate=2e-3, clip=1.0),
-        epochs=60,
+        optimizer=train.optimizer("adamw", learning_rate=4e-3, clip=1.0),
+        epochs=12,
         batch_size=128,
         ema=0.99,
     )
