@@ -17,7 +17,9 @@ from launch import _platform
 _platform.prepare()  # before JAX starts, as every main does
 
 import copy  # noqa: E402
+import sys  # noqa: E402
 import time  # noqa: E402
+import types  # noqa: E402
 import warnings  # noqa: E402
 
 import jax  # noqa: E402
@@ -31,6 +33,11 @@ from mspd_jax.errors import InputError, first_line  # noqa: E402
 from mspd_jax.models.foreign._aten import ATEN  # noqa: E402
 from mspd_jax.models.foreign._export import array_of, exported  # noqa: E402
 from mspd_jax.models.foreign._program import run  # noqa: E402
+
+# Registers operations, for boxes, that a torchvision built for another PyTorch does not
+# have; classifiers do without them.
+_OPERATIONS = "torchvision._meta_registrations"
+sys.modules.setdefault(_OPERATIONS, types.ModuleType(_OPERATIONS))
 
 FLAGS = flags.FLAGS
 _TORCHVISION = (
@@ -61,7 +68,6 @@ _MARGIN = 1e-4
 def main(_):
     logging.set_verbosity(logging.WARNING)
     warnings.simplefilter("ignore")
-    _complete_torchvision()
     print(_measure.surroundings("jax", "jaxlib", "torch") + "\n")
     print(
         "| network | equal | logits | gradient | forward | PyTorch | gradient pass | "
@@ -199,22 +205,6 @@ def _milliseconds(call) -> float:
         if now > end:
             return 1e3 * best / FLAGS.batch
 
-
-def _complete_torchvision() -> None:
-    """Names its compiled operations, for boxes, where they cannot be loaded.
-
-    Classifiers do without them; torchvision itself does not import.
-    """
-    import contextlib
-
-    library = torch.library.Library("torchvision", "FRAGMENT")
-    for name in ("nms", "qnms"):
-        with contextlib.suppress(RuntimeError):
-            library.define(f"{name}(Tensor a, Tensor b, float c) -> Tensor")
-    _KEPT.append(library)
-
-
-_KEPT: list = []  # what is defined in a library goes with it
 
 if __name__ == "__main__":
     app.run(main)

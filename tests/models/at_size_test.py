@@ -1,7 +1,5 @@
 """Resizing and cropping: by hand, against PIL, against torchvision, gradients."""
 
-import contextlib
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,6 +9,7 @@ from PIL import Image
 
 from mspd_jax import models
 from mspd_jax.errors import InputError
+from tests.models.conversion import torch_packages  # noqa: F401, before torchvision
 
 DRAW = np.random.default_rng(0)
 close = np.testing.assert_allclose
@@ -100,12 +99,8 @@ def test_equals_torchvision_in_values_and_gradients(kind, shape):
 
 
 def torchvision():
-    """Its functions; the compiled ones, for boxes, need not be there."""
+    """Its functions, and PyTorch."""
     torch = pytest.importorskip("torch", reason="parity needs mspd_jax[torch]")
-    library = torch.library.Library("torchvision", "FRAGMENT")
-    for name in ("nms", "qnms"):
-        with contextlib.suppress(RuntimeError):
-            library.define(f"{name}(Tensor a, Tensor b, float c) -> Tensor")
     try:
         from torchvision.transforms import InterpolationMode
         from torchvision.transforms.v2 import functional

@@ -16,8 +16,7 @@ import pytest
 # Registers operations that a torchvision built for another PyTorch does not have; timm
 # and diffusers import torchvision, too, so that this module comes before them.
 _OPERATIONS = "torchvision._meta_registrations"
-if _OPERATIONS not in sys.modules:
-    sys.modules[_OPERATIONS] = types.ModuleType(_OPERATIONS)
+sys.modules.setdefault(_OPERATIONS, types.ModuleType(_OPERATIONS))
 
 
 def torchvision_models() -> types.ModuleType:
