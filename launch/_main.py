@@ -14,7 +14,7 @@ _platform.prepare()
 import jax  # noqa: E402
 from absl import app, flags, logging  # noqa: E402
 
-from launch import _job_flags, _show  # noqa: E402
+from launch import _job_flags, _pipe, _show  # noqa: E402
 from mspd_jax.errors import InputError  # noqa: E402
 
 
@@ -49,9 +49,6 @@ def run_job(
             return show(getattr(made, method)(flags.FLAGS.out, machine))
         except InputError as error:
             return _refuse(error)
-        except BrokenPipeError:  # who reads what is printed has seen enough
-            _flush()
-            return 0
         except KeyboardInterrupt:
             print("interrupted: the same command resumes the run", file=sys.stderr)
             return 130
@@ -60,21 +57,14 @@ def run_job(
 
 
 def _parse(argv: Sequence[str]) -> list[str]:
-    try:
-        return flags.FLAGS(argv)
-    except flags.Error as error:
-        sys.exit(_refuse(error))
-    except (SystemExit, BrokenPipeError):  # of --help, which absl ends with 1
-        _flush()
-        sys.exit(0)
-
-
-def _flush() -> None:
-    """Prints what is left, unless who reads it has seen enough (`--help | head`)."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:  # nor is it tried again at the end of Python
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with _pipe.unread_is_fine():
+        try:
+            return flags.FLAGS(argv)
+        except flags.Error as error:
+            sys.exit(_refuse(error))
+        except SystemExit:  # of --help, which absl ends with 1
+            pass
+    sys.exit(0)
 
 
 def _refuse(error: Exception) -> int:

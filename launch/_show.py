@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 
+from launch import _pipe
 from mspd_jax import models, runs
 from mspd_jax.jobs import Cell, Converted, Result
 
@@ -49,7 +50,8 @@ def checkpoint(made: Converted) -> int:
     if models.gives_images(spec):
         kind = models.model_kind(spec).removeprefix("a ")
         if kind == "denoiser":
-            kind += f" for sigma {spec.origin.get('sigma', 'unknown')}"
+            own = f"sigma {spec.origin.get('sigma', 'unknown')}"
+            kind += f" for {'any sigma' if models.takes_any_noise(spec) else own}"
     mean, std = (",".join(f"{x:.5g}" for x in xs) for xs in (spec.mean, spec.std))
     print(
         f"wrote {made.folder}: {spec.architecture}, {kind}, images "
@@ -73,11 +75,12 @@ def published(rows: Sequence[models.Published]) -> int:
         for row in sorted(rows, key=lambda row: -(row.robust or 0))
     ]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for line in table:
-        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        print("  ".join(cells).rstrip())
-    known = sum(bool(row.architecture) for row in rows)
-    print(f"{len(rows)} models, of which {known} can be converted")
+    with _pipe.unread_is_fine():
+        for line in table:
+            cells = (c.ljust(width) for c, width in zip(line, widths, strict=True))
+            print("  ".join(cells).rstrip())
+        known = sum(bool(row.architecture) for row in rows)
+        print(f"{len(rows)} models, of which {known} can be converted")
     return 0
 
 

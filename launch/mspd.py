@@ -5,12 +5,12 @@ mspd JOB --help         the flags of a job
 """
 
 import ast
-import contextlib
 import difflib
-import os
 import pathlib
 import runpy
 import sys
+
+from launch import _pipe
 
 _HERE = pathlib.Path(__file__).parent
 
@@ -21,10 +21,8 @@ def main() -> int | None:
     jobs.pop("mspd")
     name = sys.argv[1] if len(sys.argv) > 1 else "--help"
     if name in ("-h", "--help", "help"):
-        with contextlib.suppress(BrokenPipeError):  # who reads it may have seen enough
-            print(f"{__doc__}\nJobs:\n{_table(jobs)}", flush=True)
-            return 0
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with _pipe.unread_is_fine():
+            print(f"{__doc__}\nJobs:\n{_table(jobs)}")
         return 0
     if name not in jobs:
         close = difflib.get_close_matches(name.replace("-", "_"), jobs, n=1, cutoff=0.4)
