@@ -74,14 +74,13 @@ class Convert:
     )
     image_shape: str | Sequence[int] | None = option(
         None,
-        help="height,width,channels of its images; default: 224,224,3 for networks of "
-        "ImageNet (resnet18, 34, 50, 101, 152, bagnet*, vgg*, densenet*, "
-        "efficientnet*, the larger of which take more), 32,32,3 for all others",
+        help="height,width,channels of its images; default: as usual for `arch`, which "
+        "is 224,224,3 or more for networks of ImageNet and 32,32,3 for others",
     )
     activation: str | None = option(
         None,
-        help="activation of the network, where `arch` leaves a choice; default: silu "
-        "for preact_*, wide_*, wrn_* and ra_wrn*, relu for others",
+        help="activation of the network, where `arch` leaves a choice; default: as "
+        "usual for `arch`",
         choices=("relu", "silu"),
     )
     sigma: float | None = option(
@@ -101,14 +100,14 @@ class Convert:
         return Converted(pathlib.Path(out), model.spec, size, models.model_hash(model))
 
     def _converted(self) -> models.Model:
-        if self.arch is None and self.model is None:
-            raise InputError("`arch` or `model` is required: see --help")
         if self.model is not None:
             self._check_alone()
             return models.convert_published(self.torch, self.model)
+        if self.arch is None:
+            raise InputError("`arch` or `model` is required: see --help")
         return models.convert_torch(
             self.torch,
-            architecture=self.arch or "",
+            architecture=self.arch,
             options=network_options(self.arch_options),
             activation=self.activation,
             num_classes=self.num_classes,

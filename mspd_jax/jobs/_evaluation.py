@@ -25,8 +25,8 @@ class EvaluateSummary(NamedTuple):
     robust_accuracy: share of the images that are right and that no attack of this run
     changed; a model has survived these attacks and no others. claimed_accuracy: under
     the attacks of the setting in which a defense was published. published: what was
-    published of the model, in percent. reliable: whether all
-    checks passed, None where nothing was checked.
+    published of the model, in percent. reliable: whether all checks passed, None where
+    nothing was checked.
     """
 
     images: int

@@ -164,13 +164,12 @@ def _kept(folder: runs.OpenRun, found: evaluate.Assessment, inputs: Inputs) -> R
 
 
 def _published(target: Loaded) -> dict[str, Any]:
-    """What was published of the target, where it is a published model."""
+    """What was published of the target, where it is a model of the table."""
     origin = target.model.spec.origin if target.model is not None else {}
-    if "published" not in origin:
-        return {}
-    row = models.find_published(origin["published"])
+    rows = {row.name: row for row in models.published_models()}
+    row = rows.get(origin.get("published", ""))
     figures = ("name", "clean", "robust", "threat", "eps")
-    return {"published": {name: getattr(row, name) for name in figures}}
+    return {"published": {n: getattr(row, n) for n in figures}} if row else {}
 
 
 def _used(inputs: Inputs) -> dict[str, Loaded]:

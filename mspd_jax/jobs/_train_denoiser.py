@@ -1,7 +1,6 @@
 """Training a denoiser, which goes in front of a fixed classifier."""
 
 import dataclasses
-import functools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -125,11 +124,7 @@ class TrainDenoiser(Training):
                 "convert one, or train another `arch`"
             )
         if diffusion:
-            plan = self._planned(examples, start, self._diffusion(spec, classifiers))
-            made = functools.partial(models.create_model, spec=spec)
-            # The network refuses images that it cannot halve.
-            jax.eval_shape(lambda key: made(key).variables, plan.key)
-            return plan
+            return self._planned(examples, start, self._diffusion(spec, classifiers))
         predicts = [models.predictor(model) for model in classifiers.values()]
         objective = train.denoiser_objective(
             self.objective, sigma=self.sigma, classifiers=predicts

@@ -11,7 +11,7 @@ from mspd_jax.models._architectures import parse_architecture as parse_architect
 from mspd_jax.models._at_size import at_size
 from mspd_jax.models._batched import from_batched
 from mspd_jax.models._build import build_module as build_module
-from mspd_jax.models._build import check_image_shape as check_image_shape
+from mspd_jax.models._build import checked_shapes as checked_shapes
 from mspd_jax.models._build import create_model, predictor
 from mspd_jax.models._build import function_of as function_of
 from mspd_jax.models._build import gives_images as gives_images

@@ -12,6 +12,7 @@ from mspd_jax.models.networks import (
     FAMILIES,
     RESTORATION,
     Family,
+    Normalization,
 )
 
 
@@ -33,9 +34,7 @@ def parse_architecture(name: str) -> tuple[str, dict]:
     return name, _defaults(family_of(name))
 
 
-def default_normalization(
-    name: str, channels: int
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def default_normalization(name: str, channels: int) -> Normalization:
     """The usual (mean, std) of an architecture's checkpoints, per channel.
 
     It is (0, 1) where there is none, and for images that do not have three channels,

@@ -42,15 +42,15 @@ def build_module(spec: ModelSpec, axis_name: str | None = None) -> nn.Module:
     return network_of(signature(spec), axis_name=axis_name)
 
 
-def check_image_shape(spec: ModelSpec) -> None:
-    """InputError unless the network of a specification can read its images.
+def checked_shapes(spec: ModelSpec) -> dict:
+    """Shapes of the variables; InputError unless the network can read its images.
 
     Some take images that are not too small, some those of one size; what they raise
     comes from what they are made of.
     """
     module = build_module(spec)
     try:
-        variable_shapes(module, input_shape(spec))
+        return variable_shapes(module, input_shape(spec))
     except InputError:
         raise
     except Exception as error:

@@ -8,7 +8,7 @@ from mspd_jax.errors import InputError
 from mspd_jax.models import (
     Model,
     ModelSpec,
-    check_image_shape,
+    checked_shapes,
     default_normalization,
     gives_images,
     parse_architecture,
@@ -82,7 +82,7 @@ def _fresh_spec(architecture: str, options: dict, examples: Examples) -> ModelSp
         mean, std = default_normalization(name, len(mean))
         spec = spec._replace(mean=mean, std=std, num_classes=0)
     try:
-        check_image_shape(spec)
+        checked_shapes(spec)
     except InputError:
         raise
     except ValueError as error:

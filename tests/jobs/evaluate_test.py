@@ -67,6 +67,9 @@ def test_figures_of_a_published_model_stand_beside(tmp_path):
     model = models.create_model(jax.random.key(0), spec)
     source = data.from_arrays(IMAGES, LABELS)
     job = jobs.Evaluate(target=model, source=source, attack="none", check_images=0)
+    strange = model._replace(spec=spec._replace(origin={"published": "another"}))
+    found = dataclasses.replace(job, target=strange).run(tmp_path / "strange")
+    assert found.summary.published is None
     assert job.run(tmp_path / "out").summary.published == {
         "name": row.name,
         "clean": 87.35,

@@ -17,20 +17,14 @@ from mspd_jax.models._architectures import (
     parse_architecture,
     restores,
 )
-from mspd_jax.models._build import build_module
-from mspd_jax.models._initialize import variable_shapes
+from mspd_jax.models._build import build_module, checked_shapes
 from mspd_jax.models._spec import Model, ModelSpec, check_spec
 from mspd_jax.models.conversion._names import layout_of, torch_name
 from mspd_jax.models.conversion._tensor_file import file_sha256, read_tensors
+from mspd_jax.models.networks import Normalization
 
 # What the buffers of a normalization in front of a network are called.
-_NORMALIZATIONS = (
-    ("mean", "std"),
-    ("mu", "sigma"),
-)
-
-
-Normalization = tuple[tuple[float, ...], tuple[float, ...]]
+_NORMALIZATIONS = (("mean", "std"), ("mu", "sigma"))
 
 
 def convert_torch(
@@ -102,8 +96,7 @@ def convert_torch(
         origin=origin if sigma is None else origin | {"sigma": sigma},
     )
     _check(spec)
-    shapes = variable_shapes(build_module(spec), spec.image_shape)
-    return Model(spec, _fill(path, spec, shapes, tensors))
+    return Model(spec, _fill(path, spec, checked_shapes(spec), tensors))
 
 
 def _fill(path, spec, shapes, tensors):

@@ -26,7 +26,7 @@ _HEADER = 8  # bytes of a safetensors file that say how long its header is
 
 
 def file_kind(path: pathlib.Path) -> str:
-    """ "torch" or "safetensors"; InputError says what any other file is.
+    """Which of "torch" and "safetensors" it is; InputError says what any other is.
 
     Nothing of the file is executed or unpacked.
     """

@@ -13,6 +13,7 @@ from mspd_jax.models.networks._family import (
     RESTORATION,
     TOLD_NOISE,
     Family,
+    Normalization,
 )
 from mspd_jax.models.networks._ffdnet import FFDNET
 from mspd_jax.models.networks._kair_dncnn import KAIR_DNCNN
@@ -97,6 +98,7 @@ __all__ = [
     "Family",
     "LABEL_RULES",
     "Layout",
+    "Normalization",
     "OWN_NOISE",
     "RESTORATION",
     "TOLD_NOISE",
