@@ -1,12 +1,10 @@
 """ConvNeXt (Liu et al., CVPR 2022, arXiv 2201.03545), with either of two stems.
 
 Layout and layer order are those of timm; the names of the authors' own code are read as
-well. The stem is a layer of 4x4 patches, or the
-convolutions of Singh, Croce and Hein (arXiv 2303.01870), whose robust models see pixels
-that are not normalized.
+well. The stem is a layer of 4x4 patches, or the convolutions of Singh, Croce and Hein
+(arXiv 2303.01870), whose robust models see pixels that are not normalized.
 """
 
-import re
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -21,6 +19,7 @@ from mspd_jax.models.networks._family import (
     Family,
     Numbers,
     blocks_in,
+    respelled,
     shape_in,
 )
 from mspd_jax.models.networks._form import Classifier, Layers, block_places
@@ -124,17 +123,11 @@ def _convstem_options_in(tensors: Mapping[str, np.ndarray]) -> dict:
 
 def _canonical(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """From the names of the authors, where the tensors have them."""
-    if "downsample_layers.0.0.weight" not in tensors:
-        return tensors
-    found = {}
-    for name, tensor in tensors.items():
-        for pattern, replacement in _AUTHORS:
-            name = re.sub(pattern, replacement, name)
-        found[name] = tensor
-    return found
+    authors = "downsample_layers.0.0.weight" in tensors
+    return _of_authors(tensors) if authors else tensors
 
 
-_AUTHORS = (
+_of_authors = respelled(
     (r"^downsample_layers\.0\.", "stem."),
     (r"^downsample_layers\.(\d+)\.", r"stages.\1.downsample."),
     (r"^stages\.(\d+)\.(\d+)\.", r"stages.\1.blocks.\2."),

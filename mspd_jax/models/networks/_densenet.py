@@ -5,7 +5,7 @@ Layout and layer order are those of torchvision, whose checkpoints
 """
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +20,7 @@ from mspd_jax.models.networks._family import (
     Number,
     names_of,
     respelled,
+    shape_in,
 )
 from mspd_jax.models.networks._form import (
     BLOCK_NAME,
@@ -27,6 +28,7 @@ from mspd_jax.models.networks._form import (
     Formed,
     Layers,
     block_places,
+    rectified,
 )
 from mspd_jax.models.networks._layers import SYMMETRIC_PADDING, ConvNorm, Norm, conv
 
@@ -90,7 +92,7 @@ class DenseNet(Classifier):
         stem = self.part(ConvNorm, *shape, kernel=7, name="stem")
         last = self.part(Norm, name="norm")
         layers: Layers = {
-            "stem": functools.partial(_rectified, stem),
+            "stem": functools.partial(rectified, stem),
             "pool": lambda x, train: nn.max_pool(x, (3, 3), (2, 2), SYMMETRIC_PADDING),
         }
         blocks = DENSENET_STAGES[self.depth]
@@ -99,11 +101,7 @@ class DenseNet(Classifier):
             if number == blocks[stage] - 1 and stage < _LAST:
                 name = f"transition{stage}"
                 layers[name] = self.part(Transition, name=name)
-        return layers | {"norm": functools.partial(_rectified, last)}
-
-
-def _rectified(module: Callable, x: jax.Array, train: bool) -> jax.Array:
-    return nn.relu(module(x, train))
+        return layers | {"norm": functools.partial(rectified, last)}
 
 
 def _options_in(tensors: Mapping[str, np.ndarray]) -> dict:
@@ -111,10 +109,7 @@ def _options_in(tensors: Mapping[str, np.ndarray]) -> dict:
         "width": "features.conv0.weight",
         "growth": "features.denseblock1.denselayer1.conv2.weight",
     }
-    for name in sources.values():
-        if name not in tensors or tensors[name].ndim != 4:
-            raise ValueError(name)
-    return {option: len(tensors[name]) for option, name in sources.items()}
+    return {option: shape_in(tensors, n, 4)[0] for option, n in sources.items()}
 
 
 DENSENET = Family(

@@ -1,7 +1,6 @@
 """DnCNN: a denoiser that predicts the noise (Zhang et al. 2017, arXiv 1608.03981)."""
 
 import functools
-import re
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -9,7 +8,13 @@ import jax
 import numpy as np
 from flax import linen as nn
 
-from mspd_jax.models.networks._family import DENOISER, Family, Number, Renamings
+from mspd_jax.models.networks._family import (
+    DENOISER,
+    Family,
+    Number,
+    Renamings,
+    sequential_in,
+)
 from mspd_jax.models.networks._form import Formed
 from mspd_jax.models.networks._layers import ConvNorm, conv
 
@@ -56,11 +61,8 @@ def _torch_names(options: dict) -> Renamings:
 
 
 def _options_in(tensors: Mapping[str, np.ndarray]) -> dict:
-    numbers = [int(n) for n in re.findall(r"dncnn\.(\d+)\.weight", " ".join(tensors))]
-    if len(numbers) < 2 or "dncnn.0.weight" not in tensors:
-        raise ValueError("dncnn.0.weight")
-    width = int(tensors["dncnn.0.weight"].shape[0])
-    return {"depth": (max(numbers) - 2) // 3 + 2, "width": width}
+    last, width = sequential_in(tensors, "dncnn.")
+    return {"depth": (last - 2) // 3 + 2, "width": width}
 
 
 DNCNN = Family(

@@ -165,6 +165,18 @@ def shape_in(tensors: Mapping[str, np.ndarray], name: str, ndim: int) -> tuple:
     return tuple(map(int, tensor.shape))
 
 
+def sequential_in(
+    tensors: Mapping[str, np.ndarray], prefix: str = ""
+) -> tuple[int, int]:
+    """Of a Sequential of convolutions: number of its last, width of its first."""
+    matches = (re.fullmatch(rf"{re.escape(prefix)}(\d+)\.weight", n) for n in tensors)
+    numbers = [int(match[1]) for match in matches if match]
+    width = shape_in(tensors, f"{prefix}0.weight", 4)[0]
+    if len(numbers) < 2:
+        raise ValueError(f"{prefix}2.weight")
+    return max(numbers), width
+
+
 def blocks_in(tensors: Mapping[str, np.ndarray], pattern: str) -> list[int]:
     """How many blocks each stage has, by the names of the first tensor of each block.
 

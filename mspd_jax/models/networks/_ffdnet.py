@@ -1,7 +1,6 @@
 """FFDNet: a denoiser that is told how much noise there is (Zhang et al. 2018, arXiv
 1710.04026), as KAIR trains it for photographs."""
 
-import functools
 from typing import ClassVar
 
 import jax
@@ -10,12 +9,12 @@ from flax import linen as nn
 
 from mspd_jax.models.networks._family import DENOISER, TOLD_NOISE, Family, Number
 from mspd_jax.models.networks._form import Formed
-from mspd_jax.models.networks._kair_dncnn import numbered_layers, numbered_sizes
-from mspd_jax.models.networks._layers import (
-    blocks_as_channels,
-    channels_as_blocks,
-    conv,
+from mspd_jax.models.networks._kair_dncnn import (
+    convolved,
+    numbered_layers,
+    numbered_sizes,
 )
+from mspd_jax.models.networks._layers import blocks_as_channels, channels_as_blocks
 
 
 class FFDNet(Formed):
@@ -37,14 +36,11 @@ class FFDNet(Formed):
     ) -> jax.Array:
         del train
         height, width = x.shape[-3:-1]
-        layer = functools.partial(conv, use_bias=True)
         y = blocks_as_channels(x, 2)
         level = jnp.broadcast_to(jnp.asarray(sigma, x.dtype), (*y.shape[:-1], 1))
         y = jnp.concatenate([y, level], axis=-1)
-        for index in range(self.depth - 1):
-            y = nn.relu(layer(self.width, name=f"layer{index}")(y))
-        y = channels_as_blocks(layer(4 * self.channels, name="last")(y), 2)
-        return y[..., :height, :width, :]
+        y = convolved(y, self.depth, self.width, outputs=4 * self.channels)
+        return channels_as_blocks(y, 2)[..., :height, :width, :]
 
 
 FFDNET = Family(

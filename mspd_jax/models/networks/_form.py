@@ -79,6 +79,15 @@ class Classifier(Formed, kw_only=True):
         return in_turn(layers, x, train, span)
 
 
+class VectorClassifier(Classifier):
+    """A `Classifier` whose last layer gives a vector, which the head reads as it is."""
+
+    @nn.nowrap
+    def summary(self, x: jax.Array) -> jax.Array:
+        """The vector."""
+        return x
+
+
 def block_places(blocks: Sequence[int]) -> Iterator[tuple[str, int, int]]:
     """Name, stage and number within it of each block; a stage has `blocks[stage]`."""
     for stage, count in enumerate(blocks):
@@ -132,6 +141,11 @@ def activated(module: Callable, x: jax.Array, train: bool) -> jax.Array:
     """What a layer without normalization makes of `x`, behind a ReLU."""
     del train
     return nn.relu(module(x))
+
+
+def rectified(module: Callable, x: jax.Array, train: bool) -> jax.Array:
+    """What a layer with normalization makes of `x`, behind a ReLU."""
+    return nn.relu(module(x, train))
 
 
 def global_average(x: jax.Array) -> jax.Array:

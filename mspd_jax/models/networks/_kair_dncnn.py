@@ -1,7 +1,6 @@
 """DnCNN without normalization, as KAIR trains it for photographs (arXiv 1608.03981)."""
 
 import functools
-import re
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -15,6 +14,7 @@ from mspd_jax.models.networks._family import (
     Family,
     Number,
     Renamings,
+    sequential_in,
 )
 from mspd_jax.models.networks._form import Formed
 from mspd_jax.models.networks._layers import conv
@@ -34,11 +34,15 @@ class KairDnCNN(Formed):
     @nn.compact
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
         del train
-        layer = functools.partial(conv, use_bias=True)
-        y = x
-        for index in range(self.depth - 1):
-            y = nn.relu(layer(self.width, name=f"layer{index}")(y))
-        return x - layer(self.channels, name="last")(y)
+        return x - convolved(x, self.depth, self.width, outputs=self.channels)
+
+
+def convolved(x: jax.Array, depth: int, width: int, *, outputs: int) -> jax.Array:
+    """3x3 convolutions with biases and ReLUs, in the module that calls this."""
+    layer = functools.partial(conv, use_bias=True)
+    for index in range(depth - 1):
+        x = nn.relu(layer(width, name=f"layer{index}")(x))
+    return layer(outputs, name="last")(x)
 
 
 def numbered_layers(options: dict) -> Renamings:
@@ -51,11 +55,8 @@ def numbered_layers(options: dict) -> Renamings:
 
 def numbered_sizes(tensors: Mapping[str, np.ndarray]) -> dict:
     """Depth and width of such a Sequential."""
-    numbers = re.findall(r"(?:^| )(\d+)\.weight", " ".join(tensors))
-    if len(numbers) < 2 or "0.weight" not in tensors:
-        raise ValueError("0.weight")
-    width = int(tensors["0.weight"].shape[0])
-    return {"depth": max(map(int, numbers)) // 2 + 1, "width": width}
+    last, width = sequential_in(tensors)
+    return {"depth": last // 2 + 1, "width": width}
 
 
 KAIR_DNCNN = Family(

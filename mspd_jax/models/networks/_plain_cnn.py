@@ -8,16 +8,20 @@ import functools
 import re
 from collections.abc import Mapping
 
-import jax
 import numpy as np
 from flax import linen as nn
 
 from mspd_jax.models.networks._family import CIFAR10, Family, Numbers, Renamings
-from mspd_jax.models.networks._form import Classifier, Layers, activated, dense_layers
+from mspd_jax.models.networks._form import (
+    Layers,
+    VectorClassifier,
+    activated,
+    dense_layers,
+)
 from mspd_jax.models.networks._layers import conv
 
 
-class PlainCNN(Classifier):
+class PlainCNN(VectorClassifier):
     """Convolutions, then dense layers, with biases, a ReLU after all but the last.
 
     `channels`, `kernels`, `strides` and `paddings` have a number for each convolution,
@@ -47,10 +51,6 @@ class PlainCNN(Classifier):
             )
             layers[name] = functools.partial(activated, module)
         return layers | dense_layers(self.dense)
-
-    @nn.nowrap
-    def summary(self, x: jax.Array) -> jax.Array:
-        return x
 
 
 def _torch_names(options: dict) -> Renamings:

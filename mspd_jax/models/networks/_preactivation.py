@@ -101,7 +101,7 @@ class PreactResNet(Classifier):
             self.part, PreactivationBlock, shortcut_activated=False, **form
         )
         stages = in_stages(block, 64, PREACT_BLOCKS[self.depth])
-        return _stem(64) | stages | _end(self, self.activation)
+        return bare_stem(64) | stages | last_norm(self, self.activation)
 
 
 class WideResNet(Classifier):
@@ -121,7 +121,7 @@ class WideResNet(Classifier):
         block = functools.partial(self.part, PreactivationBlock, **form)
         blocks = 3 * [(self.depth - 4) // 6]
         stages = in_stages(block, 16 * self.width, blocks)
-        return _stem(16) | stages | _end(self, self.activation)
+        return bare_stem(16) | stages | last_norm(self, self.activation)
 
 
 class PlainWideResNet(WideResNet):
@@ -158,8 +158,8 @@ class PlainPreactResNet(Classifier):
     def layers(self) -> Layers:
         form = {"shortcut_activated": self.shortcut, "same_padding": False}
         block = functools.partial(self.part, PreactivationBlock, **form)
-        layers = _stem(64) | in_stages(block, 64, PREACT_BLOCKS[self.depth])
-        return layers | (_end(self, nn.relu) if self.final_norm else {})
+        layers = bare_stem(64) | in_stages(block, 64, PREACT_BLOCKS[self.depth])
+        return layers | (last_norm(self, nn.relu) if self.final_norm else {})
 
 
 def _standardized(x: jax.Array) -> jax.Array:
@@ -170,13 +170,19 @@ def _standardized(x: jax.Array) -> jax.Array:
     return (x - mean) / jnp.maximum(deviation, 1 / math.sqrt(count))
 
 
-def _stem(width: int) -> Layers:
+def bare_stem(width: int) -> Layers:
+    """A convolution that nothing follows: the first block normalizes."""
     first = conv(width, name="stem")
     return {"stem": lambda x, train: first(x)}
 
 
-def _end(network: Formed, activation: Callable[[jax.Array], jax.Array]) -> Layers:
-    norm = network.part(Norm, name="norm")
+def last_norm(
+    network: Formed,
+    activation: Callable[[jax.Array], jax.Array],
+    momentum: float = NORM_MOMENTUM,
+) -> Layers:
+    """What stands behind the last block: its sum is not normalized."""
+    norm = network.part(Norm, momentum=momentum, name="norm")
     return {"norm": lambda x, train: activation(norm(x, train))}
 
 

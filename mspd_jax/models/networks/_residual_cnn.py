@@ -12,11 +12,18 @@ import jax
 import numpy as np
 from flax import linen as nn
 
-from mspd_jax.models.networks._family import CIFAR10, Family, Number, Numbers
+from mspd_jax.models.networks._family import (
+    CIFAR10,
+    Family,
+    Number,
+    Numbers,
+    blocks_in,
+    shape_in,
+)
 from mspd_jax.models.networks._form import (
     BLOCK_NAME,
-    Classifier,
     Layers,
+    VectorClassifier,
     block_places,
     dense_layers,
 )
@@ -44,7 +51,7 @@ class BiasedBlock(nn.Module):
         return nn.relu(x + y)
 
 
-class ResidualCNN(Classifier):
+class ResidualCNN(VectorClassifier):
     """A strided convolution, stages of blocks that each begin with a stride of 2.
 
     `widths` has the channels of each stage and `blocks` how many blocks it has; `dense`
@@ -66,21 +73,16 @@ class ResidualCNN(Classifier):
             )
         return layers | dense_layers(self.dense)
 
-    @nn.nowrap
-    def summary(self, x: jax.Array) -> jax.Array:
-        return x
-
 
 def _options_in(tensors: Mapping[str, np.ndarray]) -> dict:
-    found = re.findall(r"layer(\d+)\.(\d+)\.conv1\.weight", " ".join(tensors))
-    stages = sorted({int(stage) for stage, _ in found})
-    if "conv1.weight" not in tensors or not stages:
-        raise ValueError("conv1.weight" if stages else "layer1.0.conv1.weight")
+    # Stages count from 1; there is at least one.
+    blocks = blocks_in(tensors, r"layer(\d+)\.\d+\.conv1\.weight")[1:] or [0]
+    firsts = [f"layer{i + 1}.0.conv1.weight" for i in range(len(blocks))]
     dense = sorted(filter(re.compile(r"linear\d+\.weight").fullmatch, tensors))
     return {
-        "stem": int(tensors["conv1.weight"].shape[0]),
-        "widths": [int(tensors[f"layer{i}.0.conv1.weight"].shape[0]) for i in stages],
-        "blocks": [sum(int(stage) == i for stage, _ in found) for i in stages],
+        "stem": shape_in(tensors, "conv1.weight", 4)[0],
+        "widths": [shape_in(tensors, name, 4)[0] for name in firsts],
+        "blocks": blocks,
         "dense": [int(tensors[name].shape[0]) for name in dense[:-1]],
     }
 

@@ -9,7 +9,7 @@ import functools
 from flax import linen as nn
 
 from mspd_jax.models.networks._blocks import Bottleneck
-from mspd_jax.models.networks._family import Family
+from mspd_jax.models.networks._family import SIGNED, Family
 from mspd_jax.models.networks._form import BLOCK_NAME, Classifier, Layers, in_stages
 from mspd_jax.models.networks._layers import ConvNorm
 
@@ -41,7 +41,7 @@ RESNEXT = Family(
         r"_(?P<groups>[1-9]\d?)x(?P<group_width>[1-9]\d{0,2})d"
     ),
     network=ResNeXt,
-    normalization=((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+    normalization=SIGNED,
     torch_names=(
         (BLOCK_NAME, lambda match: f"stage_{int(match[1]) + 1}.{match[2]}."),
         (r"^stem/conv", "conv_1_3x3"),

@@ -19,10 +19,15 @@ from mspd_jax.models.networks._family import (
     Numbers,
     Renamings,
     activation,
+    shape_in,
 )
 from mspd_jax.models.networks._form import BLOCK_NAME, Classifier, Layers, block_places
-from mspd_jax.models.networks._layers import NORM_MOMENTUM, Norm, conv
-from mspd_jax.models.networks._preactivation import PreactivationBlock
+from mspd_jax.models.networks._layers import NORM_MOMENTUM
+from mspd_jax.models.networks._preactivation import (
+    PreactivationBlock,
+    bare_stem,
+    last_norm,
+)
 
 _STAGES = 3
 
@@ -43,11 +48,9 @@ class StagedWideResNet(Classifier):
 
     @nn.nowrap
     def layers(self) -> Layers:
-        first = conv(self.stem, name="stem")
-        momentum = {"momentum": self.momentum}
-        form = {"activation": self.activation, **momentum}
+        form = {"activation": self.activation, "momentum": self.momentum}
         block = functools.partial(self.part, PreactivationBlock, **form)
-        layers: Layers = {"stem": lambda x, train: first(x)}
+        layers = bare_stem(self.stem)
         for name, stage, number in block_places(self.blocks):
             width = self.widths[stage]
             layers[name] = block(
@@ -57,8 +60,7 @@ class StagedWideResNet(Classifier):
                 gate=round(width / 4) if self.gated else 0,
                 name=name,
             )
-        norm = self.part(Norm, **momentum, name="norm")
-        return layers | {"norm": lambda x, train: self.activation(norm(x, train))}
+        return layers | last_norm(self, self.activation, self.momentum)
 
 
 class GatedWideResNet(StagedWideResNet):
@@ -73,10 +75,7 @@ def _options_in(tensors: Mapping[str, np.ndarray], *, name: str) -> dict:
     """Blocks and widths; name: of a block's first kernel, by stage and number."""
     blocks, widths = [], []
     for stage in range(_STAGES):
-        first = name.format(stage, 0)
-        if first not in tensors or tensors[first].ndim != 4:
-            raise ValueError(first)
-        widths.append(len(tensors[first]))
+        widths.append(shape_in(tensors, name.format(stage, 0), 4)[0])
         numbers = range(len(tensors))
         blocks.append(sum(name.format(stage, n) in tensors for n in numbers))
     return {"blocks": blocks, "widths": widths}

@@ -7,7 +7,7 @@ the map behind the convolutions is a single place.
 
 import functools
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 import jax
@@ -17,7 +17,7 @@ from flax import linen as nn
 
 from mspd_jax.errors import InputError
 from mspd_jax.models.networks._family import IMAGENET, Family, Number, names_of
-from mspd_jax.models.networks._form import Classifier, Layers
+from mspd_jax.models.networks._form import Layers, VectorClassifier, rectified
 from mspd_jax.models.networks._layers import ConvNorm
 from mspd_jax.models.networks._layouts import FLATTENED
 
@@ -32,7 +32,7 @@ VGG_STAGES = {
 _WIDEST = 3
 
 
-class PlainVGG(Classifier):
+class PlainVGG(VectorClassifier):
     """VGG without normalization: normalized images [..., H, W, C] -> logits.
 
     3x3 convolutions of `width` channels and more, with a max pool behind each stage;
@@ -60,16 +60,12 @@ class PlainVGG(Classifier):
             else:
                 name = f"layer{number}"
                 module = self.part(ConvNorm, width, **form, name=name)
-                layers[name] = functools.partial(_rectified, module)
+                layers[name] = functools.partial(rectified, module)
         layers["pool"] = lambda x, train: adaptive_average(x, self.places)
         whole = nn.DenseGeneral(self.hidden, axis=(-3, -2, -1), name="dense0")
         layers["dense0"] = lambda x, train: nn.relu(whole(x))
         dense = nn.Dense(self.hidden, name="dense1")
         return layers | {"dense1": lambda x, train: nn.relu(dense(x))}
-
-    @nn.nowrap
-    def summary(self, x: jax.Array) -> jax.Array:
-        return x
 
     @nn.nowrap
     def _plan(self) -> Iterator[tuple[int, int | None]]:
@@ -89,12 +85,13 @@ class VGG(PlainVGG):
     norm = True
 
 
-def _rectified(module: Callable, x: jax.Array, train: bool) -> jax.Array:
-    return nn.relu(module(x, train))
-
-
 def _pool(x: jax.Array, train: bool) -> jax.Array:
     del train
+    if min(x.shape[-3:-1]) < 2:
+        raise InputError(
+            "the images are too small for a VGG, which halves them five times: give "
+            "images of at least 32x32 pixels"
+        )
     return nn.max_pool(x, (2, 2), (2, 2))
 
 
@@ -103,13 +100,8 @@ def adaptive_average(x: jax.Array, places: int) -> jax.Array:
 
     Window i of a side of n pixels holds those from floor(i n / places) to
     ceil((i + 1) n / places); they overlap, and repeat pixels, where n is no multiple.
-    [..., H, W, C] -> [..., places, places, C]. Raises InputError for an empty map.
+    [..., H, W, C] -> [..., places, places, C].
     """
-    if 0 in x.shape[-3:-1]:
-        raise InputError(
-            "the images are too small for a VGG, which halves them five times: give "
-            "images of at least 32x32 pixels"
-        )
     rows, columns = (_windows(size, places) for size in x.shape[-3:-1])
     if rows is not None:
         x = jnp.einsum("ph,...hwc->...pwc", rows, x, precision="highest")
