@@ -27,6 +27,13 @@ def _squeeze(x: jax.Array, axes: Axes | None = None) -> jax.Array:
     return lax.squeeze(x, [a for a in chosen if x.shape[a] == 1])
 
 
+def _along(x: jax.Array, axis: int, places: slice | int) -> tuple:
+    """An index that picks along one axis."""
+    whole: list[Any] = [slice(None)] * x.ndim
+    whole[axis] = places
+    return tuple(whole)
+
+
 def _slice(
     x: jax.Array,
     axis: int = 0,
@@ -34,9 +41,7 @@ def _slice(
     end: int | None = None,
     step: int = 1,
 ) -> jax.Array:
-    places: list[Any] = [slice(None)] * x.ndim
-    places[axis] = slice(start, end, step)
-    return x[tuple(places)]
+    return x[_along(x, axis, slice(start, end, step))]
 
 
 def _slice_scatter(
@@ -47,9 +52,7 @@ def _slice_scatter(
     end: int | None = None,
     step: int = 1,
 ) -> jax.Array:
-    places: list[Any] = [slice(None)] * x.ndim
-    places[axis] = slice(start, end, step)
-    return x.at[tuple(places)].set(part)
+    return x.at[_along(x, axis, slice(start, end, step))].set(part)
 
 
 def _select(x: jax.Array, axis: int, index: int) -> jax.Array:
@@ -57,9 +60,7 @@ def _select(x: jax.Array, axis: int, index: int) -> jax.Array:
 
 
 def _select_scatter(x: jax.Array, part: jax.Array, axis: int, index: int) -> jax.Array:
-    places: list[Any] = [slice(None)] * x.ndim
-    places[axis] = index
-    return x.at[tuple(places)].set(part)
+    return x.at[_along(x, axis, index)].set(part)
 
 
 def _split(x: jax.Array, sizes: Axes, axis: int = 0) -> tuple[jax.Array, ...]:
