@@ -51,8 +51,6 @@ def checked_shapes(spec: ModelSpec) -> dict:
     module = build_module(spec)
     try:
         return variable_shapes(module, input_shape(spec))
-    except InputError:
-        raise
     except Exception as error:
         height, width = spec.image_shape[:2]
         raise InputError(

@@ -91,6 +91,7 @@ def test_a_killed_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_path):
 
 BAD = {
     "too small": (["--arch=vgg11"], "a vgg11 cannot read images of 8x8 pixels"),
+    "small": (["--arch=densenet121"], "a densenet121 cannot read images of 8x8"),
     "architecture": (["--arch=resnet21"], "resnet21"),
     "no_architecture": (["--arch="], "--arch"),
     "options": (['--arch_options={"depth": 3}'], "depth"),
