@@ -21,6 +21,7 @@ NAMES = [str(path.relative_to(ROOT)) for path in FILES]
 LEVEL = {
     "errors": 0,
     "streams": 0,
+    "resizing": 1,
     "convolution": 1,
     "runs": 1,
     "models": 2,

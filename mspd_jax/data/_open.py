@@ -1,13 +1,16 @@
 """Opening a source by its specification, `SCHEME:REST`."""
 
 import os
+import re
 
 from mspd_jax.data._digits import open_digits
 from mspd_jax.data._folder import open_folder
 from mspd_jax.data._npz import open_npz
 from mspd_jax.data._record import Source
+from mspd_jax.data._resized import resized
 from mspd_jax.data._tfds import open_tfds
 from mspd_jax.errors import InputError
+from mspd_jax.resizing import parse_rule
 
 _SCHEMES = {
     "digits": "digits:train or digits:test",
@@ -15,6 +18,7 @@ _SCHEMES = {
     "folder": "folder:PATH",
     "npz": "npz:PATH",
 }
+_RULE = re.compile(r"(?:resize|crop)[^:]*")
 
 
 def open_source(
@@ -30,6 +34,9 @@ def open_source(
     folder:PATH         a run folder, class folders, flat `00042_7.png`, or photos
     npz:PATH            arrays x (images) and y (labels)
 
+    In front of these a rule, as in `resize256-crop224-bicubic:folder:PATH`, resizes and
+    crops the images as published evaluations do.
+
     Raises InputError with one line for whatever cannot be opened. A single unreadable
     image is reported by `Source.read`, not here.
 
@@ -44,9 +51,15 @@ def open_source(
       image = source.read(0).image
     """
     scheme, colon, rest = spec.partition(":")
+    if colon and _RULE.fullmatch(scheme):
+        parse_rule(scheme)  # before anything is read
+        return resized(open_source(rest, data_dir=data_dir, limit=limit), scheme)
     if scheme not in _SCHEMES or not colon or not rest:
         forms = ", ".join(_SCHEMES.values())
-        raise InputError(f"source {spec!r} is not understood; wanted one of: {forms}")
+        raise InputError(
+            f"source {spec!r} is not understood; wanted one of: {forms} (a rule like "
+            "resize256-crop224-bicubic: may stand before it)"
+        )
     if limit is not None and limit <= 0:
         raise InputError(f"`limit`={limit}: wanted at least 1 image")
     if scheme == "digits":

@@ -1,16 +1,14 @@
 """Resizing and cropping in front of a network, as published evaluations do it."""
 
 import functools
-import re
 from collections.abc import Callable
 
 import jax
 from jax.tree_util import Partial
 
-from mspd_jax.errors import InputError
 from mspd_jax.models._callable import as_pytree
+from mspd_jax.resizing import Rule, parse_rule
 
-_STEP = re.compile(r"(resize|crop)([1-9]\d*)(?:x([1-9]\d*))?")
 # JAX antialiases as PIL does, with the same kernels (cubic: a = -0.5).
 _METHODS = {"bilinear": "linear", "bicubic": "cubic"}
 
@@ -28,10 +26,8 @@ def at_size(predict: Callable, rule: str) -> Partial:
 
     Args:
       predict: [h, w, C] -> [K], a callable pytree or a function.
-      rule: steps from left to right and the interpolation, as in
-        "resize256-crop224-bicubic": `resize256` makes the shorter side 256 and keeps
-        the aspect, `resize224x192` makes it 224 high and 192 wide, `crop224` (or
-        `crop224x192`) keeps the center; then `bilinear` or `bicubic`.
+      rule: steps and an interpolation, like "resize256-crop224-bicubic", as
+        `resizing.parse_rule` reads them.
 
     Returns:
       image [H, W, C] -> logits [K], a callable pytree. InputError for images that are
@@ -40,48 +36,22 @@ def at_size(predict: Callable, rule: str) -> Partial:
     Example:
       surrogate = models.at_size(predict, "resize256-crop224-bilinear")
     """
-    return Partial(_function_of(rule), as_pytree(predict))
+    return Partial(_function_of(parse_rule(rule)), as_pytree(predict))
 
 
 @functools.cache
-def _function_of(rule: str) -> Callable:
+def _function_of(rule: Rule) -> Callable:
     """What a rule does in front of a network; one function for each, for `jit`."""
-    *texts, interpolation = rule.split("-")
-    steps = [_STEP.fullmatch(text) for text in texts]
-    if interpolation not in _METHODS or not steps or not all(steps):
-        raise InputError(
-            f"the rule {rule!r} is none: accepted are steps and an interpolation, like "
-            "resize256-crop224-bicubic, resize224x224-bilinear"
-        )
 
     def resized(predict, image):
-        for step in filter(None, steps):
-            kind, first, second = step.groups()
-            if kind == "crop":
-                image = _crop(image, int(first), int(second or first))
+        for step in rule.steps:
+            size = step.size_of(*image.shape[:2])
+            if step.kind == "crop":
+                top, left = step.corner_of(*image.shape[:2])
+                image = image[top : top + size[0], left : left + size[1]]
                 continue
-            size = (int(first), int(second)) if second else None
-            size = size or _with_short_side(image.shape[:2], int(first))
-            shape = (*size, image.shape[2])
-            image = jax.image.resize(image, shape, _METHODS[interpolation])
+            method = _METHODS[rule.interpolation]
+            image = jax.image.resize(image, (*size, image.shape[2]), method)
         return predict(image)
 
     return resized
-
-
-def _with_short_side(shape: tuple[int, ...], side: int) -> tuple[int, int]:
-    height, width = shape
-    if height <= width:
-        return side, int(side * width / height)
-    return int(side * height / width), side
-
-
-def _crop(image: jax.Array, height: int, width: int) -> jax.Array:
-    if image.shape[0] < height or image.shape[1] < width:
-        raise InputError(
-            f"an image of {image.shape[0]}x{image.shape[1]} pixels is smaller than the "
-            f"crop of {height}x{width}: resize it first"
-        )
-    top = round((image.shape[0] - height) / 2)
-    left = round((image.shape[1] - width) / 2)
-    return image[top : top + height, left : left + width]
