@@ -43,6 +43,7 @@ def run_job(
                 )
             if not flags.FLAGS["verbosity"].present:
                 logging.set_verbosity(logging.WARNING)  # absl's own default is chatty
+            _show.beginning(job, flags.FLAGS.out)
             _use_compilation_cache()
             _join_cluster()
             made, machine = _job_flags.parsed(job)

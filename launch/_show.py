@@ -6,7 +6,13 @@ from collections.abc import Iterable, Sequence
 
 from launch import _pipe
 from mspd_jax import models, runs
-from mspd_jax.jobs import Cell, Converted, Result
+from mspd_jax.jobs import Cell, Converted, Result, job_name
+
+
+def beginning(job: type, out: str) -> None:
+    """Says what begins to a person who waits; a log shows the progress alone."""
+    if out and sys.stderr.isatty():
+        print(f"{job_name(job)} begins; its results go to {out}", file=sys.stderr)
 
 
 def result(found: Result) -> int:

@@ -3,7 +3,7 @@
 import pytest
 
 from launch import _show
-from mspd_jax import models
+from mspd_jax import jobs, models
 
 BASE = {"name": "cifar10/Linf/A", "threat": "Linf", "eps": "8/255"}
 
@@ -34,3 +34,12 @@ def test_the_best_published_model_comes_first(capsys):
     assert first.split()[:3] == ["cifar10/Linf/Carmon2019Unlabeled", "89.69", "59.53"]
     assert second.startswith("cifar10/Linf/oval_wide")
     assert last == "2 models, of which 2 can be converted"
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_person_who_waits_is_told_what_begins(capsys, monkeypatch, terminal):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
+    _show.beginning(jobs.TrainTRN, "OUT")
+    _show.beginning(jobs.ListPublished, "")
+    line = "train_trn begins; its results go to OUT\n"
+    assert capsys.readouterr().err == (line if terminal else "")
