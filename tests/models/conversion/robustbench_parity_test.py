@@ -1,20 +1,20 @@
 """Networks of robust models against the definitions that RobustBench publishes."""
 
-import jax
-import jax.numpy as jnp
-import numpy as np
 import pytest
 
-from mspd_jax import models
 from mspd_jax.errors import InputError
 from tests.models.conversion.torch_packages import robustbench, torchvision_models
 
 try:
     import torch
 
-    from tests.models.conversion import torch_twins
+    from tests.models.conversion.torch_parity import (
+        check_parity,
+        converted,
+        randomized,
+    )
 except ImportError:
-    torch = torch_twins = None
+    torch = None
 
 pytestmark = [
     pytest.mark.compiling,
@@ -93,53 +93,15 @@ NETWORKS = {
 }
 
 
-def _twin(make):
-    torch.manual_seed(0)
-    return torch_twins.randomize(make(), seed=2)
-
-
-def _convert(folder, twin, name, options):
-    torch.save({"state_dict": twin.state_dict()}, folder / "twin.pt")
-    return models.convert_torch(folder / "twin.pt", architecture=name, options=options)
-
-
-def _normalized(twin, spec, x):
-    """What a twin without a normalization of its own reads."""
-    if hasattr(twin, "mean"):
-        return x
-    mean, std = (torch.tensor(m).view(3, 1, 1) for m in (spec.mean, spec.std))
-    return (x - mean) / std
-
-
-def _assert_close(actual, expected):
-    """Within 1e-4 of the largest value: float32, summed in another order."""
-    scale = np.abs(expected).max()
-    assert scale > 0
-    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-4 * scale)
-
-
 @pytest.mark.parametrize("network", NETWORKS)
-def test_logits_and_gradients_equal_the_published_ones(tmp_path, network):
+def test_logits_and_gradients_equal_the_published_ones(network):
     name, options, make = NETWORKS[network]
-    twin = _twin(make)
-    model = _convert(tmp_path, twin, name, options)
-    images = np.random.default_rng(1).random((2, 32, 32, 3), np.float32)
-    x = torch.tensor(images).permute(0, 3, 1, 2).requires_grad_()
-    expected = twin(_normalized(twin, model.spec, x))
-    expected.square().sum().backward()
-
-    @jax.jit
-    def compute(predict, images):
-        logits, pull = jax.vjp(jax.vmap(predict), images)
-        return logits, pull(2 * logits)[0]
-
-    logits, gradient = compute(models.predictor(model), jnp.asarray(images))
-    _assert_close(logits, expected.detach().numpy())
-    _assert_close(gradient, x.grad.permute(0, 2, 3, 1).numpy())
+    twin = randomized(make)
+    model = converted(twin, name, options=options)
+    check_parity(twin, model, (32, 32), normalizes=hasattr(twin, "mean"))
 
 
-def test_the_two_wide_resnets_are_not_taken_for_each_other(tmp_path):
+def test_the_two_wide_resnets_are_not_taken_for_each_other():
     """Their tensors have the same shapes, and the logits would be others."""
-    twin = _twin(_plain_wide)
     with pytest.raises(InputError, match="no classifier logits.weight"):
-        _convert(tmp_path, twin, "wide_resnet10_2", {})
+        converted(randomized(_plain_wide), "wide_resnet10_2")

@@ -12,11 +12,16 @@ from mspd_jax import models
 from tests.models.conversion import torch_twins
 
 
-def converted(twin, name, *, spell=str, **options):
-    """The model of a network's state dict, saved; `spell` changes names in the file."""
+def converted(twin, name, *, spell=str, change=lambda state: None, **options):
+    """The model of a network's state dict, saved.
+
+    spell: changes names in the file. change: what is in it, in place.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, "twin.pt")
-        torch.save({spell(key): t for key, t in twin.state_dict().items()}, path)
+        state = {spell(key): t for key, t in twin.state_dict().items()}
+        change(state)
+        torch.save(state, path)
         return models.convert_torch(path, architecture=name, **options)
 
 
@@ -27,46 +32,64 @@ def randomized(make):
 
 
 def check_parity(twin, model, size, *, normalizes=False):
-    """Logits and their gradient in the images are PyTorch's, to float32 rounding.
+    """Results and their gradient in the images are PyTorch's, to float32 rounding.
 
     PyTorch's are in float64: of a ReLU that rounding opens or closes there would be two
     chances otherwise. normalizes: whether the network has its normalization inside.
     """
-    images = np.random.default_rng(1).random((2, *size, 3), np.float32)
-    x = torch.tensor(images).double().permute(0, 3, 1, 2).contiguous()
-    twin, inner = twin.double(), x.requires_grad_()
-    if not normalizes:
-        mean, std = (
-            torch.tensor(v).view(3, 1, 1) for v in (model.spec.mean, model.spec.std)
-        )
-        inner = (x - mean) / std
-    expected = twin(inner)
+    images = _ramps(size)
+    x = torch.tensor(images).double().permute(0, 3, 1, 2).contiguous().requires_grad_()
+    inner = x if normalizes else normalized(x, model.spec)
+    expected = twin.double()(inner)
     expected.square().sum().backward()
+    restores = models.gives_images(model.spec)
+    predict = models.restorer(model) if restores else models.predictor(model)
 
     @jax.jit
     def compute(predict, images):
-        logits, pull = jax.vjp(jax.vmap(predict), images)
-        return logits, pull(2 * logits)[0]
+        results, pull = jax.vjp(jax.vmap(predict), images)
+        return results, pull(2 * results)[0]
 
-    logits, gradient = compute(models.predictor(model), jnp.asarray(images))
-    assert_close(logits, expected.detach().numpy())
+    results, gradient = compute(predict, jnp.asarray(images))
+    expected = expected.permute(0, 2, 3, 1) if restores else expected
+    assert_close(results, expected.detach().numpy())
     assert_close(gradient, x.grad.permute(0, 2, 3, 1).numpy())
+    # No test of anything where all images look the same.
+    assert np.ptp(np.asarray(results), axis=0).max() > 0.01 * np.abs(results).max()
 
 
-def check_training(twin, name, model, size):
-    """Logits in training mode, and the moments that it leaves, are PyTorch's."""
+def check_training(twin, name, model, size, *, normalizes=False, **options):
+    """Results in training mode, and the moments that it leaves, are PyTorch's.
+
+    options: of the conversion.
+    """
     images = np.random.default_rng(1).random((8, *size, 3), np.float32)
+    # With channels last, PyTorch 2.13 crashes on gradients of strided convolutions.
     x = torch.tensor(images).permute(0, 3, 1, 2).contiguous()
-    mean, std = (
-        torch.tensor(v).view(3, 1, 1) for v in (model.spec.mean, model.spec.std)
-    )
-    expected = twin.train()((x - mean) / std).detach().numpy()
-    logits, stats = jax.jit(
+    expected = twin.train()(x if normalizes else normalized(x, model.spec))
+    expected = expected.permute(0, 2, 3, 1) if expected.ndim == 4 else expected
+    results, stats = jax.jit(
         lambda variables, x: models.train_outputs(model.spec, variables, x)
     )(model.variables, jnp.asarray(images))
-    assert_close(logits, expected)
-    moved = converted(twin, name).variables["batch_stats"]
+    assert_close(results, expected.detach().numpy())
+    moved = converted(twin, name, **options).variables["batch_stats"]
     jax.tree.map(assert_close, stats, moved)
+
+
+def normalized(x, spec):
+    """NCHW images as a network reads them that does not normalize."""
+    mean, std = (
+        torch.tensor(v, dtype=x.dtype).view(3, 1, 1) for v in (spec.mean, spec.std)
+    )
+    return (x - mean) / std
+
+
+def _ramps(size):
+    """Two images: noise alone looks the same to a network that averages."""
+    images = np.random.default_rng(1).random((2, *size, 3), np.float32)
+    images[0] *= np.linspace(0, 1, size[1], dtype=np.float32)[:, None]
+    images[1] *= np.linspace(1, 0, size[0], dtype=np.float32)[:, None, None]
+    return images
 
 
 def assert_close(actual, expected):

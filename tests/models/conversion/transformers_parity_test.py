@@ -4,20 +4,18 @@ import functools
 import re
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from absl.testing import absltest, parameterized
 
-from mspd_jax import models
 from mspd_jax.errors import InputError
 from tests.models.conversion import torch_packages  # before timm
-from tests.models.networks.imagenet_networks import assert_close, images_of
 
 try:
     import torch
     from timm.models import convnext, swin_transformer, vision_transformer, xcit
 
+    from tests.models.conversion.torch_parity import check_training
     from tests.models.conversion.torch_transformers import check, convert, randomize
 
     convstem = torch_packages.robustbench("convstem_models")
@@ -134,16 +132,8 @@ class XCiTTest(parameterized.TestCase):
 
     def test_training_moves_the_statistics_as_pytorch_does(self):
         model, name, size = self._model(), "xcit_small_12_p16", (48, 48)
-        converted = convert(model, name, size=size)
-        images = images_of(4, size)
-        mean, std = (np.asarray(v, np.float32) for v in converted.spec[2:4])
-        inner = torch.tensor((images - mean) / std).permute(0, 3, 1, 2)
-        expected = model.train()(inner.contiguous())
-        train = functools.partial(models.train_outputs, converted.spec)
-        logits, stats = jax.jit(train)(converted.variables, jnp.asarray(images))
-        assert_close(logits, expected.detach().numpy())
-        moved = convert(model, name, size=size).variables["batch_stats"]
-        jax.tree.map(assert_close, stats, moved)
+        found = convert(model, name, size=size)
+        check_training(model, name, found, size, image_shape=(*size, 3))
 
     def test_names_of_the_authors(self):
         model = self._model()
