@@ -26,6 +26,7 @@ from mspd_jax.models._checkpoint import load_model, model_hash, save_model
 from mspd_jax.models._diffusion import NoiseLevel as NoiseLevel
 from mspd_jax.models._diffusion import alpha_bars as alpha_bars
 from mspd_jax.models._diffusion import noise_level, one_shot_denoiser
+from mspd_jax.models._mixed_nuts import mixed_nuts
 from mspd_jax.models._reach import PIXEL as PIXEL
 from mspd_jax.models._reach import Reach as Reach
 from mspd_jax.models._reach import reach_of as reach_of
@@ -59,6 +60,7 @@ __all__ = [
     "from_onnx",
     "from_torch",
     "load_model",
+    "mixed_nuts",
     "model_hash",
     "noise_level",
     "one_shot_denoiser",
