@@ -1,6 +1,6 @@
 """A classifier behind a chain of defenses, and how those who attack it may see it."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
 import jax
@@ -10,7 +10,7 @@ from jax.tree_util import Partial
 from mspd_jax.attacks import View, eot, is_random, straight_through
 from mspd_jax.defenses._named import Layer, Parts, named_layer
 from mspd_jax.errors import InputError
-from mspd_jax.models import Model, ModelSpec, as_pytree, behind, load_model
+from mspd_jax.models import Model, as_pytree, behind, load_model
 
 # Draws that an attacker averages for each gradient, as `autoattack-rand` does.
 DRAWS = 20
@@ -40,7 +40,7 @@ def defend(
     predict: Callable,
     text: str,
     *,
-    spec: ModelSpec,
+    image_shape: Sequence[int],
     load: Callable[[str], Model] = load_model,
 ) -> Defended:
     """The classifier behind the defenses of a comma-separated list.
@@ -67,28 +67,30 @@ def defend(
       predict: the classifier alone, [H, W, C] -> [K], whose gradient a `trn` reads.
       text: names as `known_defenses` lists them, in the order in which the image meets
         them.
-      spec: of the classifier.
+      image_shape: (H, W, C) of the images.
       load: reads a checkpoint by its path.
 
     Example:
       model = models.load_model("cifar10_resnet20_robust")
+      predict, shape = models.predictor(model), model.spec.image_shape
       defended = defenses.defend(
-          key, models.predictor(model), "jpeg:75,resize:0.9", spec=model.spec
+          key, predict, "jpeg:75,resize:0.9", image_shape=shape
       )
       logits = defended.predict(image)
     """
-    predict = as_pytree(predict)
+    predict, shape = as_pytree(predict), tuple(image_shape)
+    classes = _result(predict, shape, "the model").size
     names = [name.strip() for name in text.split(",")]
     layers: list[Layer] = []
     used: dict[str, Model] = {}
     for place, name in enumerate(names):
         own_key = jax.random.fold_in(key, place)
-        layer = named_layer(Parts(own_key, predict, spec, load), name)
+        layer = named_layer(Parts(own_key, predict, shape, classes, load), name)
         layers.append(layer)
         if layer.model is not None:
             used[_role(name, used)] = layer.model
     through = _chain([layer.transform for layer in layers], predict)
-    _check_shape(through, spec, text)
+    _result(through, shape, f"defense {text!r}")
     randomized = is_random(through)
 
     def view(transforms: Iterable[Callable]) -> View:
@@ -133,13 +135,12 @@ def _role(name: str, used: Collection[str]) -> str:
     return f"{role}_{count + 1}" if count else role
 
 
-def _check_shape(through: Callable, spec: ModelSpec, text: str) -> None:
-    """InputError unless the defenses take images of the classifier's shape."""
-    shape = tuple(spec.image_shape)
+def _result(function: Callable, shape: tuple[int, ...], what: str) -> jax.Array:
+    """Of an image, as a shape; InputError unless it takes images of that shape."""
     try:
-        jax.eval_shape(through, jax.ShapeDtypeStruct(shape, jnp.float32))
+        return jax.eval_shape(function, jax.ShapeDtypeStruct(shape, jnp.float32))
     except (ValueError, TypeError, AssertionError) as error:
         reason = " ".join(str(error).split())
         raise InputError(
-            f"defense {text!r} takes no images of shape {shape}: {reason}"
+            f"{what} takes no images of shape {shape}: {reason}"
         ) from error

@@ -19,7 +19,7 @@ from mspd_jax.defenses._random_resize import random_resize
 from mspd_jax.defenses._total_variation import total_variation
 from mspd_jax.defenses._trn import restoration
 from mspd_jax.errors import InputError
-from mspd_jax.models import Model, ModelSpec, restorer
+from mspd_jax.models import Model, restorer
 
 
 class Layer(NamedTuple):
@@ -43,12 +43,13 @@ class Layer(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """What a defense is built from: the key of its draws, the classifier alone, its
-    specification, and what reads a checkpoint by its path."""
+    """What a defense is built from: the key of its draws, the classifier alone, the
+    shape of its images and its classes, and what reads a checkpoint by its path."""
 
     key: jax.Array
     predict: Callable
-    spec: ModelSpec
+    image_shape: tuple[int, ...]
+    num_classes: int
     load: Callable[[str], Model]
 
 
@@ -133,10 +134,10 @@ def _gcm(parts: Parts) -> Layer:
 def _trn(parts: Parts, path: str) -> Layer:
     network = parts.load(path)
     transform = restoration(parts.predict, network)  # refuses other kinds of models
-    own, wanted = tuple(network.spec.image_shape), tuple(parts.spec.image_shape)
+    own, wanted = tuple(network.spec.image_shape), parts.image_shape
     if own != wanted:
         raise InputError(f"it restores images of shape {own}, the model reads {wanted}")
-    maps, classes = network.spec.options.get("maps", 1), parts.spec.num_classes
+    maps, classes = network.spec.options.get("maps", 1), parts.num_classes
     if maps != map_count(network.spec.options.get("rule", "predicted"), classes):
         raise InputError(
             f"it was made for a classifier of {maps} classes, this one has {classes}"
@@ -148,7 +149,7 @@ def _trn(parts: Parts, path: str) -> Layer:
 def _denoiser(parts: Parts, path: str) -> Layer:
     denoiser = parts.load(path)
     transform = restorer(denoiser)  # refuses other kinds of models
-    own, wanted = denoiser.spec.image_shape[-1], parts.spec.image_shape[-1]
+    own, wanted = denoiser.spec.image_shape[-1], parts.image_shape[-1]
     if own != wanted:
         raise InputError(f"it is for images of {own} channels, not {wanted}")
     return Layer(transform, model=denoiser)

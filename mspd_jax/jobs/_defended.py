@@ -1,9 +1,8 @@
 """The defenses in front of a target, and the attacks that they call for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from mspd_jax import attacks, defenses, models
-from mspd_jax.errors import InputError
 from mspd_jax.jobs._values import Loaded
 from mspd_jax.streams import stream
 
@@ -17,24 +16,25 @@ def chain_of(purify: str | None, defense: str | None) -> str | None:
 
 
 def defended(
-    target: Loaded, chain: str | None, *, seed: int, load: Callable = models.load_model
+    target: Loaded,
+    chain: str | None,
+    *,
+    image_shape: Sequence[int],
+    seed: int,
+    load: Callable = models.load_model,
 ) -> defenses.Defended | None:
     """The target behind its defenses, None behind none.
 
-    load: reads a checkpoint that a defense names.
+    image_shape: of the images that it meets. load: reads a checkpoint that a defense
+    names.
     """
     if chain is None:
         return None
-    if target.model is None:
-        raise InputError(
-            f"`defense`={chain} needs a target with a specification: a checkpoint or a "
-            "Model"
-        )
     return defenses.defend(
         stream(seed, "defense"),
         target.predict,
         chain,
-        spec=target.model.spec,
+        image_shape=image_shape,
         load=load,
     )
 

@@ -63,7 +63,12 @@ def load_inputs(job: Any, read: Callable = loaded, defend=defended) -> Inputs:
     given = job.adversarial and opened(job.adversarial, data_dir=job.data_dir)
     used = {"target": target, **({"surrogate": surrogate} if surrogate else {})}
     check_compatible(source, used)
-    behind = defend(target, chain_of(job.purify, job.defense), seed=job.seed)
+    behind = defend(
+        target,
+        chain_of(job.purify, job.defense),
+        image_shape=image_shape_of(target, source),
+        seed=job.seed,
+    )
     names = attacks_on(
         behind,
         job.attack,

@@ -59,7 +59,8 @@ STORE = {
 
 
 def defended(text, key=KEY) -> Defended:
-    return defend(key, PREDICT, text, spec=CLASSIFIER.spec, load=STORE.__getitem__)
+    shape = CLASSIFIER.spec.image_shape
+    return defend(key, PREDICT, text, image_shape=shape, load=STORE.__getitem__)
 
 
 @jax.jit

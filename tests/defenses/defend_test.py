@@ -20,7 +20,6 @@ from mspd_jax.defenses import (
 from mspd_jax.errors import InputError
 from mspd_jax.models import behind
 from tests.defenses.chains import (
-    CLASSIFIER,
     EXAMPLES,
     IMAGE,
     KEY,
@@ -162,11 +161,11 @@ class RefusalTest(parameterized.TestCase):
         with self.assertRaisesRegex(
             InputError, r"takes no images of shape \(8, 8, 2\)"
         ):
-            defend(KEY, models.predictor(two), "jpeg:75", spec=two.spec)
+            defend(KEY, models.predictor(two), "jpeg:75", image_shape=(8, 8, 2))
 
     def test_missing_checkpoint(self):
         with self.assertRaisesRegex(InputError, "'trn:nowhere': no model 'nowhere'"):
-            defend(KEY, PREDICT, "trn:nowhere", spec=CLASSIFIER.spec)
+            defend(KEY, PREDICT, "trn:nowhere", image_shape=(8, 8, 1))
 
 
 def _keys(predict):

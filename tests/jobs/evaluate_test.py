@@ -53,6 +53,14 @@ def test_without_attacks_there_is_no_robust_accuracy(job, tmp_path):
     assert summary.clean_accuracy == 1.0 and summary.robust_accuracy is None
 
 
+def test_a_defense_in_front_of_a_function(job, tmp_path):
+    plain = dataclasses.replace(job, attack="none", eps=None, defense="bits:2")
+    coarse = np.rint(IMAGES * 3).reshape(12, 16) / 3 - 0.5
+    right = (coarse @ np.asarray(WEIGHTS) > 0) == LABELS
+    assert 0 < right.mean() < 1
+    assert plain.run(tmp_path / "out").summary.clean_accuracy == right.mean()
+
+
 def test_figures_of_a_published_model_stand_beside(tmp_path):
     row = models.find_published("Gowal2021Improving_R18_ddpm_100m")
     spec = models.ModelSpec(
@@ -106,7 +114,7 @@ def test_a_grid_of_radii_has_a_run_each_and_one_summary(job, tmp_path):
     [
         ({"eps": None}, "`attack`=fgsm needs `eps`"),
         ({"attack": "smile"}, "smile"),
-        ({"defense": "gcm"}, "needs a target with a specification"),
+        ({"defense": "smile"}, "unknown defense 'smile'"),
         ({"target": "nowhere"}, "nowhere"),
     ],
 )
