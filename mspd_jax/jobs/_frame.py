@@ -109,7 +109,9 @@ def record_outcomes(
     def described(record, result):
         place = int(np.searchsorted(source.indices, record.index))
         fields = {"label": record.label, **describe(record, result)}
-        return fields | {"source_digest": source.digest_of(place)}
+        fields |= {"source_digest": source.digest_of(place)}
+        typed(kinds.record, {"index": record.index} | fields)  # now, not at the end
+        return fields
 
     with drive.progress_bar(
         total=math.ceil(len(source.indices) / here.processes),

@@ -81,3 +81,46 @@ def test_a_job_without_the_fields_that_are_added_is_refused_before_it_runs(tmp_p
             **nothing,
         )
     assert not (tmp_path / "out").exists()
+
+
+class Totals(NamedTuple):
+    images: int
+    seconds: float
+    images_computed: int
+    images_per_second: float | None
+    warnings: list[str]
+
+
+class Line(NamedTuple):
+    index: int
+    label: int
+    source_digest: str | None
+    width: int
+
+
+@pytest.mark.parametrize(
+    ("fields", "error", "words"),
+    [
+        ({"width": 1, "height": 2}, KeyError, "Line has no field height"),
+        ({}, TypeError, "missing 1 required positional argument: 'width'"),
+    ],
+)
+def test_a_record_that_is_not_described_stops_the_first_image(
+    tmp_path, fields, error, words
+):
+    source = data.from_arrays(np.zeros((2, 2, 2, 1), np.uint8), np.zeros(2, np.int32))
+    with pytest.raises(error, match=words):
+        run_over_images(
+            DrawPicture(),
+            tmp_path / "out",
+            jobs.Machine(),
+            source=source,
+            predict=Partial(network, jnp.ones((4, 3))),
+            method=lambda key, predict, image, label: predict(image),
+            describe=lambda record, result: fields,
+            summarize=lambda records: {},
+            used={},
+            kinds=Kinds(Totals, Line),
+            block=1,
+        )
+    assert not (tmp_path / "out" / "summary.json").exists()
