@@ -52,12 +52,13 @@ def fastest(
     *,
     sizes: Sequence[int],
     seconds: float = 2.0,
+    compiled: bool = True,
 ) -> tuple[Way, Callable[[], object]]:
     """The fastest way to do something, and the program that does it so.
 
     make: what to do, in a way -> a program. sizes: images at once, to be tried. All
     ways are printed, as comments of Markdown, each at its shortest; the number of
-    threads is the best of eager PyTorch and stays set.
+    threads is the best of eager PyTorch and stays set. compiled: try that, too.
     """
     cores = os.cpu_count() or 1
     plain, trials = _waiting(make(Way(False, False, sizes[-1]))), {}
@@ -67,9 +68,8 @@ def fastest(
     threads = min(trials, key=lambda n: trials[n])
     torch.set_num_threads(threads)
     found = {}
-    for way in itertools.starmap(
-        Way, itertools.product((False, True), (False, True), sizes)
-    ):
+    words = (False, True) if compiled else (False,)
+    for way in itertools.starmap(Way, itertools.product((False, True), words, sizes)):
         program = _waiting(make(way))
         found[way] = _shortest(program, seconds), program
         milliseconds = 1e3 * found[way][0]

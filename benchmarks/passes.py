@@ -27,7 +27,7 @@ from absl import app, flags, logging  # noqa: E402
 from jax import lax  # noqa: E402
 
 from benchmarks import _measure  # noqa: E402
-from mspd_jax import data, drive, models  # noqa: E402
+from mspd_jax import models  # noqa: E402
 from mspd_jax.convolution import convolution, library_convolutions  # noqa: E402
 
 FLAGS = flags.FLAGS
@@ -67,7 +67,7 @@ def main(_):
 
 def _network_rows(network, peak):
     """The forward pass and the input gradient of a network, as rows of the table."""
-    from benchmarks import _pytorch, _reference, _reference_attacks
+    from benchmarks import _passes, _reference, _reference_attacks
 
     architecture, count = network.split(":")
     mean, std = models.default_normalization(architecture, 3)
@@ -79,86 +79,19 @@ def _network_rows(network, peak):
     plain = architecture.startswith("resnet")
     twin = _reference_attacks.TorchResNet if plain else _reference.TorchPreactResNet
     flops, numbers = _convolution_work(predict, images[0])
-    for name, method, times in (("forward", _forward, 1), ("gradient", _gradient, 2)):
-        theirs = functools.partial(
-            _pytorch_passes, model=model, twin=twin, images=images, name=name
+    for times, kind in enumerate(_passes.KINDS, start=1):
+        found = _passes.compare(
+            *(predict, functools.partial(twin, model), images, kind),
+            repeats=_REPEATS,
+            seconds=FLAGS.seconds,
         )
-        sizes = sorted({len(images), min(16, len(images))})
-        way, reference = _pytorch.fastest(theirs, sizes=sizes)
-        ours = _driven(predict, method, images)
-        if name == "forward":
-            gap = np.abs(ours() - reference()).max()
-            assert gap < 1e-3, f"{architecture}: results differ by {gap}"
-        ours()
-        pairs = _measure.time_pairs(ours, reference, seconds=FLAGS.seconds)
-        passes = _REPEATS * len(images)
-        first, second = (1e3 * alone.median / passes for alone in pairs[:2])
-        share = times * flops / (pairs.first.median / passes) / peak
+        assert found.gap < 1e-3, f"{architecture}: results differ by {found.gap}"
+        share = times * flops / (found.ours / 1e3) / peak
         yield (
-            f"| {architecture} | {name} | {times * flops / 1e9:.3f} | "
-            f"{4 * times * numbers / 1e6:.1f} | {first:.3f} | {second:.3f} | {way} | "
-            f"{pairs.ratio:.2f} | {share:.0%} |"
+            f"| {architecture} | {kind} | {times * flops / 1e9:.3f} | "
+            f"{4 * times * numbers / 1e6:.1f} | {found.ours:.3f} | {found.theirs:.3f} "
+            f"| {found.way} | {found.ratio:.2f} | {share:.0%} |"
         )
-
-
-def _driven(predict, method, images):
-    """A program that runs the method on all images as the driver does -> results."""
-    weights = sum(leaf.size for leaf in jax.tree.leaves(predict))
-    options = {"block": drive.images_per_block(images.shape[1:], weights=weights)}
-    source = data.from_arrays(images, np.zeros(len(images), np.int32))
-    options["batch_size"] = len(images)
-    key = jax.random.key(FLAGS.seed)
-
-    def program():
-        batches = drive.drive(key, predict, method, source, **options)
-        return np.stack([outcome.result for batch in batches for outcome in batch])
-
-    return program
-
-
-def _forward(key, predict, image, label):
-    """The logits of as many passes, each after the other, added."""
-    del key, label
-    logits = jax.eval_shape(predict, image)
-
-    def step(_, state):
-        x, total = state
-        logits = predict(x)
-        return x + 0.0 * logits[0], total + logits
-
-    return lax.fori_loop(0, _REPEATS, step, (image, jnp.zeros_like(logits)))[1]
-
-
-def _gradient(key, predict, image, label):
-    """The image after as many steps along the sign of a gradient."""
-    del key, label
-
-    def step(_, x):
-        gradient = jax.grad(lambda x: jnp.sum(predict(x) ** 2))(x)
-        return x + 1e-3 * jnp.sign(gradient)
-
-    return lax.fori_loop(0, _REPEATS, step, image)
-
-
-def _pytorch_passes(way, *, model, twin, images, name):
-    import torch
-
-    network = way.network(twin(model).eval().requires_grad_(False))
-    batches = [x for (x,) in way.batches(images)]
-
-    def forward():
-        with torch.no_grad():
-            done = [sum(network(x) for _ in range(_REPEATS)) for x in batches]
-        return torch.cat(done).cpu().numpy()
-
-    def gradient():
-        for x in batches:
-            for _ in range(_REPEATS):
-                x = x.detach().requires_grad_(True)
-                (slope,) = torch.autograd.grad((network(x) ** 2).sum(), x)
-                x = x + 1e-3 * slope.sign()
-
-    return forward if name == "forward" else gradient
 
 
 def _convolution_work(predict, image):
