@@ -28,6 +28,7 @@ from mspd_jax.models.networks._preactivation import (
     WIDE_RESNET,
 )
 from mspd_jax.models.networks._residual_cnn import RESIDUAL_CNN
+from mspd_jax.models.networks._resnest import RESNESTS
 from mspd_jax.models.networks._resnet import (
     CIFAR_RESNET,
     IMAGENET_RESNET,
@@ -62,6 +63,7 @@ FAMILIES = (
     WRN_A4,
     RA_WRN,
     RESNEXT,
+    *RESNESTS,
     SMALL_CNN,
     PLAIN_CNN,
     RESIDUAL_CNN,

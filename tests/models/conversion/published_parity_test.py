@@ -1,0 +1,106 @@
+"""Networks of which one model is published, converted: values, gradients, names."""
+
+import jax
+import pytest
+
+from mspd_jax import models
+from mspd_jax.errors import InputError
+from mspd_jax.models._architectures import family_of
+from mspd_jax.models._initialize import variable_shapes
+from mspd_jax.models.conversion._names import layout_of, torch_name
+
+try:
+    import torch
+
+    from tests.models.conversion import torch_packages
+    from tests.models.conversion.torch_parity import (
+        check_parity,
+        check_training,
+        converted,
+        randomized,
+    )
+except ImportError:
+    torch = None
+
+pytestmark = [
+    pytest.mark.compiling,
+    pytest.mark.skipif(torch is None, reason="parity needs the extra mspd_jax[torch]"),
+]
+
+
+def resnest(blocks, width):
+    """RobustBench's, with fewer blocks and channels."""
+    module = torch_packages.robustbench("resnest")
+
+    class Narrow(module.ResNest):
+        def _make_layer(self, block, planes, *args, **form):
+            return super()._make_layer(block, planes * width // 64, *args, **form)
+
+    form = dict(radix=4, deep_stem=True, avg_down=True, avd=True, swish=True)
+    network = Narrow(module.Bottleneck, blocks, stem_width=width, **form)
+    network.fc = torch.nn.Linear(32 * width, 5)
+    return network
+
+
+def check(make, name, size, expected, *, normalizes=False):
+    """Parity, and the options found in the file."""
+    twin = randomized(make)
+    model = converted(twin, name)
+    assert model.spec.options == expected
+    assert model.spec.num_classes == 5
+    check_parity(twin, model, size, normalizes=normalizes)
+
+
+@pytest.mark.parametrize(
+    ("blocks", "width", "size"),
+    # The second one has more channels than the least that the attention comes from, in
+    # all stages but the first.
+    [([2, 1, 2, 1], 8, (19, 26)), ([1, 1, 1, 1], 32, (16, 16))],
+)
+def test_resnest(blocks, width, size):
+    options = {"width": width, "blocks": blocks}
+    check(lambda: resnest(**options), "resnest152", size, options)
+
+
+def test_resnest_in_training():
+    twin = randomized(lambda: resnest([1, 1, 1, 1], 8))
+    model = converted(twin, "resnest50")
+    check_training(twin, "resnest50", model, (13, 16))
+
+
+def _whole_resnest():
+    return torch_packages.robustbench("resnest").ResNest152()
+
+
+@pytest.mark.parametrize(
+    ("identifier", "make"), [("Sehwag2021Proxy_ResNest152", _whole_resnest)]
+)
+def test_published_ones_have_the_tensors_of_their_definition(identifier, make):
+    row = models.find_published(identifier)
+    with torch.device("meta"):
+        twin = make()
+    counted = ("num_batches_tracked", "mu", "sigma", "mean", "std")
+    expected = {
+        name: tuple(tensor.shape)
+        for name, tensor in twin.state_dict().items()
+        if name.split(".")[-1] not in counted
+    }
+    shape = (row.image_size, row.image_size, 3)
+    made = models.ModelSpec(
+        row.architecture, row.options, row.mean, row.std, row.num_classes, shape, {}
+    )
+    family = family_of(row.architecture)
+    shapes = variable_shapes(models.build_module(made), shape)
+    leaves, _ = jax.tree_util.tree_flatten_with_path(shapes)
+    found = {}
+    for keys, leaf in leaves:
+        path = tuple(key.key for key in keys)
+        name = torch_name(family, made.options, path)
+        found[name] = layout_of(family, path).shape(leaf.shape)
+    assert found == expected
+
+
+@pytest.mark.parametrize(("name", "missing"), [("resnest152", "layer1.0.conv1.weight")])
+def test_a_file_of_another_network_is_refused_in_one_line(name, missing):
+    with pytest.raises(InputError, match=f"is no {name}: missing: {missing}$"):
+        converted(torch.nn.Linear(3, 4), name)
