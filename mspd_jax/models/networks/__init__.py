@@ -1,5 +1,6 @@
 """The networks, each in a file with its row, and the table of all rows."""
 
+from mspd_jax.models.networks._alexnet import ALEXNET
 from mspd_jax.models.networks._bagnet import BAGNET
 from mspd_jax.models.networks._convnext import CONVNEXT
 from mspd_jax.models.networks._densenet import DENSENET, DENSENET_161
@@ -69,6 +70,7 @@ FAMILIES = (
     RESIDUAL_CNN,
     IMAGENET_RESNET,
     IMAGENET_WIDE_RESNET,
+    ALEXNET,
     VGG_NORM,
     PLAIN_VGG,
     DENSENET,

@@ -17,7 +17,12 @@ from flax import linen as nn
 
 from mspd_jax.errors import InputError
 from mspd_jax.models.networks._family import IMAGENET, Family, Number, names_of
-from mspd_jax.models.networks._form import Layers, VectorClassifier, rectified
+from mspd_jax.models.networks._form import (
+    Layers,
+    VectorClassifier,
+    activated,
+    rectified,
+)
 from mspd_jax.models.networks._layers import ConvNorm
 from mspd_jax.models.networks._layouts import FLATTENED
 
@@ -61,11 +66,7 @@ class PlainVGG(VectorClassifier):
                 name = f"layer{number}"
                 module = self.part(ConvNorm, width, **form, name=name)
                 layers[name] = functools.partial(rectified, module)
-        layers["pool"] = lambda x, train: adaptive_average(x, self.places)
-        whole = nn.DenseGeneral(self.hidden, axis=(-3, -2, -1), name="dense0")
-        layers["dense0"] = lambda x, train: nn.relu(whole(x))
-        dense = nn.Dense(self.hidden, name="dense1")
-        return layers | {"dense1": lambda x, train: nn.relu(dense(x))}
+        return layers | dense_ends(self.hidden, self.places)
 
     @nn.nowrap
     def _plan(self) -> Iterator[tuple[int, int | None]]:
@@ -93,6 +94,17 @@ def _pool(x: jax.Array, train: bool) -> jax.Array:
             "images of at least 32x32 pixels"
         )
     return nn.max_pool(x, (2, 2), (2, 2))
+
+
+def dense_ends(hidden: int, places: int) -> Layers:
+    """The mean over places x places windows, and two dense layers, each with a ReLU."""
+    whole = nn.DenseGeneral(hidden, axis=(-3, -2, -1), name="dense0")
+    dense = nn.Dense(hidden, name="dense1")
+    return {
+        "pool": lambda x, train: adaptive_average(x, places),
+        "dense0": functools.partial(activated, whole),
+        "dense1": functools.partial(activated, dense),
+    }
 
 
 def adaptive_average(x: jax.Array, places: int) -> jax.Array:

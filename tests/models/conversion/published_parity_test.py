@@ -42,6 +42,29 @@ def resnest(blocks, width):
     return network
 
 
+def alexnet(width, hidden):
+    """torchvision's, with fewer channels; ours has no dropout."""
+    network = torch_packages.torchvision_models().AlexNet(num_classes=5, dropout=0.0)
+
+    def narrow(layer):
+        inputs = layer.in_channels if layer.in_channels == 3 else None
+        return torch.nn.Conv2d(
+            inputs or layer.in_channels * width // 64,
+            layer.out_channels * width // 64,
+            layer.kernel_size,
+            layer.stride,
+            layer.padding,
+        )
+
+    for index, layer in enumerate(network.features):
+        if isinstance(layer, torch.nn.Conv2d):
+            network.features[index] = narrow(layer)
+    network.classifier[1] = torch.nn.Linear(4 * width * 36, hidden)
+    network.classifier[4] = torch.nn.Linear(hidden, hidden)
+    network.classifier[6] = torch.nn.Linear(hidden, 5)
+    return network
+
+
 def check(make, name, size, expected, *, normalizes=False):
     """Parity, and the options found in the file."""
     twin = randomized(make)
@@ -68,12 +91,23 @@ def test_resnest_in_training():
     check_training(twin, "resnest50", model, (13, 16))
 
 
+# A map of 1x1 places and one of 6x6, of 1x9 and of 8x7.
+@pytest.mark.parametrize("size", [(63, 64), (223, 224), (70, 320), (300, 256)])
+def test_alexnet(size):
+    options = {"width": 8, "hidden": 24}
+    check(lambda: alexnet(**options), "alexnet", size, options)
+
+
 def _whole_resnest():
     return torch_packages.robustbench("resnest").ResNest152()
 
 
 @pytest.mark.parametrize(
-    ("identifier", "make"), [("Sehwag2021Proxy_ResNest152", _whole_resnest)]
+    ("identifier", "make"),
+    [
+        ("Sehwag2021Proxy_ResNest152", _whole_resnest),
+        ("AlexNet", lambda: torch_packages.torchvision_models().alexnet()),
+    ],
 )
 def test_published_ones_have_the_tensors_of_their_definition(identifier, make):
     row = models.find_published(identifier)
