@@ -17,6 +17,7 @@ from mspd_jax.models.networks._family import (
     Normalization,
 )
 from mspd_jax.models.networks._ffdnet import FFDNET
+from mspd_jax.models.networks._gated_bottleneck import RA_WRN_101
 from mspd_jax.models.networks._kair_dncnn import KAIR_DNCNN
 from mspd_jax.models.networks._layers import as_channels, fold_norms
 from mspd_jax.models.networks._layouts import AS_IT_IS, TRANSPOSED, Layout
@@ -70,6 +71,7 @@ FAMILIES = (
     RESIDUAL_CNN,
     IMAGENET_RESNET,
     IMAGENET_WIDE_RESNET,
+    RA_WRN_101,
     ALEXNET,
     VGG_NORM,
     PLAIN_VGG,

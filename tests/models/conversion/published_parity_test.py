@@ -65,6 +65,35 @@ def alexnet(width, hidden):
     return network
 
 
+def ra_wrn(blocks, widths):
+    """RobustBench's RaWRN-101-2, with fewer blocks and channels."""
+    module = torch_packages.robustbench("robustarch_wide_resnet")
+    norm, silu = torch.nn.BatchNorm2d, torch.nn.SiLU
+    return module.NormalizedConfigurableModel(
+        mean=module.IMAGENET_MEAN,
+        std=module.IMAGENET_STD,
+        stage_widths=widths,
+        kernel=3,
+        strides=[2] * 4,
+        dilation=1,
+        norm_layer=[torch.nn.Identity, norm, norm],
+        activation_layer=[silu] * 3,
+        group_widths=[width // 8 for width in widths],
+        bottleneck_multipliers=[0.25] * 4,
+        downsample_norm=norm,
+        depths=blocks,
+        dense_ratio=None,
+        stem_type=module.Stem,
+        stem_width=96,
+        stem_kernel=7,
+        stem_downsample_factor=2,
+        stem_patch_size=None,
+        se_ratio=0.25,
+        se_activation=torch.nn.ReLU,
+        num_classes=5,
+    )
+
+
 def check(make, name, size, expected, *, normalizes=False):
     """Parity, and the options found in the file."""
     twin = randomized(make)
@@ -85,12 +114,6 @@ def test_resnest(blocks, width, size):
     check(lambda: resnest(**options), "resnest152", size, options)
 
 
-def test_resnest_in_training():
-    twin = randomized(lambda: resnest([1, 1, 1, 1], 8))
-    model = converted(twin, "resnest50")
-    check_training(twin, "resnest50", model, (13, 16))
-
-
 # A map of 1x1 places and one of 6x6, of 1x9 and of 8x7.
 @pytest.mark.parametrize("size", [(63, 64), (223, 224), (70, 320), (300, 256)])
 def test_alexnet(size):
@@ -98,21 +121,54 @@ def test_alexnet(size):
     check(lambda: alexnet(**options), "alexnet", size, options)
 
 
-def _whole_resnest():
-    return torch_packages.robustbench("resnest").ResNest152()
+@pytest.mark.parametrize("size", [(64, 64), (47, 70)])
+def test_ra_wrn(size):
+    options = {"blocks": [2, 1, 1, 2], "widths": [16, 24, 40, 48]}
+    check(lambda: ra_wrn(**options), "ra_wrn101_2", size, options, normalizes=True)
+
+
+def test_a_normalization_in_the_file_is_taken():
+    twin = ra_wrn([1, 1, 1, 1], [16, 24, 40, 48])
+    twin.normalization.mean += 0.125
+    spec = converted(twin, "ra_wrn101_2").spec
+    assert spec.mean == pytest.approx((0.61, 0.581, 0.531))
+    assert spec.std == pytest.approx((0.229, 0.224, 0.225))
 
 
 @pytest.mark.parametrize(
-    ("identifier", "make"),
+    ("name", "make"),
     [
-        ("Sehwag2021Proxy_ResNest152", _whole_resnest),
-        ("AlexNet", lambda: torch_packages.torchvision_models().alexnet()),
+        ("resnest50", lambda: resnest([1, 1, 1, 1], 8)),
+        ("ra_wrn101_2", lambda: ra_wrn([1, 1, 1, 1], [16, 24, 40, 48])),
     ],
 )
-def test_published_ones_have_the_tensors_of_their_definition(identifier, make):
+def test_training_mode(name, make):
+    twin = randomized(make)
+    if name == "ra_wrn101_2":  # which normalizes
+        twin.normalization.mean *= 0
+        twin.normalization.std.fill_(1)
+    check_training(twin, name, converted(twin, name), (13, 16))
+
+
+def _of_robustbench(file, name, *args):
+    return lambda: getattr(torch_packages.robustbench(file), name)(*args)
+
+
+# By identifier.
+WHOLE = {
+    "Sehwag2021Proxy_ResNest152": _of_robustbench("resnest", "ResNest152"),
+    "AlexNet": lambda: torch_packages.torchvision_models().alexnet(),
+    "imagenet/Linf/Peng2023Robust": _of_robustbench(
+        "robustarch_wide_resnet", "get_model", "ra_wrn101_2"
+    ),
+}
+
+
+@pytest.mark.parametrize("identifier", WHOLE)
+def test_published_ones_have_the_tensors_of_their_definition(identifier):
     row = models.find_published(identifier)
     with torch.device("meta"):
-        twin = make()
+        twin = WHOLE[identifier]()
     counted = ("num_batches_tracked", "mu", "sigma", "mean", "std")
     expected = {
         name: tuple(tensor.shape)
@@ -134,7 +190,14 @@ def test_published_ones_have_the_tensors_of_their_definition(identifier, make):
     assert found == expected
 
 
-@pytest.mark.parametrize(("name", "missing"), [("resnest152", "layer1.0.conv1.weight")])
+@pytest.mark.parametrize(
+    ("name", "missing"),
+    [
+        ("resnest152", "layer1.0.conv1.weight"),
+        ("alexnet", "features.0.weight"),
+        ("ra_wrn101_2", "stages.stage1.stage1-block0.F.c.0.weight"),
+    ],
+)
 def test_a_file_of_another_network_is_refused_in_one_line(name, missing):
     with pytest.raises(InputError, match=f"is no {name}: missing: {missing}$"):
         converted(torch.nn.Linear(3, 4), name)
