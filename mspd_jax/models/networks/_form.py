@@ -70,11 +70,16 @@ class Classifier(Formed, kw_only=True):
         """What the head reads of the layers' output: [..., features]."""
         return global_average(x)
 
+    @nn.nowrap
+    def make_head(self) -> nn.Module:
+        """The module `head`, from the summary to the logits."""
+        return nn.Dense(self.num_classes, name="head")
+
     @nn.compact
     def __call__(
         self, x: jax.Array, train: bool = False, span: Span = WHOLE
     ) -> jax.Array:
-        head = nn.Dense(self.num_classes, name="head")
+        head = self.make_head()
         layers = self.layers() | {"head": lambda x, train: head(self.summary(x))}
         return in_turn(layers, x, train, span)
 

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from mspd_jax.models.networks._blocks import Gate
+from mspd_jax.models.networks._cosine_head import CosineHead
 from mspd_jax.models.networks._family import (
     CIFAR10,
     Choice,
@@ -128,11 +129,12 @@ class PlainWideResNet(WideResNet):
     """Wide ResNet-depth-width with ReLUs, padded on all sides.
 
     With `standardize` every image is first made to have mean 0 and deviation 1, as Ding
-    et al. (arXiv 1812.02637) do.
+    et al. (arXiv 1812.02637) do; with `cosine` the logits are cosines (`CosineHead`).
     """
 
     same_padding: bool = False
     standardize: bool = False
+    cosine: bool = False
 
     @nn.nowrap
     def layers(self) -> Layers:
@@ -141,6 +143,12 @@ class PlainWideResNet(WideResNet):
             stem = layers["stem"]
             layers["stem"] = lambda x, train: stem(_standardized(x), train)
         return layers
+
+    @nn.nowrap
+    def make_head(self) -> nn.Module:
+        if not self.cosine:
+            return super().make_head()
+        return CosineHead(self.num_classes, name="head")
 
 
 class PlainPreactResNet(Classifier):
@@ -242,7 +250,7 @@ PLAIN_WIDE_RESNET = Family(
     names="plain_wide_resnet<depth>_<width>",
     pattern=rf"plain_wide_resnet{_NUMBERS}",
     network=PlainWideResNet,
-    options={"standardize": Flag(False)},
+    options={"standardize": Flag(False), "cosine": Flag(False)},
     torch_names=(
         (BLOCK_NAME, lambda match: f"block{int(match[1]) + 1}.layer.{match[2]}."),
         *_PLAIN_NAMES,

@@ -1,5 +1,7 @@
 """Networks of which one model is published, converted: values, gradients, names."""
 
+import re
+
 import jax
 import pytest
 
@@ -94,6 +96,14 @@ def ra_wrn(blocks, widths):
     )
 
 
+def boosting(depth, width):
+    """RobustBench's Wide ResNet with cosines for logits."""
+    module = torch_packages.robustbench("boosting_wide_resnet")
+    network = module.BoostingWideResNet(depth, width)
+    network.fc = torch.nn.Linear(64 * width, 5, bias=False)
+    return network
+
+
 def check(make, name, size, expected, *, normalizes=False):
     """Parity, and the options found in the file."""
     twin = randomized(make)
@@ -127,6 +137,16 @@ def test_ra_wrn(size):
     check(lambda: ra_wrn(**options), "ra_wrn101_2", size, options, normalizes=True)
 
 
+def test_cosines():
+    name, twin = "plain_wide_resnet10_2", randomized(lambda: boosting(10, 2))
+    model = converted(twin, name, options={"cosine": True})
+    assert model.spec.num_classes == 5
+    check_parity(twin, model, (32, 32), normalizes=True)
+    # No file without a bias is taken for one of cosines, unless it is said.
+    with pytest.raises(InputError, match="missing: fc.bias$"):
+        converted(twin, name)
+
+
 def test_a_normalization_in_the_file_is_taken():
     twin = ra_wrn([1, 1, 1, 1], [16, 24, 40, 48])
     twin.normalization.mean += 0.125
@@ -156,6 +176,7 @@ def _of_robustbench(file, name, *args):
 
 # By identifier.
 WHOLE = {
+    "Pang2020Boosting": _of_robustbench("boosting_wide_resnet", "BoostingWideResNet"),
     "Sehwag2021Proxy_ResNest152": _of_robustbench("resnest", "ResNest152"),
     "AlexNet": lambda: torch_packages.torchvision_models().alexnet(),
     "imagenet/Linf/Peng2023Robust": _of_robustbench(
@@ -169,17 +190,18 @@ def test_published_ones_have_the_tensors_of_their_definition(identifier):
     row = models.find_published(identifier)
     with torch.device("meta"):
         twin = WHOLE[identifier]()
-    counted = ("num_batches_tracked", "mu", "sigma", "mean", "std")
+    family = family_of(row.architecture)
+    buffers = r"(.*\.)?(num_batches_tracked|mu|sigma|mean|std)"
+    others = re.compile(f"{buffers}|{family.unused}")
     expected = {
         name: tuple(tensor.shape)
         for name, tensor in twin.state_dict().items()
-        if name.split(".")[-1] not in counted
+        if not others.fullmatch(name)
     }
     shape = (row.image_size, row.image_size, 3)
     made = models.ModelSpec(
         row.architecture, row.options, row.mean, row.std, row.num_classes, shape, {}
     )
-    family = family_of(row.architecture)
     shapes = variable_shapes(models.build_module(made), shape)
     leaves, _ = jax.tree_util.tree_flatten_with_path(shapes)
     found = {}

@@ -260,6 +260,6 @@ def randomize(model: nn.Module, seed: int) -> nn.Module:
                 uniform(module.bias, -0.5, 0.5)
                 uniform(module.running_mean, -0.5, 0.5)
                 uniform(module.running_var, 0.5, 2.0)
-            elif isinstance(module, nn.Linear):
+            elif isinstance(module, nn.Linear) and module.bias is not None:
                 uniform(module.bias, -1.0, 1.0)
     return model.eval()

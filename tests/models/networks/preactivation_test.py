@@ -28,3 +28,11 @@ def test_large_networks_return_logits(name):
     shapes = variable_shapes(module, (32, 32, 3))
     image = jax.ShapeDtypeStruct((2, 32, 32, 3), "float32")
     assert jax.eval_shape(module.apply, shapes, image).shape == (2, 10)
+
+
+@pytest.mark.parametrize("cosine", [False, True])
+def test_a_head_of_cosines_has_no_bias(cosine):
+    module = models.build_module(spec("plain_wide_resnet10_1", cosine=cosine))
+    head = variable_shapes(module, (32, 32, 3))["params"]["head"]
+    assert head["kernel"].shape == (64, 10)
+    assert ("bias" in head) != cosine
