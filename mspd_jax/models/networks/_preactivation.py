@@ -278,5 +278,7 @@ PLAIN_PREACT_RESNET = Family(
         (r"^norm", "bn"),
         (r"^head", "linear"),
     ),
+    # Its first two layers once more, in a file of Andriushchenko et al. (NeurIPS 2020).
+    unused=r"model_preact_hl1\..*",
     options_in=lambda tensors: {"final_norm": "bn.weight" in tensors},
 )

@@ -147,6 +147,19 @@ def test_cosines():
         converted(twin, name)
 
 
+def test_layers_that_a_file_repeats_are_left_out():
+    """As the authors of Andriushchenko2020Understanding have them in their network."""
+    module = torch_packages.robustbench("resnet")
+    twin = module.PreActResNet(module.PreActBlock, [2, 2, 2, 2], num_classes=5)
+    plain = converted(twin, "plain_preact_resnet18")
+    repeated = [torch.nn.Identity(), twin.conv1, twin.layer1[0].bn1]
+    twin.model_preact_hl1 = torch.nn.Sequential(*repeated)
+    assert "model_preact_hl1.1.weight" in twin.state_dict()
+    model = converted(twin, "plain_preact_resnet18")
+    same = jax.tree.map(lambda a, b: (a == b).all(), model.variables, plain.variables)
+    assert all(jax.tree.leaves(same))
+
+
 def test_a_normalization_in_the_file_is_taken():
     twin = ra_wrn([1, 1, 1, 1], [16, 24, 40, 48])
     twin.normalization.mean += 0.125
