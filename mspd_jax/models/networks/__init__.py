@@ -2,6 +2,7 @@
 
 from mspd_jax.models.networks._alexnet import ALEXNET
 from mspd_jax.models.networks._bagnet import BAGNET
+from mspd_jax.models.networks._binary_preact import BINARY_PREACT_RESNET
 from mspd_jax.models.networks._convnext import CONVNEXT
 from mspd_jax.models.networks._densenet import DENSENET, DENSENET_161
 from mspd_jax.models.networks._dncnn import DNCNN, DNCNN_WIDE
@@ -23,6 +24,7 @@ from mspd_jax.models.networks._layers import as_channels, fold_norms
 from mspd_jax.models.networks._layouts import AS_IT_IS, TRANSPOSED, Layout
 from mspd_jax.models.networks._memnet import MEMNET
 from mspd_jax.models.networks._plain_cnn import PLAIN_CNN
+from mspd_jax.models.networks._preact_bottleneck import PREACT_BOTTLENECK_RESNET
 from mspd_jax.models.networks._preactivation import (
     PLAIN_PREACT_RESNET,
     PLAIN_WIDE_RESNET,
@@ -61,6 +63,8 @@ FAMILIES = (
     PLAIN_WIDE_RESNET,
     CIFAR_RESNET,
     LRR_RESNET,
+    BINARY_PREACT_RESNET,
+    PREACT_BOTTLENECK_RESNET,
     ROBUST_WIDE_RESNET,
     WRN_A4,
     RA_WRN,

@@ -52,24 +52,28 @@ class Norm(Formed):
     In training the moments are those of the batch, over every device of `axis_name` if
     there is one, and the running ones keep `momentum` of their value and take the rest
     from them (the variance from the unbiased estimate, as in PyTorch). Otherwise the
-    running moments are used.
+    running moments are used. Without `affine` scale is 1, bias 0, and neither learned.
     """
 
     epsilon: float = NORM_EPSILON
     momentum: float = NORM_MOMENTUM
+    affine: bool = True
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
         features = (x.shape[-1],)
-        scale = self.param("scale", nn.initializers.ones, features)
-        bias = self.param("bias", nn.initializers.zeros, features)
+        if self.affine or self.folded:
+            scale = self.param("scale", nn.initializers.ones, features)
+            bias = self.param("bias", nn.initializers.zeros, features)
+        else:
+            scale, bias = jnp.ones(features), jnp.zeros(features)
         if self.folded:
             return x * as_channels(scale, x) + as_channels(bias, x)
         mean = self.variable("batch_stats", "mean", jnp.zeros, features)
         variance = self.variable("batch_stats", "var", jnp.ones, features)
         if not train:
             moments = mean.value, variance.value
-            scale, bias = _affine(scale, bias, *moments, epsilon=self.epsilon)
+            scale, bias = _affine(*moments, scale, bias, epsilon=self.epsilon)
             return x * as_channels(scale, x) + as_channels(bias, x)
         batch_mean = self._average(x)
         centered = x - as_channels(batch_mean, x)
@@ -103,7 +107,8 @@ class ConvNorm(Formed):
     """A convolution followed by its normalization; folded, a convolution with bias.
 
     `use_bias` gives the convolution a bias of its own before the normalization, which
-    does nothing there but is in some public checkpoints. `groups` are of channels.
+    does nothing there but is in some public checkpoints. `groups` are of channels,
+    `affine` is of the normalization.
     """
 
     features: int
@@ -114,6 +119,7 @@ class ConvNorm(Formed):
     kernel: int = 3
     groups: int = 1
     use_bias: bool = False
+    affine: bool = True
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
@@ -128,7 +134,8 @@ class ConvNorm(Formed):
         )(x)
         if self.folded:
             return x
-        return self.part(Norm, self.epsilon, self.momentum, name="norm")(x, train)
+        form = (self.epsilon, self.momentum, self.affine)
+        return self.part(Norm, *form, name="norm")(x, train)
 
 
 def fold_norms(
@@ -140,27 +147,28 @@ def fold_norms(
     norm alone:      scale'  = a,          bias' = bias - mean * a
     with a = scale / sqrt(variance + epsilon), per output channel, and b the bias of the
     convolution, if it has one. Norms without running statistics (of groups or layers)
-    stay as they are.
+    stay as they are; those without scale and bias have 1 and 0.
     """
     if "mean" in batch_stats.get("norm", {}) and "conv" in params:
         moments = batch_stats["norm"]
-        scale, bias = _affine(**params["norm"], **moments, epsilon=epsilon)
+        scale, bias = _affine(**moments, **params.get("norm", {}), epsilon=epsilon)
         kernel = params["conv"]["kernel"]
         if "bias" in params["conv"]:
             bias = bias + params["conv"]["bias"] * scale
         return {"conv": {"kernel": kernel * as_channels(scale, kernel), "bias": bias}}
-    if "scale" in params and "mean" in batch_stats:
-        scale, bias = _affine(**params, **batch_stats, epsilon=epsilon)
+    if "mean" in batch_stats:
+        scale, bias = _affine(**batch_stats, **params, epsilon=epsilon)
         return {"scale": scale, "bias": bias}
+    inner = {name: params.get(name, {}) for name in (*params, *batch_stats)}
     return {
         name: fold_norms(value, batch_stats.get(name, {}), epsilon=epsilon)
         if isinstance(value, Mapping)
         else value
-        for name, value in params.items()
+        for name, value in inner.items()
     }
 
 
-def _affine(scale, bias, mean, var, *, epsilon):
+def _affine(mean, var, scale=1.0, bias=0.0, *, epsilon):
     scale = scale * jax.lax.rsqrt(var + epsilon)
     return scale, bias - mean * scale
 

@@ -256,8 +256,9 @@ def randomize(model: nn.Module, seed: int) -> nn.Module:
     with torch.no_grad():
         for module in model.modules():
             if isinstance(module, nn.BatchNorm2d):
-                uniform(module.weight, 0.3, 1.0)
-                uniform(module.bias, -0.5, 0.5)
+                if module.affine:
+                    uniform(module.weight, 0.3, 1.0)
+                    uniform(module.bias, -0.5, 0.5)
                 uniform(module.running_mean, -0.5, 0.5)
                 uniform(module.running_var, 0.5, 2.0)
             elif isinstance(module, nn.Linear) and module.bias is not None:

@@ -4,10 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from absl.testing import parameterized
+from flax import linen as nn
 
 from mspd_jax import models
-from mspd_jax.models.networks._layers import ConvNorm, fold_norms
+from mspd_jax.models.networks._form import Formed
+from mspd_jax.models.networks._layers import ConvNorm, Norm, fold_norms
 from tests.models.conversion import small_reference
+from tests.models.networks.numpy_blocks import Parts, drawn
 from tests.models.small_models import IMAGES, SHAPE, TENSORS, small_model
 
 MODEL = small_model()
@@ -68,3 +71,31 @@ def test_folding_keeps_what_a_bias_before_a_normalization_does():
         layer.apply(variables, image),
         atol=1e-4,
     )
+
+
+class Unscaled(Formed):
+    """Normalizations without scale and bias, alone and behind a convolution."""
+
+    @nn.compact
+    def __call__(self, x):
+        x = self.part(Norm, affine=False, name="norm0")(x)
+        return self.part(ConvNorm, 4, affine=False, name="first")(x)
+
+
+def test_normalizations_without_scale_and_bias():
+    image = np.random.default_rng(0).normal(size=(5, 4, 2)).astype(np.float32)
+    layers = Unscaled()
+    variables = drawn(layers, image)
+    assert set(variables["params"]) == {"first"}
+    assert set(variables["params"]["first"]) == {"conv"}
+    parts = Parts(variables)
+    want = parts.convolve(parts.normalized(image, "norm0"), "first")
+    found = layers.apply(variables, jnp.asarray(image))
+    np.testing.assert_allclose(found, want, rtol=1e-4, atol=1e-5)
+    folded = fold_norms(variables["params"], variables["batch_stats"])
+    assert {name: set(part) for name, part in folded.items()} == {
+        "norm0": {"scale", "bias"},
+        "first": {"conv"},
+    }
+    found = Unscaled(folded=True).apply({"params": folded}, jnp.asarray(image))
+    np.testing.assert_allclose(found, want, rtol=1e-4, atol=1e-5)
