@@ -2,9 +2,10 @@ r"""Turns a PyTorch checkpoint into one that every job here can read.
 
     python -m launch.convert --list --dataset=cifar10 --threat=Linf
     python -m launch.convert --torch=FILE --model=Carmon2019Unlabeled --out=CKPT
+    python -m launch.convert --torch=M0,M1,M2 --model=Chen2020Adversarial --out=CKPT
     python -m launch.convert --torch=resnet20.th --arch=resnet20 --out=models/resnet20
 
-The file, of PyTorch or safetensors, holds a state dict, with or without `state_dict`,
+A file, of PyTorch or safetensors, holds a state dict, with or without `state_dict`,
 `model` or `net` around it and `module.` before the names. Nothing in it is executed.
 The table of published models (--list) says all that a file does not; for any other,
 --arch names the architecture (docs/models.md). Then use it anywhere a model is asked

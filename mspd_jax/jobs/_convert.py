@@ -1,6 +1,7 @@
 """Converting the weights of PyTorch models into checkpoints."""
 
 import dataclasses
+import os
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
@@ -29,7 +30,7 @@ class Converted(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Convert:
-    """Turns a file of PyTorch weights into a checkpoint.
+    """Turns a file of PyTorch weights, or those of an ensemble, into a checkpoint.
 
     Example:
       jobs.Convert(torch="resnet18.pth", arch="resnet18").run("CKPT")
@@ -37,7 +38,10 @@ class Convert:
 
     MACHINE: ClassVar[FilesMachine] = FilesMachine()
 
-    torch: str = option(help="the file to convert, of PyTorch or safetensors")
+    torch: str | Sequence[str] = option(
+        help="the file to convert, of PyTorch or safetensors; of an ensemble those of "
+        "its members, with commas between"
+    )
     model: str | None = option(
         None,
         help="identifier of a published model (convert --list shows them), which says "
@@ -102,11 +106,11 @@ class Convert:
     def _converted(self) -> models.Model:
         if self.model is not None:
             self._check_alone()
-            return models.convert_published(self.torch, self.model)
+            return models.convert_published(self._files(), self.model)
         if self.arch is None:
             raise InputError("`arch` or `model` is required: see --help")
         return models.convert_torch(
-            self.torch,
+            self._files(),
             architecture=self.arch,
             options=network_options(self.arch_options),
             activation=self.activation,
@@ -117,6 +121,13 @@ class Convert:
             sigma=self.sigma,
             state=self.state,
         )
+
+    def _files(self) -> str | Sequence[str]:
+        """The file, or the files of a text like m0.pt,m1.pt."""
+        given = self.torch
+        if not isinstance(given, str) or "," not in given or os.path.isfile(given):
+            return given
+        return given.split(",")
 
     def _check_alone(self) -> None:
         """Refuses what the table of published models says already."""

@@ -26,6 +26,7 @@ from mspd_jax.models._checkpoint import load_model, model_hash, save_model
 from mspd_jax.models._diffusion import NoiseLevel as NoiseLevel
 from mspd_jax.models._diffusion import alpha_bars as alpha_bars
 from mspd_jax.models._diffusion import noise_level, one_shot_denoiser
+from mspd_jax.models._ensemble import ensemble
 from mspd_jax.models._mixed_nuts import mixed_nuts
 from mspd_jax.models._reach import PIXEL as PIXEL
 from mspd_jax.models._reach import Reach as Reach
@@ -56,6 +57,7 @@ __all__ = [
     "convert_published",
     "convert_torch",
     "create_model",
+    "ensemble",
     "from_batched",
     "from_onnx",
     "from_torch",

@@ -1,5 +1,6 @@
 """The architectures by name: what the name says, their options, their network."""
 
+import functools
 import re
 
 from flax import linen as nn
@@ -11,16 +12,22 @@ from mspd_jax.models.networks import (
     DIFFUSION,
     FAMILIES,
     RESTORATION,
+    Ensemble,
     Family,
     Normalization,
 )
+
+_ENSEMBLE = re.compile(r"ensemble(?P<count>[2-9]|[1-9]\d)_(?P<member>.+)")
 
 
 def _names(kind: str) -> str:
     return ", ".join(family.names for family in FAMILIES if family.kind == kind)
 
 
-ARCHITECTURES = _names(CLASSIFIER)
+ARCHITECTURES = (
+    f"{_names(CLASSIFIER)}; several of one, whose probabilities are averaged: "
+    "ensemble<n>_<architecture> (as in ensemble3_resnet20)"
+)
 DENOISERS = _names(DENOISER)
 RESTORERS = _names(RESTORATION)
 DIFFUSIONS = _names(DIFFUSION)
@@ -49,11 +56,24 @@ def default_normalization(name: str, channels: int) -> Normalization:
     return usual
 
 
+def members_of(name: str) -> tuple[str, int]:
+    """The architecture of an ensemble's members, and their number; of others (name, 1).
+
+    Options, normalization and all else of an ensemble are those of each member.
+    """
+    match = _ENSEMBLE.fullmatch(name)
+    return (match["member"], int(match["count"])) if match else (name, 1)
+
+
 def split_name(name: str) -> tuple[Family, dict[str, int]]:
-    """Family and numbers of a name; raises InputError for one that does not exist."""
+    """Family and numbers of a name; raises InputError for one that does not exist.
+
+    Of an ensemble, those of its members, which are classifiers.
+    """
+    member, count = members_of(name)
     for family in FAMILIES:
-        match = re.fullmatch(family.pattern, name)
-        if match:
+        match = re.fullmatch(family.pattern, member)
+        if match and (count == 1 or family.kind == CLASSIFIER):
             numbers = {field: int(n) for field, n in match.groupdict().items()}
             if family.fits(numbers):
                 return family, numbers
@@ -111,7 +131,9 @@ def make_network(
     fields.pop("rule", None)  # says what is shown to the network, not how it is built
     fields["channels" if restores(name) else "num_classes"] = outputs
     form = {"axis_name": axis_name, "folded": folded}
-    return family.network(**numbers, **fields, **form)
+    network = functools.partial(family.network, **numbers, **fields)
+    _, count = members_of(name)
+    return network(**form) if count == 1 else Ensemble(network, count, **form)
 
 
 def _defaults(family: Family) -> dict:

@@ -90,11 +90,12 @@ _CALLS = set(
     "custom_vjp_call custom_vjp_call_jaxpr".split()
 )
 _INNER = ("jaxpr", "call_jaxpr", "fun_jaxpr")
+# Maps that are concatenated along rows or columns are smaller than what they make.
 _POINTWISE = set(
-    "abs add add_any and cbrt clamp convert_element_type copy cos div eq erf exp exp2 "
-    "expm1 floor ge gt integer_pow is_finite le log log1p logistic lt max min mul ne "
-    "neg not or pow reduce_precision rsqrt select_n sign sin sqrt "
-    "square stop_gradient sub tanh".split()
+    "abs add add_any and cbrt clamp concatenate convert_element_type copy cos div eq "
+    "erf exp exp2 expm1 floor ge gt integer_pow is_finite le log log1p logistic lt max "
+    "min mul ne neg not or pow reduce_precision rsqrt select_n sign sin sqrt square "
+    "stop_gradient sub tanh".split()
 )
 
 

@@ -6,6 +6,7 @@ from safetensors.numpy import save_file
 
 from mspd_jax import jobs, models
 from mspd_jax.errors import InputError
+from tests.models.conversion.small_reference import random_tensors
 
 
 @pytest.fixture
@@ -80,3 +81,26 @@ def test_what_is_no_number_is_refused(file, tmp_path):
     with pytest.raises(InputError, match="`image_shape`=8x8x1: expected numbers"):
         job.run(tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_the_files_of_an_ensemble_stand_in_a_text_or_a_list(tmp_path):
+    files = [str(tmp_path / name) for name in ("a.safetensors", "b.safetensors")]
+    for seed, name in enumerate(files):
+        save_file(random_tensors(seed=seed), name)
+    fields = {"arch": "ensemble2_small_cnn", "image_shape": "8,8,1"}
+    made = [
+        jobs.Convert(torch=given, **fields).run(tmp_path / f"out{number}")
+        for number, given in enumerate((",".join(files), files))
+    ]
+    assert made[0].digest == made[1].digest
+    assert made[0].spec.architecture == "ensemble2_small_cnn"
+    one = jobs.Convert(torch=files[0], arch="small_cnn", image_shape="8,8,1")
+    assert made[0].parameters == 2 * one.run(tmp_path / "one").parameters
+
+
+def test_a_comma_in_the_name_of_a_file(tmp_path):
+    save_file(random_tensors(), tmp_path / "a,b.safetensors")
+    job = jobs.Convert(
+        torch=str(tmp_path / "a,b.safetensors"), arch="small_cnn", image_shape="8,8,1"
+    )
+    assert job.run(tmp_path / "out").spec.origin["source"] == "a,b.safetensors"

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from mspd_jax import models
 
@@ -98,6 +98,35 @@ def test_bad_input_gets_one_line_and_writes_nothing(file, tmp_path, flags, expec
     assert stderr.startswith("error: ") and stderr.count("\n") == 1
     assert expected in stderr
     assert sorted(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize(
+    ("files", "name", "expected"),
+    [
+        ("{0}", "Chen2020Adversarial", "from 3 files, one for each member, got 1: "),
+        pytest.param(
+            "{0},{1}", "", "their num_classes are 4 and 3", marks=pytest.mark.slow
+        ),
+        pytest.param("{0},{0}", "", "are the same weights", marks=pytest.mark.slow),
+        pytest.param("{0},none.pt", "", "no file none.pt", marks=pytest.mark.slow),
+    ],
+)
+def test_what_are_no_members_gets_one_line(file, tmp_path, files, name, expected):
+    tensors = {n: np.ones(t.shape, np.float32) for n, t in load_file(file).items()}
+    tensors |= {"linear.weight": np.ones((4, 4), np.float32)}
+    tensors |= {"linear.bias": np.ones(4, np.float32)}
+    other, out = tmp_path / "other.safetensors", tmp_path / "out"
+    save_file(tensors, other)
+    of = ["--arch=ensemble2_small_cnn", "--image_shape=8,8,1"]
+    code, stdout, stderr = convert(
+        f"--torch={files.format(file, other)}",
+        f"--out={out}",
+        *([f"--model={name}"] if name else of),
+    )
+    assert (code, stdout) == (2, "")
+    assert stderr.startswith("error: ") and stderr.count("\n") == 1
+    assert expected in stderr
+    assert sorted(tmp_path.iterdir()) == sorted([file, other])
 
 
 def test_the_list_of_published_models():

@@ -90,6 +90,11 @@ def shifted(x):
     return x[1:-2:3, 2::2]
 
 
+def beside(x):
+    """Maps of other kernels, one behind the other along the channels."""
+    return jnp.concatenate([conv(x, 3, padding=(1, 1)), conv(x, 1)], axis=-1)
+
+
 FUNCTIONS = {
     "pixels": lambda x: 2 * x,
     "convolution": lambda x: conv(x, 3, padding=(1, 1)),
@@ -110,6 +115,7 @@ FUNCTIONS = {
     "normalized": normalized,
     "rearranged": rearranged,
     "shifted": shifted,
+    "beside": beside,
 }
 
 

@@ -1,5 +1,6 @@
 """Models from PyTorch checkpoints, tensor by tensor, every name accounted for."""
 
+import functools
 import os
 import pathlib
 import re
@@ -14,11 +15,13 @@ from mspd_jax.errors import InputError
 from mspd_jax.models._architectures import (
     default_normalization,
     family_of,
+    members_of,
     parse_architecture,
     restores,
 )
 from mspd_jax.models._build import build_module, checked_shapes
 from mspd_jax.models._spec import Model, ModelSpec, check_spec
+from mspd_jax.models.conversion._members import Files, of_files
 from mspd_jax.models.conversion._names import layout_of, torch_name
 from mspd_jax.models.conversion._tensor_file import file_sha256, read_tensors
 from mspd_jax.models.networks import Normalization
@@ -28,7 +31,7 @@ _NORMALIZATIONS = (("mean", "std"), ("mu", "sigma"))
 
 
 def convert_torch(
-    path: str | os.PathLike,
+    path: Files,
     *,
     architecture: str,
     options: Mapping[str, Any] | None = None,
@@ -51,8 +54,8 @@ def convert_torch(
     are not) or is the architecture's default. Nothing in the file is executed.
 
     Args:
-      path: the file.
-      architecture: its name, as "resnet20".
+      path: the file; of an ensemble a list, of the file of each member.
+      architecture: its name, as "resnet20" or "ensemble3_resnet20".
       options: of the architecture, where neither the file nor the default is right.
       activation: "relu" or "silu", where the architecture has the choice.
       num_classes: number of logits.
@@ -68,6 +71,22 @@ def convert_torch(
       models.save_model("CHECKPOINT", model)
     """
     _, defaults = parse_architecture(architecture)
+    member, count = members_of(architecture)
+    if count > 1 or not isinstance(path, str | os.PathLike):
+        convert = functools.partial(
+            convert_torch,
+            architecture=member,
+            options=options,
+            activation=activation,
+            num_classes=num_classes,
+            mean=mean,
+            std=std,
+            image_shape=image_shape,
+            sigma=sigma,
+            state=state,
+            usual=usual,
+        )
+        return of_files(convert, path, architecture)
     family = family_of(architecture)
     wanted = dict(options or {})
     if activation is not None:

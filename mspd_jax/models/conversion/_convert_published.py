@@ -5,12 +5,15 @@ import os
 from mspd_jax.errors import InputError
 from mspd_jax.models._spec import Model
 from mspd_jax.models.conversion._convert import convert_torch
+from mspd_jax.models.conversion._members import Files, paths_of
 from mspd_jax.models.conversion._published import find_published
 from mspd_jax.models.conversion._tensor_file import file_sha256
 
 
-def convert_published(path: str | os.PathLike, name: str) -> Model:
+def convert_published(path: Files, name: str) -> Model:
     """The model of a published checkpoint, as `find_published` describes it.
+
+    path: the file; of an ensemble a list, of the file of each member.
 
     Architecture, options, normalization (unless the file has one) and place of the
     weights come from the table; where their sha256 is known, another file is refused.
@@ -19,6 +22,8 @@ def convert_published(path: str | os.PathLike, name: str) -> Model:
 
     Example:
       model = models.convert_published("weights.pt", "Carmon2019Unlabeled")
+      files = ["m0.pt", "m1.pt", "m2.pt"]
+      model = models.convert_published(files, "Chen2020Adversarial")
     """
     row = find_published(name)
     if not row.architecture:
@@ -26,12 +31,14 @@ def convert_published(path: str | os.PathLike, name: str) -> Model:
             f"{row.name} cannot be converted: there is no architecture here for "
             f"{row.definition}"
         )
-    digest = file_sha256(path) if os.path.isfile(path) and row.sha256 else None
-    if digest and digest not in row.sha256:
-        raise InputError(
-            f"{path} is not the published {row.name}: its sha256 is {digest[:16]}..., "
-            f"not {row.sha256[0][:16]}...; to convert it, give `arch` and not `model`"
-        )
+    for file in paths_of(path):
+        digest = file_sha256(file) if os.path.isfile(file) and row.sha256 else None
+        if digest and digest not in row.sha256:
+            raise InputError(
+                f"{file} is not the published {row.name}: its sha256 is "
+                f"{digest[:16]}..., not {row.sha256[0][:16]}...; to convert it, give "
+                "`arch` and not `model`"
+            )
     model = convert_torch(
         path,
         architecture=row.architecture,

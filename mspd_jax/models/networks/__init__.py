@@ -7,6 +7,7 @@ from mspd_jax.models.networks._convnext import CONVNEXT
 from mspd_jax.models.networks._densenet import DENSENET, DENSENET_161
 from mspd_jax.models.networks._dncnn import DNCNN, DNCNN_WIDE
 from mspd_jax.models.networks._efficientnet import EFFICIENTNET_LITE, EFFICIENTNETS
+from mspd_jax.models.networks._ensemble import Ensemble, log_mean_probability
 from mspd_jax.models.networks._family import (
     CLASSIFIER,
     DENOISER,
@@ -104,6 +105,7 @@ __all__ = [
     "CLASSIFIER",
     "DENOISER",
     "DIFFUSION",
+    "Ensemble",
     "FAMILIES",
     "Family",
     "LABEL_RULES",
@@ -115,4 +117,5 @@ __all__ = [
     "TRANSPOSED",
     "as_channels",
     "fold_norms",
+    "log_mean_probability",
 ]

@@ -67,7 +67,9 @@ def test_parts_have_the_form_of_the_module(folded):
 
 
 @pytest.mark.parametrize("folded", [False, True])
-@pytest.mark.parametrize("name", ["resnet20", "bagnet9", "trn", "memnet", "dncnn"])
+@pytest.mark.parametrize(
+    "name", ["resnet20", "ensemble2_resnet20", "bagnet9", "trn", "memnet", "dncnn"]
+)
 def test_every_normalization_has_the_form_of_its_network(name, folded):
     form = dict(axis_name="devices", folded=folded)
     network = make_network(name, {}, outputs=3, **form)
