@@ -43,7 +43,7 @@ class SplitAttention(Formed):
     """A mean over several maps of each channel, with weights from the whole image.
 
         y_r = silu(norm(conv(x_r))), r = 1 .. RADIX, with x_r a group of x's channels
-        a = softmax over r of point(silu(norm(point(mean over the map of sum_r y_r))))
+        a = softmax over r of point(silu(norm(point(sum_r mean over the map of y_r))))
         output = sum_r a_r * y_r
 
     with 1x1 convolutions `point`, and a weight for each map of each channel.
@@ -56,7 +56,7 @@ class SplitAttention(Formed):
         wide = RADIX * self.features
         maps = self.part(ConvNorm, wide, groups=RADIX, name="maps")
         y = self._by_map(nn.silu(maps(x, train)))
-        means = jnp.mean(jnp.sum(y, axis=-2), axis=(-3, -2), keepdims=True)
+        means = jnp.sum(jnp.mean(y, axis=(-4, -3), keepdims=True), axis=-2)
         shape: dict[str, Any] = {"kernel": 1, "padding": "VALID", "use_bias": True}
         narrow = max(wide // _REDUCTION, _LEAST)
         squeeze = self.part(ConvNorm, narrow, **shape, name="squeeze")
