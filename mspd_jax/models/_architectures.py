@@ -2,6 +2,7 @@
 
 import functools
 import re
+from typing import Any
 
 from flax import linen as nn
 
@@ -130,7 +131,7 @@ def make_network(
     }
     fields.pop("rule", None)  # says what is shown to the network, not how it is built
     fields["channels" if restores(name) else "num_classes"] = outputs
-    form = {"axis_name": axis_name, "folded": folded}
+    form: dict[str, Any] = {"axis_name": axis_name, "folded": folded}
     network = functools.partial(family.network, **numbers, **fields)
     _, count = members_of(name)
     return network(**form) if count == 1 else Ensemble(network, count, **form)

@@ -5,6 +5,7 @@ scale and a bias of its own, and the classifier is a 1x1 convolution without a b
 weights, each of them one of few values, are convolved with as they are.
 """
 
+import functools
 from collections.abc import Mapping
 
 import jax
@@ -43,14 +44,16 @@ class UnscaledBlock(Formed):
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
-        shape = {"features": self.features, "strides": self.strides, "affine": False}
+        unscaled = functools.partial(
+            self.part, ConvNorm, self.features, self.strides, affine=False
+        )
         active = nn.relu(self.part(Norm, affine=False, name="norm0")(x, train))
-        y = nn.relu(self.part(ConvNorm, **shape, name="first")(active, train))
+        y = nn.relu(unscaled(name="first")(active, train))
         y = conv(self.features, name="second")(y)
-        if x.shape[-1] != self.features or self.strides != 1:
-            shape |= {"kernel": 1, "padding": "VALID"}
-            active = self.part(ConvNorm, **shape, name="shortcut")(active, train)
-        return active + y
+        if x.shape[-1] == self.features and self.strides == 1:
+            return active + y
+        shortcut = unscaled(kernel=1, padding="VALID", name="shortcut")
+        return shortcut(active, train) + y
 
 
 class BinaryPreactResNet(Classifier):

@@ -44,6 +44,11 @@ SMALL_BAGNET = dict(width=2, blocks=[1, 1, 1, 1], strides=[2, 1, 1, 1])
         ("vgg11_bn", (32, 33, 1), {"width": 2, "hidden": 3}, "layer8", 18),
         ("efficientnet_lite0", (16, 14, 1), {}, "stage1_block0", 11),
         ("resnext20_2x8d", (8, 9, 1), {}, "stage0_block0", 5),
+        pytest.param(
+            *("densenet121", (29, 30, 1), {"width": 2, "growth": 1}),
+            *("stage0_block0", 19),
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_field_of_a_network(architecture, shape, options, cut, size):
