@@ -12,8 +12,8 @@ class ParseTest(parameterized.TestCase):
         ("resnet20", {}),
         ("resnet110", {}),
         ("preact_resnet18", {"activation": "silu"}),
-        ("wide_resnet28_10", {"activation": "silu"}),
-        ("wide_resnet94_16", {"activation": "silu"}),
+        ("wide_resnet28_10", {"activation": "silu", "sparse": False}),
+        ("wide_resnet94_16", {"activation": "silu", "sparse": False}),
         ("small_cnn", {"activation": "relu", "widths": [16, 32, 64], "norm": True}),
     )
     def test_accepted(self, name, options):

@@ -14,7 +14,9 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from mspd_jax.errors import InputError
+from mspd_jax.models.networks._form import Formed
 from mspd_jax.models.networks._layers import as_channels
+from mspd_jax.models.networks._mean_sparse import MeanSparse
 
 EXPANSION = 4  # of a perceptron: its inner channels, by its outer ones
 
@@ -44,12 +46,18 @@ class LayerNorm(nn.Module):
         return y * as_channels(scale, y) + as_channels(bias, y)
 
 
-class Mlp(nn.Module):
-    """Two dense layers with a GELU between: [..., C] -> [..., C]."""
+class Mlp(Formed):
+    """Two dense layers with a GELU between: [..., C] -> [..., C].
+
+    `sparse` is whether a `MeanSparse` stands before the GELU.
+    """
+
+    sparse: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        y = gelu(nn.Dense(EXPANSION * x.shape[-1], name="fc1")(x))
+        y = nn.Dense(EXPANSION * x.shape[-1], name="fc1")(x)
+        y = gelu(self.part(MeanSparse, self.sparse, name="sparse")(y))
         return nn.Dense(x.shape[-1], name="fc2")(y)
 
 

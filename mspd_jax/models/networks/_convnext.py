@@ -17,13 +17,15 @@ from mspd_jax.models.networks._attention import LayerNorm, Mlp, always, scaled
 from mspd_jax.models.networks._family import (
     IMAGENET,
     Family,
+    Flag,
     Numbers,
     blocks_in,
     respelled,
     shape_in,
 )
-from mspd_jax.models.networks._form import Classifier, Layers, block_places
+from mspd_jax.models.networks._form import Classifier, Formed, Layers, block_places
 from mspd_jax.models.networks._layers import conv
+from mspd_jax.models.networks._mean_sparse import COUNTERS, MeanSparse, sparse_in
 from mspd_jax.models.networks._stems import STEM_NAMES, ConvStem, Patches, stem_in
 
 _STAGES = 4
@@ -36,8 +38,13 @@ SIZES = {
 }
 
 
-class ConvNeXtBlock(nn.Module):
-    """x + gamma * perceptron(norm(depthwise(x))), with a 7x7 convolution."""
+class ConvNeXtBlock(Formed):
+    """x + gamma * perceptron(norm(depthwise(x))), with a 7x7 convolution.
+
+    With `sparse` a `MeanSparse` follows gamma, and the perceptron has one.
+    """
+
+    sparse: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -51,8 +58,9 @@ class ConvNeXtBlock(nn.Module):
             name="depthwise",
         )
         y = depthwise(x)
-        y = Mlp(name="mlp")(LayerNorm(name="norm")(y))
-        return x + scaled(self, "gamma", y)
+        y = self.part(Mlp, self.sparse, name="mlp")(LayerNorm(name="norm")(y))
+        sparsified = self.part(MeanSparse, self.sparse, name="sparse")
+        return x + sparsified(scaled(self, "gamma", y))
 
 
 class PatchStem(nn.Module):
@@ -79,12 +87,14 @@ class ConvNeXt(Classifier):
     """ConvNeXt: normalized images [..., H, W, C] -> logits [..., num_classes].
 
     `depths` are the blocks of the four stages, `dims` their channels, `stem` the
-    channels of a ConvStem's convolutions, none for patches.
+    channels of a ConvStem's convolutions, none for patches, `sparse` that of its
+    blocks.
     """
 
     depths: tuple[int, ...]
     dims: tuple[int, ...]
     stem: tuple[int, ...] = ()
+    sparse: bool = False
     layer_scale: ClassVar[float] = 1e-6  # how they begin, see `initialize`
 
     @nn.nowrap
@@ -95,7 +105,7 @@ class ConvNeXt(Classifier):
             if stage > 0 and number == 0:
                 half = f"half{stage}"
                 layers[half] = always(Halving(self.dims[stage], name=half))
-            layers[name] = always(ConvNeXtBlock(name=name))
+            layers[name] = always(self.part(ConvNeXtBlock, self.sparse, name=name))
         norm = LayerNorm(name="norm")
         # A map of one place: the head's own mean leaves it as it is.
         layers["norm"] = lambda x, train: norm(
@@ -109,6 +119,7 @@ def _stages_in(tensors):
     return {
         "depths": blocks_in(tensors, r"stages\.(\d+)\.blocks\.\d+\.conv_dw\.bias"),
         "dims": [shape_in(tensors, name, 1)[0] for name in first],
+        **sparse_in(tensors),
     }
 
 
@@ -139,6 +150,9 @@ _of_authors = respelled(
 _TORCH_NAMES = (
     (r"stage(\d+)_block(\d+)", r"stages.\1.blocks.\2"),
     (r"depthwise", "conv_dw"),
+    # In Sequentials with what they stand beside.
+    (r"mlp/sparse", "mlp/act.0"),
+    (r"/sparse", "/drop_path.1"),
     (r"^half(\d+)/norm", r"stages.\1.downsample.0"),
     (r"^half(\d+)/patches", r"stages.\1.downsample.1"),
     *STEM_NAMES,
@@ -159,10 +173,12 @@ def _families(size):
         options={
             "depths": Numbers(depths, length=_STAGES),
             "dims": Numbers(dims, length=_STAGES),
+            "sparse": Flag(False),
         },
         normalization=IMAGENET,
         size=224,
         torch_names=_TORCH_NAMES,
+        unused=COUNTERS,
         options_in=_options_in,
         canonical=_canonical,
     )

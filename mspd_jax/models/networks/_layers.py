@@ -147,8 +147,11 @@ def fold_norms(
     norm alone:      scale'  = a,          bias' = bias - mean * a
     with a = scale / sqrt(variance + epsilon), per output channel, and b the bias of the
     convolution, if it has one. Norms without running statistics (of groups or layers)
-    stay as they are; those without scale and bias have 1 and 0.
+    stay as they are, and so do the statistics of a `MeanSparse`; norms without scale
+    and bias have 1 and 0.
     """
+    if "threshold" in batch_stats:
+        return dict(batch_stats)
     if "mean" in batch_stats.get("norm", {}) and "conv" in params:
         moments = batch_stats["norm"]
         scale, bias = _affine(**moments, **params.get("norm", {}), epsilon=epsilon)

@@ -42,6 +42,7 @@ from mspd_jax.models.networks._layers import (
     Norm,
     conv,
 )
+from mspd_jax.models.networks._mean_sparse import COUNTERS, MeanSparse, sparse_in
 
 PREACT_BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
 
@@ -53,7 +54,7 @@ class PreactivationBlock(Formed):
     `shortcut_activated`, of x itself otherwise. `same_padding` is whether a strided 3x3
     convolution pads below and to the right only, or on all sides. `gate` is the number
     of channels that the factors of a `Gate` at the end of the branch come from; 0 is
-    none.
+    none. With `sparse` a `MeanSparse` follows each norm and the sum.
     """
 
     features: int
@@ -64,6 +65,7 @@ class PreactivationBlock(Formed):
     same_padding: bool = True
     gate: int = 0
     momentum: float = NORM_MOMENTUM
+    sparse: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
@@ -72,13 +74,16 @@ class PreactivationBlock(Formed):
         shape = (self.features, self.strides, padding)
         first = self.part(ConvNorm, *shape, **momentum, name="first")
         norm = self.part(Norm, **momentum, name="norm0")
-        active = self.activation(norm(x, train))
-        y = self.activation(first(active, train))
+        sparse0, sparse1, sparse2 = (
+            self.part(MeanSparse, self.sparse, name=f"sparse{n}") for n in range(3)
+        )
+        active = self.activation(sparse0(norm(x, train)))
+        y = self.activation(sparse1(first(active, train)))
         y = conv(self.features, name="second")(y)
         if self.gate:
             y = self.part(Gate, self.gate, nn.relu, name="gate")(y)
         if x.shape[-1] == self.features and self.strides == 1:
-            return x + y
+            return sparse2(x + y)
         shortcut = conv(
             self.features,
             kernel=self.shortcut_kernel,
@@ -86,7 +91,7 @@ class PreactivationBlock(Formed):
             padding="VALID" if self.shortcut_kernel == 1 else padding,
             name="shortcut",
         )
-        return shortcut(active if self.shortcut_activated else x) + y
+        return sparse2(shortcut(active if self.shortcut_activated else x) + y)
 
 
 class PreactResNet(Classifier):
@@ -108,21 +113,25 @@ class PreactResNet(Classifier):
 class WideResNet(Classifier):
     """Wide ResNet-depth-width: normalized images [..., H, W, C] -> logits.
 
-    `same_padding` is that of its blocks.
+    `same_padding` and `sparse` are those of its blocks; the last norm is as theirs.
     """
 
     depth: int
     width: int
     activation: Callable[[jax.Array], jax.Array] = nn.relu
     same_padding: bool = True
+    sparse: bool = False
 
     @nn.nowrap
     def layers(self) -> Layers:
         form = {"activation": self.activation, "same_padding": self.same_padding}
-        block = functools.partial(self.part, PreactivationBlock, **form)
+        block = functools.partial(
+            self.part, PreactivationBlock, sparse=self.sparse, **form
+        )
         blocks = 3 * [(self.depth - 4) // 6]
         stages = in_stages(block, 16 * self.width, blocks)
-        return bare_stem(16) | stages | last_norm(self, self.activation)
+        last = last_norm(self, self.activation, sparse=self.sparse)
+        return bare_stem(16) | stages | last
 
 
 class PlainWideResNet(WideResNet):
@@ -187,18 +196,23 @@ def bare_stem(width: int) -> Layers:
 def last_norm(
     network: Formed,
     activation: Callable[[jax.Array], jax.Array],
+    *,
     momentum: float = NORM_MOMENTUM,
+    sparse: bool = False,
 ) -> Layers:
     """What stands behind the last block: its sum is not normalized."""
     norm = network.part(Norm, momentum=momentum, name="norm")
-    return {"norm": lambda x, train: activation(norm(x, train))}
+    sparsified = network.part(MeanSparse, sparse, name="sparse")
+    return {"norm": lambda x, train: activation(sparsified(norm(x, train)))}
 
 
 # Of DeepMind's variant, and of the plain networks.
-_TORCH_NAMES = (
+DEEPMIND_NAMES = (
     (r"first/norm", "batchnorm_1"),
     (r"norm0", "batchnorm_0"),
     (r"^norm", "batchnorm"),
+    (r"sparse(\d)", r"meansparse_\1"),
+    (r"^sparse", "meansparse_end"),
     (r"^head", "logits"),
 )
 _PLAIN_NAMES = (
@@ -227,22 +241,24 @@ PREACT_RESNET = Family(
         (r"^stem", "conv_2d"),
         (r"first/conv", "conv_2d_1"),
         (r"second", "conv_2d_2"),
-        *_TORCH_NAMES,
+        *DEEPMIND_NAMES,
     ),
 )
 WIDE_RESNET = Family(
     names="wide_resnet<depth>_<width> (as in wide_resnet28_10; depth = 10, 16, ...)",
     pattern=rf"wide_resnet{_NUMBERS}",
     network=WideResNet,
-    options={"activation": activation("silu")},
+    options={"activation": activation("silu"), "sparse": Flag(False)},
     normalization=CIFAR10,
     torch_names=(
         (BLOCK_NAME, r"layer.\1.block.\2."),
         (r"^stem", "init_conv"),
         (r"first/conv", "conv_0"),
         (r"second", "conv_1"),
-        *_TORCH_NAMES,
+        *DEEPMIND_NAMES,
     ),
+    unused=COUNTERS,
+    options_in=sparse_in,
     fits=_fits,
 )
 # Of TRADES.

@@ -7,7 +7,7 @@ layer orders in which RobustBench loads them.
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import numpy as np
@@ -16,6 +16,7 @@ from flax import linen as nn
 from mspd_jax.models.networks._family import (
     CIFAR10,
     Family,
+    Flag,
     Numbers,
     Renamings,
     activation,
@@ -23,7 +24,9 @@ from mspd_jax.models.networks._family import (
 )
 from mspd_jax.models.networks._form import BLOCK_NAME, Classifier, Layers, block_places
 from mspd_jax.models.networks._layers import NORM_MOMENTUM
+from mspd_jax.models.networks._mean_sparse import COUNTERS, sparse_in
 from mspd_jax.models.networks._preactivation import (
+    DEEPMIND_NAMES,
     PreactivationBlock,
     bare_stem,
     last_norm,
@@ -36,20 +39,24 @@ class StagedWideResNet(Classifier):
     """A Wide ResNet with blocks and channels by stage: normalized images -> logits.
 
     `blocks` and `widths` have a number for each of three stages; all but the first
-    begin with a stride of 2. Strided convolutions pad on all sides.
+    begin with a stride of 2. Strided convolutions pad on all sides. `sparse` is that of
+    `WideResNet`.
     """
 
     blocks: tuple[int, ...]
     widths: tuple[int, ...]
     activation: Callable[[jax.Array], jax.Array]
+    sparse: bool = False
     stem: ClassVar[int] = 16
     gated: ClassVar[bool] = False
     momentum: ClassVar[float] = NORM_MOMENTUM
 
     @nn.nowrap
     def layers(self) -> Layers:
-        form = {"activation": self.activation, "momentum": self.momentum}
-        block = functools.partial(self.part, PreactivationBlock, **form)
+        form: dict[str, Any] = {"momentum": self.momentum, "sparse": self.sparse}
+        block = functools.partial(
+            self.part, PreactivationBlock, activation=self.activation, **form
+        )
         layers = bare_stem(self.stem)
         for name, stage, number in block_places(self.blocks):
             width = self.widths[stage]
@@ -60,7 +67,7 @@ class StagedWideResNet(Classifier):
                 gate=round(width / 4) if self.gated else 0,
                 name=name,
             )
-        return layers | last_norm(self, self.activation, self.momentum)
+        return layers | last_norm(self, self.activation, **form)
 
 
 class GatedWideResNet(StagedWideResNet):
@@ -79,6 +86,11 @@ def _options_in(tensors: Mapping[str, np.ndarray], *, name: str) -> dict:
         numbers = range(len(tensors))
         blocks.append(sum(name.format(stage, n) in tensors for n in numbers))
     return {"blocks": blocks, "widths": widths}
+
+
+def _gated_options_in(tensors: Mapping[str, np.ndarray]) -> dict:
+    name = "layer.{}.block.{}.conv_0.weight"
+    return _options_in(tensors, name=name) | sparse_in(tensors)
 
 
 def _options(blocks: tuple[int, ...], widths: tuple[int, ...], default: str) -> dict:
@@ -122,7 +134,7 @@ RA_WRN = Family(
     names="ra_wrn70_16",
     pattern="ra_wrn70_16",
     network=GatedWideResNet,
-    options=_options((30, 31, 10), (216, 432, 864), "silu"),
+    options=_options((30, 31, 10), (216, 432, 864), "silu") | {"sparse": Flag(False)},
     normalization=CIFAR10,
     torch_names=(
         (BLOCK_NAME, r"layer.\1.block.\2."),
@@ -131,10 +143,8 @@ RA_WRN = Family(
         (r"gate/first", "se.fc1"),
         (r"gate/second", "se.fc2"),
         (r"second", "conv_1"),
-        (r"first/norm", "batchnorm_1"),
-        (r"norm0", "batchnorm_0"),
-        (r"^norm", "batchnorm"),
-        (r"^head", "logits"),
+        *DEEPMIND_NAMES,
     ),
-    options_in=functools.partial(_options_in, name="layer.{}.block.{}.conv_0.weight"),
+    unused=COUNTERS,
+    options_in=_gated_options_in,
 )

@@ -25,12 +25,14 @@ from mspd_jax.models.networks._family import (
     IMAGENET,
     Choice,
     Family,
+    Flag,
     Number,
     Numbers,
     blocks_in,
     shape_in,
 )
-from mspd_jax.models.networks._form import Classifier, Layers, block_places
+from mspd_jax.models.networks._form import Classifier, Formed, Layers, block_places
+from mspd_jax.models.networks._mean_sparse import COUNTERS, MeanSparse, sparse_in
 from mspd_jax.models.networks._stems import Patches
 from mspd_jax.models.networks._windows import (
     join_windows,
@@ -94,23 +96,29 @@ class PositionBias(nn.Module):
         return jnp.moveaxis(table[index], -1, 0)
 
 
-class SwinBlock(nn.Module):
+class SwinBlock(Formed):
     """Attention within windows, then a perceptron: maps [..., H, W, C] -> maps.
 
     With `shifted`, windows begin half a window further, and those that wrap around the
-    image see only places that were neighbors.
+    image see only places that were neighbors. With `sparse` a `MeanSparse` follows
+    either sum and the perceptron, which has one, too.
     """
 
     heads: int
     window: int
     shifted: bool
     epsilon: float
+    sparse: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        y = self._attend(LayerNorm(self.epsilon, name="norm1")(x))
-        x = x + y
-        return x + Mlp(name="mlp")(LayerNorm(self.epsilon, name="norm2")(x))
+        sparse1, sparse2, sparse3 = (
+            self.part(MeanSparse, self.sparse, name=f"sparse{n}") for n in (1, 2, 3)
+        )
+        mlp = self.part(Mlp, self.sparse, name="mlp")
+        x = sparse1(x + self._attend(LayerNorm(self.epsilon, name="norm1")(x)))
+        y = sparse2(mlp(LayerNorm(self.epsilon, name="norm2")(x)))
+        return sparse3(x + y)
 
     def _attend(self, x):
         *front, height, width, _ = x.shape
@@ -133,7 +141,8 @@ class Swin(Classifier):
 
     `depths` are the blocks of the four stages, `heads` their heads, `width` the
     channels of the first; each other has twice those of the one before. `window` is the
-    side of a window, in places; a map that is smaller is one window.
+    side of a window, in places; a map that is smaller is one window. `sparse` is that
+    of its blocks.
     """
 
     depths: tuple[int, ...]
@@ -141,6 +150,7 @@ class Swin(Classifier):
     heads: tuple[int, ...]
     window: int
     epsilon: float
+    sparse: bool = False
 
     @nn.nowrap
     def layers(self) -> Layers:
@@ -151,7 +161,7 @@ class Swin(Classifier):
                 merge = f"merge{stage}"
                 layers[merge] = always(Merging(self.epsilon, name=merge))
             shape = (self.heads[stage], self.window, number % 2 == 1, self.epsilon)
-            layers[name] = always(SwinBlock(*shape, name=name))
+            layers[name] = always(self.part(SwinBlock, *shape, self.sparse, name=name))
         layers["norm"] = always(LayerNorm(self.epsilon, name="norm"))
         return layers
 
@@ -168,6 +178,7 @@ def _options_in(tensors: Mapping[str, np.ndarray]) -> dict:
         "width": shape_in(tensors, "patch_embed.proj.weight", 4)[0],
         "heads": [heads for _, heads in tables],
         "window": window,
+        **sparse_in(tensors),
     }
 
 
@@ -199,6 +210,7 @@ def _family(size):
             "heads": Numbers(heads, length=_STAGES),
             "window": Number(7),
             "epsilon": Choice("1e-5", {"1e-5": 1e-5, "1e-6": 1e-6}),
+            "sparse": Flag(False),
         },
         normalization=IMAGENET,
         size=224,
@@ -208,8 +220,13 @@ def _family(size):
             (r"^merge(\d+)", r"layers.\1.downsample"),
             (r"^stage(\d+)_block(\d+)", r"layers.\1.blocks.\2"),
             (r"/bias$", "/attn"),
+            (r"/sparse1$", "/meansparse1"),
+            (r"/sparse2$", "/mlp/meansparse2"),
+            (r"/sparse3$", "/meansparse2"),
+            (r"/sparse$", "/meansparse1"),
             (r"^head", "head.fc"),
         ),
+        unused=COUNTERS,
         options_in=_options_in,
         canonical=_canonical,
     )

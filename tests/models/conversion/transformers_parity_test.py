@@ -55,6 +55,7 @@ class ConvNeXtTest(parameterized.TestCase):
         assert converted.spec.options == {
             "depths": [1, 1, 2, 1],
             "dims": [8, 12, 16, 24],
+            "sparse": False,
         }
         check(model, converted)
 
@@ -173,6 +174,7 @@ class SwinTest(parameterized.TestCase):
         assert converted.spec.options == expected | {
             "window": window,
             "epsilon": "1e-5",
+            "sparse": False,
         }
         check(model, converted)
 

@@ -168,7 +168,7 @@ def test_wrn_a4():
 
 def test_ra_wrn():
     options = dict(blocks=[2, 1, 1], widths=[24, 40, 56])
-    expected = options | {"activation": "silu"}
+    expected = options | {"activation": "silu", "sparse": False}
     check(lambda: ra_wrn(**options), "ra_wrn70_16", (32, 32), expected, normalizes=True)
 
 

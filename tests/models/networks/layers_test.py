@@ -52,6 +52,12 @@ class NormTest(parameterized.TestCase):
         )
 
 
+def test_folding_keeps_the_statistics_of_what_has_no_weights():
+    alone, kernel = {"mean": jnp.ones(2), "threshold": jnp.float32(3)}, jnp.ones((2, 2))
+    folded = fold_norms({"a": {"kernel": kernel}}, {"a": {"b": alone}, "c": alone})
+    assert folded == {"a": {"kernel": kernel, "b": alone}, "c": alone}
+
+
 def test_folding_keeps_what_a_bias_before_a_normalization_does():
     rng = np.random.default_rng(0)
     draw = {

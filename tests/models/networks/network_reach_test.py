@@ -49,6 +49,7 @@ SMALL_BAGNET = dict(width=2, blocks=[1, 1, 1, 1], strides=[2, 1, 1, 1])
             *("stage0_block0", 19),
             marks=pytest.mark.slow,
         ),
+        ("wide_resnet10_1", (8, 12, 1), {"sparse": True}, "stage0_block0", 7),
     ],
 )
 def test_field_of_a_network(architecture, shape, options, cut, size):
