@@ -19,10 +19,10 @@ def initialize(key: jax.Array, module: nn.Module, image_shape: tuple) -> dict:
     Kernels are He-normal, N(0, 2 / fan_in), of dense layers N(0, 1 / fan_in);
     normalizations are the identity, biases zero (He et al. 2015, section 2.2). Tokens,
     position embeddings and tables of biases are N(0, 0.02^2), temperatures one, scales
-    of residual branches the network's `layer_scale`, or one. A network marked
-    `orthogonal` has semi-orthogonal kernels [fan_in, outputs], and zeros in its layer
-    `last`, so that it begins as the identity plus nothing. Layers that a network names
-    as its `zeros` have kernels of zeros.
+    of residual branches the network's `layer_scale`, or one; a learned activation is
+    the SiLU. A network marked `orthogonal` has semi-orthogonal kernels [fan_in,
+    outputs], and zeros in its layer `last`, so that it begins as the identity plus
+    nothing. Layers that a network names as its `zeros` have kernels of zeros.
     """
     shapes = variable_shapes(module, image_shape)
     paths, structure = jax.tree_util.tree_flatten_with_path(shapes)
@@ -30,7 +30,7 @@ def initialize(key: jax.Array, module: nn.Module, image_shape: tuple) -> dict:
     pieces = jnp.split(jax.random.normal(key, (sum(sizes),)), np.cumsum(sizes)[:-1])
     orthogonal = getattr(module, "orthogonal", False)
     zeros = getattr(module, "zeros", ("last",) if orthogonal else ())
-    constants = _ONES | dict.fromkeys(_GAMMAS, getattr(module, "layer_scale", 1.0))
+    constants = _CONSTANTS | dict.fromkeys(_GAMMAS, getattr(module, "layer_scale", 1.0))
     leaves = [
         _leaf(path, leaf.shape, piece, orthogonal, zeros, constants)
         for (path, leaf), piece in zip(paths, pieces, strict=True)
@@ -44,7 +44,8 @@ def variable_shapes(module: nn.Module, image_shape: tuple) -> dict:
     return jax.eval_shape(module.init, jax.random.key(0), image)
 
 
-_ONES = dict.fromkeys(("scale", "var", "temperature"), 1.0)
+_CONSTANTS = dict.fromkeys(("scale", "var", "temperature", "alpha"), 1.0)
+_CONSTANTS["beta"] = 1e-8  # of PSSiLU
 _GAMMAS = ("gamma", "gamma1", "gamma2", "gamma3")
 _SMALL, _DEVIATION = ("cls_token", "pos_embed", "relative_position_bias_table"), 0.02
 

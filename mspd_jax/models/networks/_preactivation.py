@@ -35,6 +35,7 @@ from mspd_jax.models.networks._form import (
     in_stages,
 )
 from mspd_jax.models.networks._layers import (
+    ACTIVATIONS,
     NORM_MOMENTUM,
     SAME_PADDING,
     SYMMETRIC_PADDING,
@@ -43,6 +44,7 @@ from mspd_jax.models.networks._layers import (
     conv,
 )
 from mspd_jax.models.networks._mean_sparse import COUNTERS, MeanSparse, sparse_in
+from mspd_jax.models.networks._pssilu import PSSiLU, pssilu_in, shared_once
 
 PREACT_BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
 
@@ -135,7 +137,7 @@ class WideResNet(Classifier):
 
 
 class PlainWideResNet(WideResNet):
-    """Wide ResNet-depth-width with ReLUs, padded on all sides.
+    """Wide ResNet-depth-width, padded on all sides, in general with ReLUs.
 
     With `standardize` every image is first made to have mean 0 and deviation 1, as Ding
     et al. (arXiv 1812.02637) do; with `cosine` the logits are cosines (`CosineHead`).
@@ -266,7 +268,11 @@ PLAIN_WIDE_RESNET = Family(
     names="plain_wide_resnet<depth>_<width>",
     pattern=rf"plain_wide_resnet{_NUMBERS}",
     network=PlainWideResNet,
-    options={"standardize": Flag(False), "cosine": Flag(False)},
+    options={
+        "activation": Choice("relu", ACTIVATIONS | {"pssilu": PSSiLU()}),
+        "standardize": Flag(False),
+        "cosine": Flag(False),
+    },
     torch_names=(
         (BLOCK_NAME, lambda match: f"block{int(match[1]) + 1}.layer.{match[2]}."),
         *_PLAIN_NAMES,
@@ -275,6 +281,8 @@ PLAIN_WIDE_RESNET = Family(
         (r"^head", "fc"),
     ),
     unused=r"sub_block1\..*",
+    canonical=shared_once,
+    options_in=pssilu_in,
     fits=_fits,
 )
 # Of kuangliu/pytorch-cifar.
