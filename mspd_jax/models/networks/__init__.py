@@ -25,13 +25,12 @@ from mspd_jax.models.networks._layers import as_channels, fold_norms
 from mspd_jax.models.networks._layouts import AS_IT_IS, TRANSPOSED, Layout
 from mspd_jax.models.networks._memnet import MEMNET
 from mspd_jax.models.networks._plain_cnn import PLAIN_CNN
-from mspd_jax.models.networks._preact_bottleneck import PREACT_BOTTLENECK_RESNET
-from mspd_jax.models.networks._preactivation import (
+from mspd_jax.models.networks._plain_preactivation import (
     PLAIN_PREACT_RESNET,
     PLAIN_WIDE_RESNET,
-    PREACT_RESNET,
-    WIDE_RESNET,
 )
+from mspd_jax.models.networks._preact_bottleneck import PREACT_BOTTLENECK_RESNET
+from mspd_jax.models.networks._preactivation import PREACT_RESNET, WIDE_RESNET
 from mspd_jax.models.networks._residual_cnn import RESIDUAL_CNN
 from mspd_jax.models.networks._resnest import RESNESTS
 from mspd_jax.models.networks._resnet import (

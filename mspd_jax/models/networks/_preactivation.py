@@ -1,27 +1,21 @@
-"""PreAct ResNets and Wide ResNets: plain ones, and those of DeepMind's robust models.
+"""PreAct ResNets and Wide ResNets of DeepMind's robust models, and their parts.
 
-The plain ones are those of TRADES (Zagoruyko and Komodakis, arXiv 1605.07146) and of
-kuangliu/pytorch-cifar (He et al., arXiv 1603.05027). The others, of Gowal et al. (arXiv
-2010.03593, 2110.09468) and Rebuffi et al. (arXiv 2103.01946), differ from them in three
-ways: strided 3x3 convolutions pad below and to the right only, so that the weights of
-one variant fit into the other and give other logits; the PreAct shortcut is a 3x3
-convolution of the raw input; the activation is SiLU or ReLU. All as RobustBench loads
-them.
+Those of Gowal et al. (arXiv 2010.03593, 2110.09468) and Rebuffi et al. (arXiv
+2103.01946) differ from the plain ones (`_plain_preactivation.py`) in three ways:
+strided 3x3 convolutions pad below and to the right only, so that the weights of one
+variant fit into the other and give other logits; the PreAct shortcut is a 3x3
+convolution of the raw input; the activation is SiLU or ReLU. As RobustBench loads them.
 """
 
 import functools
-import math
 from collections.abc import Callable
 
 import jax
-import jax.numpy as jnp
 from flax import linen as nn
 
 from mspd_jax.models.networks._blocks import Gate
-from mspd_jax.models.networks._cosine_head import CosineHead
 from mspd_jax.models.networks._family import (
     CIFAR10,
-    Choice,
     Family,
     Flag,
     activation,
@@ -35,7 +29,6 @@ from mspd_jax.models.networks._form import (
     in_stages,
 )
 from mspd_jax.models.networks._layers import (
-    ACTIVATIONS,
     NORM_MOMENTUM,
     SAME_PADDING,
     SYMMETRIC_PADDING,
@@ -44,7 +37,6 @@ from mspd_jax.models.networks._layers import (
     conv,
 )
 from mspd_jax.models.networks._mean_sparse import COUNTERS, MeanSparse, sparse_in
-from mspd_jax.models.networks._pssilu import PSSiLU, pssilu_in, shared_once
 
 PREACT_BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
 
@@ -136,59 +128,6 @@ class WideResNet(Classifier):
         return bare_stem(16) | stages | last
 
 
-class PlainWideResNet(WideResNet):
-    """Wide ResNet-depth-width, padded on all sides, in general with ReLUs.
-
-    With `standardize` every image is first made to have mean 0 and deviation 1, as Ding
-    et al. (arXiv 1812.02637) do; with `cosine` the logits are cosines (`CosineHead`).
-    """
-
-    same_padding: bool = False
-    standardize: bool = False
-    cosine: bool = False
-
-    @nn.nowrap
-    def layers(self) -> Layers:
-        layers = super().layers()
-        if self.standardize:
-            stem = layers["stem"]
-            layers["stem"] = lambda x, train: stem(_standardized(x), train)
-        return layers
-
-    @nn.nowrap
-    def make_head(self) -> nn.Module:
-        if not self.cosine:
-            return super().make_head()
-        return CosineHead(self.num_classes, name="head")
-
-
-class PlainPreactResNet(Classifier):
-    """PreAct ResNet-18 or -34 with ReLUs, padded on all sides, 1x1 shortcuts.
-
-    `shortcut` is whether these read activated maps; `final_norm` whether a
-    normalization and a ReLU stand before the mean over the map.
-    """
-
-    depth: int
-    shortcut: bool
-    final_norm: bool
-
-    @nn.nowrap
-    def layers(self) -> Layers:
-        form = {"shortcut_activated": self.shortcut, "same_padding": False}
-        block = functools.partial(self.part, PreactivationBlock, **form)
-        layers = bare_stem(64) | in_stages(block, 64, PREACT_BLOCKS[self.depth])
-        return layers | (last_norm(self, nn.relu) if self.final_norm else {})
-
-
-def _standardized(x: jax.Array) -> jax.Array:
-    """Images [..., H, W, C] less their mean, by their deviation (the unbiased one)."""
-    axes, count = (-3, -2, -1), math.prod(x.shape[-3:])
-    mean = jnp.mean(x, axis=axes, keepdims=True)
-    deviation = jnp.std(x, axis=axes, keepdims=True, ddof=1)
-    return (x - mean) / jnp.maximum(deviation, 1 / math.sqrt(count))
-
-
 def bare_stem(width: int) -> Layers:
     """A convolution that nothing follows: the first block normalizes."""
     first = conv(width, name="stem")
@@ -208,7 +147,6 @@ def last_norm(
     return {"norm": lambda x, train: activation(sparsified(norm(x, train)))}
 
 
-# Of DeepMind's variant, and of the plain networks.
 DEEPMIND_NAMES = (
     (r"first/norm", "batchnorm_1"),
     (r"norm0", "batchnorm_0"),
@@ -217,17 +155,11 @@ DEEPMIND_NAMES = (
     (r"^sparse", "meansparse_end"),
     (r"^head", "logits"),
 )
-_PLAIN_NAMES = (
-    (r"^stem", "conv1"),
-    (r"first/conv", "conv1"),
-    (r"first/norm", "bn2"),
-    (r"second", "conv2"),
-    (r"norm0", "bn1"),
-)
-_NUMBERS = r"(?P<depth>[1-9]\d{1,3})_(?P<width>[1-9]\d{0,2})"
+WIDE_NUMBERS = r"(?P<depth>[1-9]\d{1,3})_(?P<width>[1-9]\d{0,2})"
 
 
-def _fits(numbers: dict[str, int]) -> bool:
+def wide_fits(numbers: dict[str, int]) -> bool:
+    """Whether there is a Wide ResNet of such a depth."""
     return numbers["depth"] % 6 == 4
 
 
@@ -248,7 +180,7 @@ PREACT_RESNET = Family(
 )
 WIDE_RESNET = Family(
     names="wide_resnet<depth>_<width> (as in wide_resnet28_10; depth = 10, 16, ...)",
-    pattern=rf"wide_resnet{_NUMBERS}",
+    pattern=rf"wide_resnet{WIDE_NUMBERS}",
     network=WideResNet,
     options={"activation": activation("silu"), "sparse": Flag(False)},
     normalization=CIFAR10,
@@ -261,48 +193,5 @@ WIDE_RESNET = Family(
     ),
     unused=COUNTERS,
     options_in=sparse_in,
-    fits=_fits,
-)
-# Of TRADES.
-PLAIN_WIDE_RESNET = Family(
-    names="plain_wide_resnet<depth>_<width>",
-    pattern=rf"plain_wide_resnet{_NUMBERS}",
-    network=PlainWideResNet,
-    options={
-        "activation": Choice("relu", ACTIVATIONS | {"pssilu": PSSiLU()}),
-        "standardize": Flag(False),
-        "cosine": Flag(False),
-    },
-    torch_names=(
-        (BLOCK_NAME, lambda match: f"block{int(match[1]) + 1}.layer.{match[2]}."),
-        *_PLAIN_NAMES,
-        (r"shortcut", "convShortcut"),
-        (r"^norm", "bn1"),
-        (r"^head", "fc"),
-    ),
-    unused=r"sub_block1\..*",
-    canonical=shared_once,
-    options_in=pssilu_in,
-    fits=_fits,
-)
-# Of kuangliu/pytorch-cifar.
-PLAIN_PREACT_RESNET = Family(
-    names="plain_preact_resnet18, plain_preact_resnet34",
-    pattern=rf"plain_preact_resnet(?P<depth>{names_of(PREACT_BLOCKS)})",
-    network=PlainPreactResNet,
-    options={
-        "shortcut": Choice("raw", {"raw": False, "activated": True}),
-        "final_norm": Flag(False),
-    },
-    normalization=CIFAR10,
-    torch_names=(
-        (BLOCK_NAME, lambda match: f"layer{int(match[1]) + 1}.{match[2]}."),
-        *_PLAIN_NAMES,
-        (r"shortcut", "shortcut.0"),
-        (r"^norm", "bn"),
-        (r"^head", "linear"),
-    ),
-    # Its first two layers once more, in a file of Andriushchenko et al. (NeurIPS 2020).
-    unused=r"model_preact_hl1\..*",
-    options_in=lambda tensors: {"final_norm": "bn.weight" in tensors},
+    fits=wide_fits,
 )
