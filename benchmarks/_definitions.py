@@ -54,6 +54,12 @@ def _searched(blocks, widths):
     )
 
 
+def _resnest():
+    module = _robustbench("resnest")
+    form = {"radix": 4, "deep_stem": True, "avg_down": True, "avd": True}
+    return module.ResNest(module.Bottleneck, [3, 4, 6, 3], **form, swish=True)
+
+
 def _gated():
     return _robustbench("robustarch_wide_resnet").get_model("ra_wrn70_16")
 
@@ -99,13 +105,19 @@ _CIFAR = {
     "robust_wide_resnet": _robust_wide,
     "wrn_a4": lambda: _searched([27, 28, 13], [160, 448, 384]),
     "ra_wrn70_16": _gated,
+    "resnest50": _resnest,
     "xcit_small_12_p4": _patches_of_4,
 }
 _IMAGENET = {
     **{
         name: lambda name=name: _of_torchvision(name)
         for name in (
-            "resnet50 wide_resnet50_2 vgg19_bn densenet121 efficientnet_b0".split()
+            "resnet50",
+            "wide_resnet50_2",
+            "alexnet",
+            "vgg19_bn",
+            "densenet121",
+            "efficientnet_b0",
         )
     },
     "efficientnet_lite0": lambda: _of_timm("efficientnet_lite0"),

@@ -25,7 +25,7 @@ def check_compatible(
             raise InputError(
                 f"source {source.spec!r}: {_where(source, position)} is {_say(shape)} "
                 f"but the model reads {_say(wanted)}; give images of that size or "
-                "another model"
+                f"another model{_resized(source, shape, wanted)}"
             )
     if num_classes is None:
         return
@@ -100,6 +100,13 @@ def _shapes(source: Source) -> Iterable[tuple[int, _Shape | None]]:
         return [(0, source.image_shape)]
     records = (if_readable(source.read, position) for position in positions)
     return enumerate(record and record.image.shape for record in records)
+
+
+def _resized(source: Source, shape: _Shape, wanted: _Shape) -> str:
+    """How images may come to the size that is wanted."""
+    if len(shape) != 3 or shape[2] != wanted[2]:
+        return ""
+    return f", or resize them: resize{wanted[0]}x{wanted[1]}-bicubic:{source.spec}"
 
 
 def _where(source: Source, position: int) -> str:

@@ -55,6 +55,8 @@ def test_a_model_that_fits_is_let_through():
     "source, shape, classes, message",
     [
         (SAME, (2, 2, 3), 5, "image 10 is 2x2 with 1 channel but the model reads 2x2"),
+        (SAME, (2, 2, 3), 5, "another model$"),
+        (SAME, (4, 3, 1), 5, "or resize them: resize4x3-bicubic:a:b$"),
         (SAME, (2, 2, 1), 4, r"labels up to 4 but the model has 4 classes \(0 to 3\)"),
         (
             SAME._replace(num_classes=5),

@@ -28,7 +28,8 @@ class Published(NamedTuple):
       mean, std: of its normalization, per channel.
       state: under which key of the file its weights stand, where there are several.
       image_size: height and width of what it reads.
-      resize: how its published evaluation comes to that size.
+      resize: the rule by which its published evaluation comes to that size, as for
+        `models.at_size`; empty where images have it.
       clean, robust: published accuracies in percent, None where there is none; robust
         is AutoAttack's, or under a worse attack where one is on record, and against
         corruptions the mean.

@@ -9,6 +9,7 @@ from mspd_jax import models
 from mspd_jax.errors import InputError
 from mspd_jax.models._architectures import complete_options, split_name
 from mspd_jax.models._initialize import variable_shapes
+from mspd_jax.resizing import parse_rule
 from tests.models.networks.cifar10_networks import spec
 
 ROWS = models.published_models()
@@ -29,6 +30,9 @@ def test_rows_are_sound(row):
         complete_options(row.architecture, row.options)
         assert len(row.mean) == len(row.std) == 3 and min(row.std) > 0
         assert all(len(digest) == 64 for digest in row.sha256)
+    assert bool(row.resize) == (row.dataset == "imagenet")
+    if row.resize:
+        assert parse_rule(row.resize).size == (row.image_size, row.image_size)
 
 
 @pytest.mark.parametrize(
