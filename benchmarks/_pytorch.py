@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from benchmarks import _measure
+from mspd_jax.errors import first_line
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 # As JAX is asked to (JAX_DEFAULT_MATMUL_PRECISION=highest): no float32 of 10 bits.
@@ -58,7 +59,8 @@ def fastest(
 
     make: what to do, in a way -> a program. sizes: images at once, to be tried. All
     ways are printed, as comments of Markdown, each at its shortest; the number of
-    threads is the best of eager PyTorch and stays set. compiled: try that, too.
+    threads is the best of eager PyTorch and stays set. compiled: try that, too; where
+    it fails, so much is printed.
     """
     cores = os.cpu_count() or 1
     plain, trials = _waiting(make(Way(False, False, sizes[-1]))), {}
@@ -71,7 +73,13 @@ def fastest(
     words = (False, True) if compiled else (False,)
     for way in itertools.starmap(Way, itertools.product((False, True), words, sizes)):
         program = _waiting(make(way))
-        found[way] = _shortest(program, seconds), program
+        try:
+            found[way] = _shortest(program, seconds), program
+        except Exception as error:
+            if not way.compiled:
+                raise
+            print(f"<!-- PyTorch, {way}: fails, {first_line(error)} -->")
+            continue
         milliseconds = 1e3 * found[way][0]
         print(f"<!-- PyTorch, {way}: {milliseconds:.1f} ms, {threads} threads -->")
     best = min(found, key=lambda way: found[way][0])
