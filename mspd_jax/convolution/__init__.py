@@ -1,9 +1,10 @@
-"""Convolution as primitives of our own: what CPUs like, with any-order derivatives."""
+"""Convolutions and maxima as CPUs like them, with derivatives of any order."""
 
 from mspd_jax.convolution._convolution import (
     convolution,
     direct_convolutions,
     library_convolutions,
 )
+from mspd_jax.convolution._max_pool import max_pool
 
-__all__ = ["convolution", "direct_convolutions", "library_convolutions"]
+__all__ = ["convolution", "direct_convolutions", "library_convolutions", "max_pool"]

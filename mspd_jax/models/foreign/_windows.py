@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from mspd_jax.convolution import convolution
+from mspd_jax import convolution
 
 Pads = Sequence[tuple[int, int]]
 
@@ -26,7 +26,7 @@ def convolve(
     """x [N, C, ...] with kernel [K, C / groups, ...] -> [N, K, ...]."""
     axes = x.ndim - 2
     if axes == 2 and set(dilations) == {1}:  # the layout that is fast on CPUs
-        y = convolution(
+        y = convolution.convolution(
             x.transpose(0, 2, 3, 1),
             kernel.transpose(2, 3, 1, 0),
             (strides[0], strides[1]),
@@ -93,14 +93,13 @@ def pool_max(
     dilations: Sequence[int],
 ) -> jax.Array:
     """The largest of each window of [N, C, ...]; what is padded never is."""
+    if set(dilations) == {1}:
+        around = [(0, 0), (0, 0), *pads]
+        return convolution.max_pool(x, (1, 1, *size), (1, 1, *strides), around)
     least = (
         -jnp.inf if jnp.issubdtype(x.dtype, jnp.floating) else jnp.iinfo(x.dtype).min
     )
     fill = np.array(least, x.dtype)
-    if set(dilations) == {1}:
-        around = [(0, 0), (0, 0), *pads]
-        whole, steps = (1, 1, *size), (1, 1, *strides)
-        return lax.reduce_window(x, fill, lax.max, whole, steps, around)
     # With gaps, JAX has no derivative of it.
     x = lax.pad(x, fill, [(0, 0, 0), (0, 0, 0), *((a, b, 0) for a, b in pads)])
     reach = [d * (k - 1) for d, k in zip(dilations, size, strict=True)]

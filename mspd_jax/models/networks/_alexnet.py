@@ -14,7 +14,7 @@ from flax import linen as nn
 from mspd_jax.errors import InputError
 from mspd_jax.models.networks._family import IMAGENET, Family, Number, shape_in
 from mspd_jax.models.networks._form import Layers, VectorClassifier, activated
-from mspd_jax.models.networks._layers import conv
+from mspd_jax.models.networks._layers import conv, largest
 from mspd_jax.models.networks._layouts import FLATTENED
 from mspd_jax.models.networks._vgg import dense_ends
 
@@ -76,7 +76,7 @@ def _pool(x: jax.Array, train: bool) -> jax.Array:
             "the images are too small for an AlexNet: give images of at least 63x63 "
             "pixels"
         )
-    return nn.max_pool(x, (3, 3), (2, 2))
+    return largest(x, 3, 2)
 
 
 def _options_in(tensors: Mapping[str, np.ndarray]) -> dict:

@@ -30,7 +30,13 @@ from mspd_jax.models.networks._form import (
     block_places,
     rectified,
 )
-from mspd_jax.models.networks._layers import SYMMETRIC_PADDING, ConvNorm, Norm, conv
+from mspd_jax.models.networks._layers import (
+    SYMMETRIC_PADDING,
+    ConvNorm,
+    Norm,
+    conv,
+    largest,
+)
 
 # By depth: how many layers each stage has.
 DENSENET_STAGES = {
@@ -93,7 +99,7 @@ class DenseNet(Classifier):
         last = self.part(Norm, name="norm")
         layers: Layers = {
             "stem": functools.partial(rectified, stem),
-            "pool": lambda x, train: nn.max_pool(x, (3, 3), (2, 2), SYMMETRIC_PADDING),
+            "pool": lambda x, train: largest(x, 3, 2, SYMMETRIC_PADDING),
         }
         blocks = DENSENET_STAGES[self.depth]
         for name, stage, number in block_places(blocks):

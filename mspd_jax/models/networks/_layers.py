@@ -1,4 +1,4 @@
-"""Layers that the networks share: normalization in two forms, and convolutions."""
+"""Layers that the networks share: normalization in two forms, convolutions, maxima."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from mspd_jax.convolution import convolution
+from mspd_jax.convolution import convolution, max_pool
 from mspd_jax.models.networks._form import Formed
 
 ACTIVATIONS = {"relu": nn.relu, "silu": nn.silu}
@@ -136,6 +136,19 @@ class ConvNorm(Formed):
             return x
         form = (self.epsilon, self.momentum, self.affine)
         return self.part(Norm, *form, name="norm")(x, train)
+
+
+def largest(
+    x: jax.Array,
+    size: int,
+    stride: int,
+    padding: Sequence[tuple[int, int]] = ((0, 0), (0, 0)),
+) -> jax.Array:
+    """Maxima over windows of size x size pixels of maps [..., H, W, C]."""
+    front = (1,) * (x.ndim - 3)
+    around = [(0, 0)] * len(front) + [*padding, (0, 0)]
+    window, strides = (*front, size, size, 1), (*front, stride, stride, 1)
+    return max_pool(x, window, strides, around)
 
 
 def fold_norms(

@@ -18,7 +18,7 @@ from mspd_jax.models.networks._blocks import (
 )
 from mspd_jax.models.networks._family import CIFAR10, IMAGENET, Family, Number, names_of
 from mspd_jax.models.networks._form import Classifier, Layers, in_stages
-from mspd_jax.models.networks._layers import SYMMETRIC_PADDING, ConvNorm
+from mspd_jax.models.networks._layers import SYMMETRIC_PADDING, ConvNorm, largest
 
 # By depth: the kind of block, and how many of them each stage has.
 IMAGENET_STAGES = {
@@ -73,7 +73,7 @@ class ImageNetResNet(Classifier):
         kind, blocks = IMAGENET_STAGES[self.depth]
         layers: Layers = {
             "stem": lambda x, train: nn.relu(stem(x, train)),
-            "pool": lambda x, train: nn.max_pool(x, (3, 3), (2, 2), SYMMETRIC_PADDING),
+            "pool": lambda x, train: largest(x, 3, 2, SYMMETRIC_PADDING),
         }
         form = {} if self.inner == 1 else {"group_width": 64 * self.inner}
         block = functools.partial(self.part, kind, **form)

@@ -23,7 +23,7 @@ from mspd_jax.models.networks._form import (
     activated,
     rectified,
 )
-from mspd_jax.models.networks._layers import ConvNorm
+from mspd_jax.models.networks._layers import ConvNorm, largest
 from mspd_jax.models.networks._layouts import FLATTENED
 
 # By depth: how many convolutions each of the five stages has.
@@ -93,7 +93,7 @@ def _pool(x: jax.Array, train: bool) -> jax.Array:
             "the images are too small for a VGG, which halves them five times: give "
             "images of at least 32x32 pixels"
         )
-    return nn.max_pool(x, (2, 2), (2, 2))
+    return largest(x, 2, 2)
 
 
 def dense_ends(hidden: int, places: int) -> Layers:
