@@ -28,7 +28,11 @@ def test_logits_gradients_and_training():
         activation.beta.fill_(0.15)
     assert "block1.layer.0.activation.alpha" in twin.state_dict()
     model = torch_parity.converted(twin, name)
-    assert model.spec.options == {"activation": "pssilu", "standardize": False}
+    assert model.spec.options == {
+        "activation": "pssilu",
+        "standardize": False,
+        "cosine": False,
+    }
     torch_parity.check_training(twin, name, model, (32, 32))  # moves its statistics
     twin, model = twin.eval(), torch_parity.converted(twin, name)
     torch_parity.check_parity(twin, model, (32, 32))

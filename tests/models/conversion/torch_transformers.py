@@ -39,4 +39,5 @@ def check(model, found):
     A `model` that does not normalize its images itself is shown normalized ones.
     """
     size = found.spec.image_shape[:2]
-    check_parity(model, found, size, normalizes=hasattr(model, "normalize"))
+    inside = hasattr(model, "normalize")
+    check_parity(model, found, size, normalizes=inside, ramps=True)
