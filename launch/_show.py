@@ -12,7 +12,8 @@ from mspd_jax.jobs import Cell, Converted, Result, job_name
 def beginning(job: type, out: str) -> None:
     """Says what begins to a person who waits; a log shows the progress alone."""
     if out and sys.stderr.isatty():
-        print(f"{job_name(job)} begins; its results go to {out}", file=sys.stderr)
+        name = job_name(job).removesuffix("_sweep")  # of several cells or of one
+        print(f"{name} begins; its results go to {out}", file=sys.stderr)
 
 
 def result(found: Result) -> int:

@@ -40,6 +40,8 @@ def test_the_best_published_model_comes_first(capsys):
 def test_a_person_who_waits_is_told_what_begins(capsys, monkeypatch, terminal):
     monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
     _show.beginning(jobs.TrainTRN, "OUT")
+    _show.beginning(jobs.EvaluateGrid, "OUT")
     _show.beginning(jobs.ListPublished, "")
-    line = "train_trn begins; its results go to OUT\n"
+    names = ("train_trn", "evaluate")
+    line = "".join(f"{name} begins; its results go to OUT\n" for name in names)
     assert capsys.readouterr().err == (line if terminal else "")
