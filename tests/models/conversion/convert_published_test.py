@@ -8,6 +8,7 @@ from mspd_jax import models
 from mspd_jax.errors import InputError
 from mspd_jax.models.conversion import _convert_published
 from tests.models.conversion import small_reference
+from tests.models.conversion.small_files import published_row
 
 EXTERNAL = {
     "cifar_base.pth": "oval_base",
@@ -26,17 +27,7 @@ EXTERNAL = {
 @pytest.fixture
 def row(monkeypatch):
     """A row for a small network, which the table finds under any name."""
-    row = models.find_published("oval_base")._replace(
-        identifier="small",
-        architecture="small_cnn",
-        options={"activation": "silu"},
-        num_classes=5,
-        mean=(0.1, 0.2, 0.3),
-        std=(0.5,) * 3,
-        image_size=8,
-        sha256=(),
-    )
-    rows = [row]
+    rows = [published_row("small_cnn")]
     monkeypatch.setattr(_convert_published, "find_published", lambda name: rows[-1])
     return rows
 

@@ -9,7 +9,7 @@ from scipy import special
 from mspd_jax import models
 from mspd_jax.models.conversion import _convert_published
 from tests.models.conversion import small_reference
-from tests.models.conversion.small_files import convert, refusal
+from tests.models.conversion.small_files import convert, published_row, refusal
 
 IMAGE = np.random.default_rng(3).random((8, 8, 1), np.float32)
 NAME = "ensemble2_small_cnn"
@@ -98,17 +98,7 @@ def test_one_network_has_one_file(saved):
 @pytest.fixture
 def row(monkeypatch):
     """A row of an ensemble of two small networks."""
-    row = models.find_published("oval_base")._replace(
-        identifier="small",
-        architecture=NAME,
-        options={"activation": "silu"},
-        num_classes=5,
-        mean=(0.1, 0.2, 0.3),
-        std=(0.5,) * 3,
-        image_size=8,
-        sha256=(),
-    )
-    rows = [row]
+    rows = [published_row(NAME)]
     monkeypatch.setattr(_convert_published, "find_published", lambda name: rows[-1])
     return rows
 

@@ -19,3 +19,17 @@ def refusal(function, *args, **options):
         function(*args, **options)
     assert "\n" not in str(caught.value)
     return str(caught.value)
+
+
+def published_row(architecture):
+    """A row of the table for small files of an architecture."""
+    return models.find_published("oval_base")._replace(
+        identifier="small",
+        architecture=architecture,
+        options={"activation": "silu"},
+        num_classes=5,
+        mean=(0.1, 0.2, 0.3),
+        std=(0.5,) * 3,
+        image_size=8,
+        sha256=(),
+    )
