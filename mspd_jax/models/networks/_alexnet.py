@@ -7,16 +7,14 @@ Layout and layer order are those of torchvision, whose checkpoints
 import functools
 from collections.abc import Mapping
 
-import jax
 import numpy as np
 from flax import linen as nn
 
-from mspd_jax.errors import InputError
 from mspd_jax.models.networks._family import IMAGENET, Family, Number, shape_in
 from mspd_jax.models.networks._form import Layers, VectorClassifier, activated
-from mspd_jax.models.networks._layers import conv, largest
+from mspd_jax.models.networks._layers import conv
 from mspd_jax.models.networks._layouts import FLATTENED
-from mspd_jax.models.networks._vgg import dense_ends
+from mspd_jax.models.networks._vgg import dense_ends, halving_pool
 
 # By torchvision's number: how many times the channels of the first, kernel, stride and
 # padding; a max pool where there are none.
@@ -32,6 +30,9 @@ _LAYERS = {
 }
 # A side of what the dense layers read.
 _PLACES = 6
+_TOO_SMALL = (
+    "the images are too small for an AlexNet: give images of at least 63x63 pixels"
+)
 
 
 class AlexNet(VectorClassifier):
@@ -53,7 +54,9 @@ class AlexNet(VectorClassifier):
         layers: Layers = {}
         for number, row in _LAYERS.items():
             if row is None:
-                layers[f"pool{number}"] = _pool
+                layers[f"pool{number}"] = functools.partial(
+                    halving_pool, size=3, too_small=_TOO_SMALL
+                )
                 continue
             times, kernel, strides, padding = row
             name = f"layer{number}"
@@ -67,16 +70,6 @@ class AlexNet(VectorClassifier):
             )
             layers[name] = functools.partial(activated, module)
         return layers | dense_ends(self.hidden, _PLACES)
-
-
-def _pool(x: jax.Array, train: bool) -> jax.Array:
-    del train
-    if min(x.shape[-3:-1]) < 3:
-        raise InputError(
-            "the images are too small for an AlexNet: give images of at least 63x63 "
-            "pixels"
-        )
-    return largest(x, 3, 2)
 
 
 def _options_in(tensors: Mapping[str, np.ndarray]) -> dict:

@@ -35,6 +35,10 @@ VGG_STAGES = {
 }
 # The last stage is as wide as the one before, not twice as wide.
 _WIDEST = 3
+_TOO_SMALL = (
+    "the images are too small for a VGG, which halves them five times: give images of "
+    "at least 32x32 pixels"
+)
 
 
 class PlainVGG(VectorClassifier):
@@ -61,7 +65,9 @@ class PlainVGG(VectorClassifier):
         form = {"use_bias": True, "folded": self.folded or not self.norm}
         for number, width in self._plan():
             if width is None:
-                layers[f"pool{number}"] = _pool
+                layers[f"pool{number}"] = functools.partial(
+                    halving_pool, size=2, too_small=_TOO_SMALL
+                )
             else:
                 name = f"layer{number}"
                 module = self.part(ConvNorm, width, **form, name=name)
@@ -86,14 +92,15 @@ class VGG(PlainVGG):
     norm = True
 
 
-def _pool(x: jax.Array, train: bool) -> jax.Array:
+def halving_pool(x: jax.Array, train: bool, *, size: int, too_small: str) -> jax.Array:
+    """Maxima over size x size pixels, at every second one.
+
+    too_small: what is said of images whose map has become smaller than a window.
+    """
     del train
-    if min(x.shape[-3:-1]) < 2:
-        raise InputError(
-            "the images are too small for a VGG, which halves them five times: give "
-            "images of at least 32x32 pixels"
-        )
-    return largest(x, 2, 2)
+    if min(x.shape[-3:-1]) < size:
+        raise InputError(too_small)
+    return largest(x, size, 2)
 
 
 def dense_ends(hidden: int, places: int) -> Layers:
