@@ -27,7 +27,11 @@ def resized(source: Source, rule: str) -> Source:
 
     def read(position: int) -> Record:
         record = source.read(position)
-        return record._replace(image=_resized(known, record.image, source, position))
+        try:
+            return record._replace(image=_resized(known, record.image))
+        except InputError as error:
+            where = f"image {record.index} of {source.spec!r}"
+            raise InputError(f"{where} cannot be resized: {error}") from error
 
     def shape_of(position: int) -> _Shape | None:
         assert source.shape_of is not None  # or it is not called
@@ -41,13 +45,10 @@ def resized(source: Source, rule: str) -> Source:
     )
 
 
-def _resized(rule: Rule, image: np.ndarray, source: Source, position: int):
+def _resized(rule: Rule, image: np.ndarray) -> np.ndarray:
     levels = np.rint(image * np.float32(255)).astype(np.uint8)
     if not np.array_equal(as_float(levels), image):
-        raise InputError(
-            f"image {source.indices[position]} of {source.spec!r} has values that are "
-            "no levels of 8 bits: it cannot be resized as published evaluations do it"
-        )
+        raise InputError("it has values that are no levels of 8 bits")
     gray = levels.shape[2] == 1
     picture = Image.fromarray(levels[..., 0] if gray else levels)
     for step in rule.steps:
