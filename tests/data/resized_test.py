@@ -63,7 +63,9 @@ def test_gray_images_of_one_size():
 def test_what_cannot_be_resized(photos, tmp_path):
     small = open_source(f"crop32-bilinear:{photos}")
     assert {small.shape_of(p) for p in range(3)} == {None, (32, 32, 3)}
-    with pytest.raises(InputError, match="image .* cannot be resized: .*smaller than the crop of 32x32"):
+    with pytest.raises(
+        InputError, match="image .* cannot be resized: .*smaller than the crop of 32x32"
+    ):
         for position in range(3):
             small.read(position)
     np.savez(tmp_path / "a.npz", x=np.full((1, 4, 4, 3), 0.3, np.float32), y=[0])
