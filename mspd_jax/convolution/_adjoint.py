@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import jax
+from jax import lax
 from jax import numpy as jnp
 
 from mspd_jax.convolution import _wide as wide
@@ -49,10 +50,13 @@ def adjoint(
     )
     count = [-(-length // stride) for length, stride in zip(size, strides, strict=True)]
     swapped = jnp.swapaxes(rhs, 2, 3)
+    dense = rhs.shape[3] == cotangent.shape[3]  # else each channel is a group
 
     def of_phase(down, right):
         (rows, first_row), (columns, first_column) = down, right
         part = swapped[rows, columns]
+        if dense and part.shape[:2] == (1, 1):
+            return of_pixel(rhs[rows, columns][0, 0], (first_row, first_column))
         if not part.size:  # no output ever sees these inputs
             return jnp.zeros((len(cotangent), *count, part.shape[-1]), cotangent.dtype)
         part = _flipped(_flipped(part, 0), 1)
@@ -63,6 +67,16 @@ def adjoint(
             cotangent.shape[1:3],
         )
         return convolve(cotangent, part, (1, 1), pads, precision)
+
+    def of_pixel(weights, offset):
+        # A product reads its right side either way: nothing is turned.
+        contract = (((3,), (1,)), ((), ()))
+        out = lax.dot_general(cotangent, weights, contract, precision)
+        pads = adjoint_padding(
+            [(first, 0) for first in offset], (1, 1), count, cotangent.shape[1:3]
+        )
+        zero = out.dtype.type(0)
+        return lax.pad(out, zero, ((0, 0, 0), *((*p, 0) for p in pads), (0, 0, 0)))
 
     if tuple(strides) == (1, 1):
         return of_phase(height[0], width[0])

@@ -105,13 +105,26 @@ def halving_pool(x: jax.Array, train: bool, *, size: int, too_small: str) -> jax
 
 def dense_ends(hidden: int, places: int) -> Layers:
     """The mean over places x places windows, and two dense layers, each with a ReLU."""
-    whole = nn.DenseGeneral(hidden, axis=(-3, -2, -1), name="dense0")
+    whole = nn.DenseGeneral(
+        hidden, axis=(-3, -2, -1), dot_general=_matrix_product, name="dense0"
+    )
     dense = nn.Dense(hidden, name="dense1")
     return {
         "pool": lambda x, train: adaptive_average(x, places),
         "dense0": functools.partial(activated, whole),
         "dense1": functools.partial(activated, dense),
     }
+
+
+def _matrix_product(x, kernel, dimension_numbers, precision=None, **_):
+    """`lax.dot_general` of [..., h, w, C] and [h, w, C, K] as that of matrices.
+
+    Of more dimensions, its gradient turns the kernel, 100 million numbers, in each pass.
+    """
+    del dimension_numbers
+    x = jnp.reshape(x, (*x.shape[:-3], -1))
+    kernel = jnp.reshape(kernel, (x.shape[-1], -1))
+    return jnp.dot(x, kernel, precision=precision)
 
 
 def adaptive_average(x: jax.Array, places: int) -> jax.Array:
