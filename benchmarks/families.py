@@ -70,10 +70,10 @@ def _row(name: str) -> str:
     if not (hasattr(network, "mean") or hasattr(network, "normalize")):
         network = _definitions.Normalized(network, spec.mean, spec.std).eval()
     flops = _flops(network, side)
-    count = 2 ** int(np.log2(np.clip(_BATCH / flops, 4, 16)))
+    count = 2 ** int(np.log2(np.clip(_BATCH / flops, 8, 16)))
     rng = np.random.default_rng(FLAGS.seed)
     images = rng.uniform(size=(count, side, side, 3)).astype(np.float32)
-    repeats = [int(np.clip(_WORK / (count * n * flops), 1, 20)) for n in (1, 2)]
+    repeats = [int(np.clip(_WORK / (count * n * flops), 4, 20)) for n in (1, 2)]
     parameters = sum(p.numel() for p in network.parameters()) / 1e6
     cells = [name, side, f"{parameters:.1f}", f"{flops / 1e9:.2f}"]
     ways = []

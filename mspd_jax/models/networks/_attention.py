@@ -7,11 +7,13 @@ Deviation: no dropout and no stochastic depth. They are the identity in evaluati
 the robust models that we convert are attacked, not trained, here.
 """
 
+import math
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from jax import lax
 
 from mspd_jax.errors import InputError
 from mspd_jax.models.networks._form import Formed
@@ -22,8 +24,12 @@ EXPANSION = 4  # of a perceptron: its inner channels, by its outer ones
 
 
 def gelu(x: jax.Array) -> jax.Array:
-    """x Phi(x) with the exact distribution function, as PyTorch's default."""
-    return nn.gelu(x, approximate=False)
+    """x Phi(x) with the exact distribution function, by PyTorch's default formula.
+
+    That of `jax.nn.gelu` keeps a digit more far below zero, where the result is next
+    to nothing, and takes 2.4 times as long.
+    """
+    return 0.5 * x * (1 + lax.erf(math.sqrt(0.5) * x))
 
 
 class LayerNorm(nn.Module):
