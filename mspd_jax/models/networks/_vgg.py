@@ -119,7 +119,7 @@ def dense_ends(hidden: int, places: int) -> Layers:
 def _matrix_product(x, kernel, dimension_numbers, precision=None, **_):
     """`lax.dot_general` of [..., h, w, C] and [h, w, C, K] as that of matrices.
 
-    Of more dimensions, its gradient turns the kernel, 100 million numbers, in each pass.
+    With more axes, its gradient turns the kernel, 100 million numbers, in each pass.
     """
     del dimension_numbers
     x = jnp.reshape(x, (*x.shape[:-3], -1))
