@@ -31,11 +31,12 @@ convert() { # FOLDER FILE MODEL
 convert resnet32 resnet32-d509ac18.th akamaster_resnet32
 convert ffdnet external/ffdnet_color.pth kair_ffdnet_color
 convert dncnn external/dncnn_color_blind.pth kair_dncnn_color_blind
-for sigma in 0.12 0.25; do
-  job "plain-$sigma" --sigma="$sigma"
-  for denoiser in ffdnet dncnn; do
-    job "$denoiser-$sigma" --sigma="$sigma" --method=denoised \
-      --denoiser="$out/$denoiser"
+# What takes least comes first.
+for method in plain ffdnet dncnn; do
+  for sigma in 0.12 0.25; do
+    flags=(--sigma="$sigma")
+    [ "$method" = plain ] || flags+=(--method=denoised --denoiser="$out/$method")
+    job "$method-$sigma" "${flags[@]}"
   done
 done
 python -m launch.report --runs="$out" --out="$out/report"
