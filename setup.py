@@ -27,6 +27,9 @@ setup(
         "torch": ["torch>=2.6"],
         # Networks of PyTorch and ONNX as they are.
         "bridge": ["torch>=2.6", "onnx>=1.16"],
+        # Sources, checkpoints and runs in object stores, gs:// and s3://.
+        "gcs": ["gcsfs>=2024.10"],
+        "s3": ["s3fs>=2024.10"],
         "cuda": ["jax[cuda12]"],
         "tpu": ["jax[tpu]"],
     },

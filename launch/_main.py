@@ -15,7 +15,7 @@ import jax  # noqa: E402
 from absl import app, flags, logging  # noqa: E402
 
 from launch import _job_flags, _pipe, _show  # noqa: E402
-from mspd_jax.errors import InputError  # noqa: E402
+from mspd_jax.errors import InputError, StoreError, StoreRefusedError  # noqa: E402
 
 
 def run_job(
@@ -48,8 +48,11 @@ def run_job(
             _join_cluster()
             made, machine = _job_flags.parsed(job)
             return show(getattr(made, method)(flags.FLAGS.out, machine))
-        except InputError as error:
+        except (InputError, StoreRefusedError) as error:
             return _refuse(error)
+        except StoreError as error:  # not for what the user gave: may go on later
+            _refuse(error)
+            return 1
         except KeyboardInterrupt:
             print("interrupted: the same command resumes the run", file=sys.stderr)
             return 130

@@ -25,6 +25,8 @@ def prepare() -> None:
     os.environ["XLA_FLAGS"] = flags.strip()
     # Prepared data sets are read without the network; its absence is no warning.
     os.environ.setdefault("NO_GCE_CHECK", "true")
+    # Paths in stores go through fsspec, also where TensorFlow is installed.
+    os.environ.setdefault("EPATH_USE_TF", "false")
 
 
 def _cores() -> int:

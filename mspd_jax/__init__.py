@@ -21,6 +21,7 @@ FAMILIES = (
     "jobs",
     "models",
     "patch",
+    "paths",
     "preempt",
     "query",
     "report",

@@ -1,4 +1,4 @@
-"""The one exception that a launch main turns into a line of text and exit code 2."""
+"""The exceptions that a launch main turns into one line of text and an exit code."""
 
 
 class InputError(ValueError):
@@ -8,6 +8,19 @@ class InputError(ValueError):
     arguments in backticks; a launch main, which knows that `eps` was --eps, prints them
     as flags.
     """
+
+
+class StoreError(Exception):
+    """An object store did not answer, also after all retries.
+
+    Nothing that was written before is lost: the same command goes on. It is neither an
+    OSError nor an InputError, so that nobody takes it for a file that is missing or an
+    image that cannot be read.
+    """
+
+
+class StoreRefusedError(StoreError):
+    """An object store said no: no such bucket, no credentials, no permission."""
 
 
 def first_line(error: Exception) -> str:

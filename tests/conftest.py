@@ -48,3 +48,12 @@ def shared():
     if not (path / "weights").is_dir():
         pytest.skip(f"no real data at {path}: set MSPD_SHARED to run this test")
     return path
+
+
+@pytest.fixture
+def bucket():
+    """A store in memory behind s3://: see tests/bucket.py."""
+    from tests.bucket import in_memory
+
+    with in_memory() as store:
+        yield store

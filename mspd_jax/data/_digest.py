@@ -2,9 +2,12 @@
 
 import hashlib
 import os
+import pathlib
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+
+from mspd_jax import paths
 
 # Bytes that are hashed within a second: files that come to more are known by their
 # sizes and times of change.
@@ -29,23 +32,24 @@ def array_digest(array: np.ndarray, positions: Sequence[int] | np.ndarray) -> st
 def file_digest(path: str | os.PathLike, *parts: str | int) -> str | None:
     """Digest of the content of a file and of `parts`; None where it cannot be read."""
     try:
-        with open(path, "rb") as file:
-            content = file.read()
+        content = paths.read_bytes(paths.as_path(path))
     except OSError:
         return None
     return digest(*parts, content)
 
 
-def file_prints(paths: Sequence[str | os.PathLike]) -> list[str | None]:
+def file_prints(files: Sequence[str | os.PathLike]) -> list[str | None]:
     """What tells each of these files from another; None where it cannot be read.
 
     Their contents decide where they come to 256 MB at most: then a copy of the files
-    has the same prints. Otherwise their sizes and times of change do.
+    has the same prints. Otherwise their sizes and times of change do, in a store what
+    it calls them by.
     """
-    states = [_state(path) for path in paths]
-    if sum(state.st_size for state in states if state) <= AFFORDABLE:
-        return [file_digest(path) for path in paths]
-    return [s and f"{s.st_size} bytes at {s.st_mtime_ns}" for s in states]
+    places = [paths.as_path(file) for file in files]
+    states = list(paths.each(_state, places))
+    if sum(size for size, _ in filter(None, states)) <= AFFORDABLE:
+        return list(paths.each(file_digest, places))
+    return [state and f"{state[0]} bytes {state[1]}" for state in states]
 
 
 def _combined(parts: Iterable[bytes]) -> str:
@@ -60,8 +64,8 @@ def _text(part: str | int | None) -> bytes:
     return str(part).encode("utf-8", "surrogateescape")
 
 
-def _state(path: str | os.PathLike) -> os.stat_result | None:
+def _state(path: pathlib.PurePath) -> tuple[int, str] | None:
     try:
-        return os.stat(path)
+        return paths.version(path)
     except OSError:
         return None

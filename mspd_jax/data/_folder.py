@@ -26,11 +26,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mspd_jax import runs
+from mspd_jax import paths, runs
 from mspd_jax.data._digest import digest, file_digest, file_prints
-from mspd_jax.data._image import IMAGE_SUFFIXES, header_shape, read_image
+from mspd_jax.data._image import (
+    IMAGE_SUFFIXES,
+    header_shape,
+    image_bytes,
+    read_image,
+    read_levels,
+)
 from mspd_jax.data._name_index import name_indices
-from mspd_jax.data._record import Record, Source, if_readable, output_name
+from mspd_jax.data._record import (
+    Record,
+    Source,
+    as_float,
+    if_readable,
+    output_name,
+)
 from mspd_jax.data._run_folder import (
     Entry,
     check_finished,
@@ -41,6 +53,8 @@ from mspd_jax.errors import InputError
 
 # Phones name photos 20240131_123456.jpg: more digits than an index and a label have.
 _FLAT = re.compile(r"(\d{5,7})_(\d{1,5})")
+# Images by the folder that is their class.
+_Folders = dict[pathlib.PurePath, list[pathlib.PurePath]]
 
 
 class _Listing(NamedTuple):
@@ -53,9 +67,9 @@ class _Listing(NamedTuple):
 
 def open_folder(spec: str, rest: str, *, limit: int | None) -> Source:
     """Source of the images of a folder; see the module for the four layouts."""
-    root = pathlib.Path(rest).expanduser()
-    if not root.is_dir():
-        problem = "is a file" if root.exists() else "does not exist"
+    root = paths.as_path(os.path.expanduser(rest))
+    if not paths.is_dir(root):
+        problem = "is a file" if paths.exists(root) else "does not exist"
         raise InputError(
             f"source {spec!r}: {root} {problem}, wanted a folder of images"
         )
@@ -66,16 +80,22 @@ def open_folder(spec: str, rest: str, *, limit: int | None) -> Source:
     _check_names(spec, listing.entries)
     entries = sorted(listing.entries[:limit])
     labels = [label for _, label, _, _ in listing.entries]
-    shapes = [if_readable(header_shape, path, path) for _, _, path, _ in entries]
+    shapes = list(paths.each(_shape, [path for _, _, path, _ in entries]))
     known = set(shapes) - {None}
+
+    seen: dict[int, str] = {}  # digests, so that an object is fetched once
 
     def read(position: int) -> Record:
         index, label, path, name = entries[position]
-        return Record(index, read_image(path), label, name)
+        if not paths.is_store(path):
+            return Record(index, read_image(path), label, name)
+        content = image_bytes(path)
+        seen[position] = digest(name, label, content)
+        return Record(index, as_float(read_levels(content, path)), label, name)
 
     def digest_of(position: int) -> str | None:
         _, label, path, name = entries[position]
-        return file_digest(path, name, label)
+        return seen.pop(position, None) or file_digest(path, name, label)
 
     def fingerprint_of(positions: Sequence[int]) -> str:
         chosen = [entries[position] for position in positions]
@@ -99,16 +119,21 @@ def open_folder(spec: str, rest: str, *, limit: int | None) -> Source:
     )
 
 
-def _list_folder(spec: str, root: pathlib.Path) -> _Listing:
+def _shape(path: pathlib.PurePath) -> tuple[int, int, int] | None:
+    try:
+        file = paths.read_bytes(path) if paths.is_store(path) else os.fspath(path)
+    except OSError:
+        return None
+    return if_readable(header_shape, file, path)
+
+
+def _list_folder(spec: str, root: pathlib.PurePath) -> _Listing:
     if runs.is_run_folder(root):
         return _Listing(read_run_folder(spec, root), recorded_classes(root))
-    above = root.resolve().parent
-    if root.resolve().name == "images" and runs.is_run_folder(above):
+    above = paths.resolved(root).parent
+    if paths.resolved(root).name == "images" and runs.is_run_folder(above):
         check_finished(spec, above)  # the images of a run, without its records
-    children = sorted(p for p in root.iterdir() if not p.name.startswith("."))
-    images = [p for p in children if p.is_file() and _is_image(p)]
-    folders = [p for p in children if p.is_dir()]
-    inside = {folder: _walk(folder) for folder in folders}
+    images, inside = _inside(root)
     nested = [path for paths in inside.values() for path in paths]
     if images and nested:
         raise InputError(
@@ -125,9 +150,7 @@ def _list_folder(spec: str, root: pathlib.Path) -> _Listing:
     return _list_files(spec, images)
 
 
-def _list_classes(
-    root: pathlib.Path, inside: dict[pathlib.Path, list[pathlib.Path]]
-) -> _Listing:
+def _list_classes(root: pathlib.PurePath, inside: _Folders) -> _Listing:
     classes = [folder.name for folder in inside]
     numbered = all(re.fullmatch(r"\d{1,5}", name) for name in classes)
     images = sorted(
@@ -144,7 +167,7 @@ def _list_classes(
     return _Listing(entries, len(classes), tuple(classes))
 
 
-def _list_files(spec: str, images: list[pathlib.Path]) -> _Listing:
+def _list_files(spec: str, images: list[pathlib.PurePath]) -> _Listing:
     matches = [_FLAT.fullmatch(path.stem) for path in images]
     if not any(matches):
         names = [f"{path.stem}.png" for path in images]
@@ -170,31 +193,58 @@ def _list_files(spec: str, images: list[pathlib.Path]) -> _Listing:
     return _Listing(entries)
 
 
-def _indexed(images: list[tuple[pathlib.Path, int]], names: list[str]) -> list[Entry]:
+def _indexed(
+    images: list[tuple[pathlib.PurePath, int]], names: list[str]
+) -> list[Entry]:
     """Entries of (path, label), whose index follows from the name."""
     found = zip(name_indices(names), images, names, strict=True)
     return [(index, label, path, name) for index, (path, label), name in found]
 
 
 def _check_names(spec: str, entries: list[Entry]) -> None:
-    paths: dict[str, pathlib.Path] = {}
+    taken: dict[str, pathlib.PurePath] = {}
     for _, _, path, name in entries:
-        if name in paths:
+        if name in taken:
             raise InputError(
-                f"source {spec!r}: {paths[name]} and {path} would both be written as "
+                f"source {spec!r}: {taken[name]} and {path} would both be written as "
                 f"{name}; rename or remove one"
             )
-        paths[name] = path
+        taken[name] = path
 
 
-def _walk(folder: pathlib.Path) -> list[pathlib.Path]:
-    found: list[pathlib.Path] = []
+def _inside(root: pathlib.PurePath) -> tuple[list[pathlib.PurePath], _Folders]:
+    """The images in a folder, and those anywhere below each folder in it."""
+    if paths.is_store(root):
+        return _inside_store(root)
+    local = pathlib.Path(root)
+    children = sorted(p for p in local.iterdir() if not p.name.startswith("."))
+    images: list[pathlib.PurePath] = [
+        p for p in children if p.is_file() and _is_image(p)
+    ]
+    return images, {p: _walk(p) for p in children if p.is_dir()}
+
+
+def _inside_store(root: pathlib.PurePath) -> tuple[list[pathlib.PurePath], _Folders]:
+    images: list[pathlib.PurePath] = []
+    inside: _Folders = {}
+    for path in sorted(paths.files_below(root)):
+        top, *rest = path.relative_to(root).parts
+        if any(part.startswith(".") for part in (top, *rest)):
+            continue
+        place = inside.setdefault(root / top, []) if rest else images
+        if _is_image(path):
+            place.append(path)
+    return images, inside
+
+
+def _walk(folder: pathlib.Path) -> list[pathlib.PurePath]:
+    found: list[pathlib.PurePath] = []
     for parent, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        paths = [pathlib.Path(parent, name) for name in files if name[0] != "."]
-        found += [path for path in paths if _is_image(path)]
+        shown = [pathlib.Path(parent, name) for name in files if name[0] != "."]
+        found += [path for path in shown if _is_image(path)]
     return sorted(found)
 
 
-def _is_image(path: pathlib.Path) -> bool:
+def _is_image(path: pathlib.PurePath) -> bool:
     return path.suffix.lower() in IMAGE_SUFFIXES

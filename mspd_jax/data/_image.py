@@ -11,11 +11,13 @@ JPEG (a preview, a gain map) is no frame of it.
 import contextlib
 import io
 import os
+import pathlib
 from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, TiffImagePlugin
 
+from mspd_jax import paths
 from mspd_jax.data._record import as_float
 from mspd_jax.errors import InputError, first_line
 from mspd_jax.runs import write_file
@@ -47,7 +49,10 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
     Example:
       image = data.read_image("photo.png")
     """
-    return as_float(read_levels(path, path))
+    path = paths.as_path(path)
+    return as_float(
+        read_levels(image_bytes(path) if paths.is_store(path) else path, path)
+    )
 
 
 def read_levels(
@@ -99,6 +104,16 @@ def encode_png(image: np.ndarray) -> bytes:
 def write_png(path: str | os.PathLike, image: np.ndarray) -> None:
     """Writes a uint8 image [H, W, 1] or [H, W, 3] as PNG, whole or not at all."""
     write_file(path, encode_png(image))
+
+
+def image_bytes(path: pathlib.PurePath) -> bytes:
+    """The content of an image file; InputError names it where there is none."""
+    try:
+        return paths.read_bytes(path)
+    except OSError as error:
+        raise InputError(
+            f"cannot read the image {path} ({first_line(error)}); remove or replace it"
+        ) from error
 
 
 @contextlib.contextmanager

@@ -1,11 +1,12 @@
 """`npz:PATH`: arrays `x` (images) and, if known, `y` (labels) of one NumPy archive."""
 
-import pathlib
+import os
 import zipfile
 import zlib
 
 import numpy as np
 
+from mspd_jax import paths
 from mspd_jax.data._record import Source, array_source
 from mspd_jax.errors import InputError, first_line
 
@@ -18,11 +19,11 @@ def open_npz(spec: str, rest: str, *, limit: int | None) -> Source:
     Nothing in the file is executed. The index is the row. Without `y` the images are
     unlabeled (-1). The number of classes is unknown, only the largest label is.
     """
-    path = pathlib.Path(rest).expanduser()
-    if not path.is_file():
+    path = paths.as_path(os.path.expanduser(rest))
+    if not paths.is_file(path):
         raise InputError(f"source {spec!r}: there is no file {path}")
     try:
-        with path.open("rb") as file:
+        with paths.opened(path) as file:
             stored = np.load(file, allow_pickle=False)
             bare = isinstance(stored, np.ndarray)
             found = [] if bare else list(stored.files)

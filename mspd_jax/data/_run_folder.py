@@ -3,15 +3,15 @@
 import json
 import pathlib
 
-from mspd_jax import runs
+from mspd_jax import paths, runs
 from mspd_jax.data._record import output_name
 from mspd_jax.errors import InputError
 
 # Index, label, path, and name for outputs.
-Entry = tuple[int, int, pathlib.Path, str]
+Entry = tuple[int, int, pathlib.PurePath, str]
 
 
-def read_run_folder(spec: str, root: pathlib.Path) -> list[Entry]:
+def read_run_folder(spec: str, root: pathlib.PurePath) -> list[Entry]:
     """The entries of a run that wrote images, sorted by index.
 
     A record of an image has `index`, `file` (relative to the folder) and, where known,
@@ -42,7 +42,9 @@ def read_run_folder(spec: str, root: pathlib.Path) -> list[Entry]:
     return [entries[index] for index in sorted(entries)]
 
 
-def check_finished(spec: str, root: pathlib.Path, *, images: int | None = None) -> None:
+def check_finished(
+    spec: str, root: pathlib.PurePath, *, images: int | None = None
+) -> None:
     """Raises InputError if the run in `root` is under way or was killed.
 
     images: how many have a record, where that is known.
@@ -54,7 +56,7 @@ def check_finished(spec: str, root: pathlib.Path, *, images: int | None = None) 
         )
 
 
-def recorded_classes(root: pathlib.Path) -> int | None:
+def recorded_classes(root: pathlib.PurePath) -> int | None:
     """Number of classes that run.json states (`num_classes`), or None."""
     try:
         count = runs.read_info(root).get("num_classes")
@@ -80,12 +82,12 @@ def _parsed(where: str, line: str) -> dict:
     return record
 
 
-def _entry(where: str, root: pathlib.Path, record: dict) -> Entry:
+def _entry(where: str, root: pathlib.PurePath, record: dict) -> Entry:
     try:
         index, label = int(record["index"]), int(record.get("label", -1))
         name = str(record.get("name", output_name(index, label)))
         file = root / str(record["file"])
-        inside = file.resolve().is_relative_to(root.resolve())
+        inside = paths.resolved(file).is_relative_to(paths.resolved(root))
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise _no_record(where, error) from error
     if not inside or not _is_safe(name):

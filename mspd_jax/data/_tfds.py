@@ -13,11 +13,13 @@ import functools
 import os
 import pathlib
 import re
+import tempfile
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from mspd_jax import paths
 from mspd_jax.data._digest import array_digest, digest, file_prints
 from mspd_jax.data._image import header_shape, read_levels
 from mspd_jax.data._record import (
@@ -27,7 +29,7 @@ from mspd_jax.data._record import (
     if_readable,
     output_name,
 )
-from mspd_jax.errors import InputError, first_line
+from mspd_jax.errors import InputError, StoreError, first_line
 
 
 def open_tfds(
@@ -40,18 +42,25 @@ def open_tfds(
     tfds = _import_tfds(spec)
     if data_dir is None:
         data_dir = tfds.core.constants.DATA_DIR
-    folder = _find_version(spec, name, pathlib.Path(data_dir).expanduser())
+    folder = _find_version(spec, name, paths.as_path(os.path.expanduser(data_dir)))
     try:
-        builder = tfds.builder_from_directory(folder)
+        # The readers of TFDS and array_record want files: of a store, those that the
+        # split needs are copied, and are there as long as the source is.
+        copy = _copied_heads(folder) if paths.is_store(folder) else None
+        at_hand = folder if copy is None else pathlib.Path(copy.name)
+        builder = tfds.builder_from_directory(at_hand)
         features = builder.info.features
         image_key, label_key = _find_keys(spec, tfds, builder.info)
         indices, shards, files = _stored_order(spec, builder.info, split)
         indices = indices[:limit]
+        if copy is not None:
+            needed = {pathlib.Path(files[shard][0]).name for shard in shards}
+            paths.fetch(folder, pathlib.Path(copy.name), needed)
         # The encoded image as it lies in the record; other features as TFDS makes them.
         decoders = {image_key: tfds.decode.SkipDecoding()}
         records = builder.as_data_source(split, decoders=decoders)
         records[0]
-    except InputError:
+    except (InputError, StoreError):
         raise
     except (ImportError, NotImplementedError) as error:
         raise InputError(
@@ -70,8 +79,8 @@ def open_tfds(
     def where(position: int) -> str:
         return f"{indices[position]} of {spec}"
 
-    def fetch(position: int) -> tuple[bytes, int, str]:
-        """Encoded image, label, name."""
+    def fetch(position: int, copy: Any = copy) -> tuple[bytes, int, str]:
+        """Encoded image, label, name. The copy is removed when nobody holds it."""
         try:
             row = records[position]
         except Exception as error:  # a damaged record; array_record has no error type
@@ -139,15 +148,26 @@ def _import_tfds(spec: str) -> Any:
     return tensorflow_datasets
 
 
-def _find_version(spec: str, name: str, data_dir: pathlib.Path) -> pathlib.Path:
+def _copied_heads(folder: pathlib.PurePath) -> tempfile.TemporaryDirectory:
+    """A folder with all but the records of a prepared data set in a store."""
+    copy = tempfile.TemporaryDirectory(prefix="mspd_jax_")
+    names = [
+        path.name for path, is_folder in paths.children(folder).items() if not is_folder
+    ]
+    heads = [name for name in names if ".array_record" not in name]
+    paths.fetch(folder, pathlib.Path(copy.name), heads)
+    return copy
+
+
+def _find_version(spec: str, name: str, data_dir: pathlib.PurePath) -> pathlib.PurePath:
     folder = data_dir / name
-    if ".." in pathlib.PurePath(name).parts or not folder.is_dir():
+    if ".." in pathlib.PurePath(name).parts or not paths.is_dir(folder):
         held = _folders(data_dir)
         raise InputError(
             f"source {spec!r}: no data set {name!r} in {data_dir}; it holds "
             f"{', '.join(held) if held else 'none'} (name the folder: `data_dir`)"
         )
-    if (folder / "dataset_info.json").is_file():
+    if paths.is_file(folder / "dataset_info.json"):
         return folder
     versions = [
         child for child in _folders(folder) if re.fullmatch(r"\d+\.\d+\.\d+", child)
@@ -162,10 +182,11 @@ def _find_version(spec: str, name: str, data_dir: pathlib.Path) -> pathlib.Path:
     return folder / max(versions, key=lambda text: [int(n) for n in text.split(".")])
 
 
-def _folders(path: pathlib.Path) -> list[str]:
-    if not path.is_dir():
+def _folders(path: pathlib.PurePath) -> list[str]:
+    if not paths.is_dir(path):
         return []
-    return sorted(p.name for p in path.iterdir() if p.is_dir() and p.name[0] != ".")
+    inside = paths.children(path)
+    return [p.name for p, is_folder in inside.items() if is_folder and p.name[0] != "."]
 
 
 def _find_keys(spec: str, tfds: Any, info: Any) -> tuple[str, str | None]:
@@ -225,8 +246,8 @@ def _stored_order(
     for key in info.splits:
         lengths = info.splits[key].shard_lengths
         offsets = np.cumsum([0, *lengths])
-        paths = map(os.fspath, info.splits[key].filepaths)
-        for path, length, offset in zip(paths, lengths, offsets, strict=False):
+        places = map(os.fspath, info.splits[key].filepaths)
+        for path, length, offset in zip(places, lengths, offsets, strict=False):
             starts[path] = (key, int(offset), len(files))
             files.append((path, int(length)))
     parts, shards = [np.empty(0, np.int64)], [np.empty(0, np.int64)]

@@ -7,7 +7,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from mspd_jax import data, drive, models, query, runs, smoothing
+from mspd_jax import data, drive, models, paths, query, runs, smoothing
 from mspd_jax.errors import InputError
 from mspd_jax.jobs._certify_methods import Asking, CertifyMachine
 from mspd_jax.jobs._certify_noise import (
@@ -36,7 +36,7 @@ def certify_queries(
     method, plan, front = job.method, plan_of(job.method), denoiser_of(job.method)
     asking = method.asking
     classes = _classes(asking, source)
-    folders = [pathlib.Path(f) for f in (out, machine.query_log) if f]
+    folders = [paths.as_path(f) for f in (out, machine.query_log) if f]
     _check(machine, folders)
     if source.image_shape is not None:
         check_reads(front, source.image_shape)
@@ -75,6 +75,7 @@ def certify_queries(
             describe=functools.partial(described, method, plan),
             summarize=functools.partial(summarized, method, plan),
             kinds=KINDS,
+            logs=[_QUERIES],
         )
     except InputError:
         if not runs.log_files(folder.path, _QUERIES) and not folder.done:
@@ -147,7 +148,7 @@ def _classes(asking: Asking, source: data.Source) -> int:
     return classes
 
 
-def _check(machine: CertifyMachine, folders: list[pathlib.Path]) -> None:
+def _check(machine: CertifyMachine, folders: list[pathlib.PurePath]) -> None:
     """InputError for what cannot be asked, before anything is written."""
     if drive.here().processes > 1:
         raise InputError("`query` runs in one process: leave the cluster flags out")

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import jax
 
-from mspd_jax import models
+from mspd_jax import models, paths
 from mspd_jax.errors import InputError
 from mspd_jax.jobs._machine import FilesMachine
 from mspd_jax.jobs._option import option
@@ -22,7 +22,7 @@ class Converted(NamedTuple):
     computes.
     """
 
-    folder: pathlib.Path
+    folder: pathlib.PurePath
     spec: models.ModelSpec
     parameters: int
     digest: str
@@ -101,7 +101,7 @@ class Convert:
         model = self._converted()
         models.save_model(out, model, overwrite=self.overwrite)
         size = sum(leaf.size for leaf in jax.tree.leaves(model.variables["params"]))
-        return Converted(pathlib.Path(out), model.spec, size, models.model_hash(model))
+        return Converted(paths.as_path(out), model.spec, size, models.model_hash(model))
 
     def _converted(self) -> models.Model:
         if self.model is not None:

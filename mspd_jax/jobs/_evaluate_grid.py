@@ -3,17 +3,16 @@
 import dataclasses
 import functools
 import itertools
-import os
 import pathlib
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any, ClassVar, NamedTuple
 
-from mspd_jax import drive, evaluate, models, runs
+from mspd_jax import drive, evaluate, models, paths, runs
 from mspd_jax.errors import InputError
 from mspd_jax.jobs._defended import defended
 from mspd_jax.jobs._evaluate import Evaluate, Evaluation
 from mspd_jax.jobs._foreign import MODEL_NAMES
-from mspd_jax.jobs._frame import open_folder
+from mspd_jax.jobs._frame import open_folder, sealed
 from mspd_jax.jobs._machine import Machine
 from mspd_jax.jobs._measure import Inputs, load_inputs, measured
 from mspd_jax.jobs._option import option
@@ -65,7 +64,7 @@ class EvaluateGrid(Evaluation):
 
         The checks of the largest radius count for the smaller ones too.
         """
-        machine, out = machine or self.MACHINE, pathlib.Path(out)
+        machine, out = machine or self.MACHINE, paths.as_path(out)
         cells = self._planned(out)
         if len(cells) > 1:
             axes: dict = dict.fromkeys(("eps", "target", "targets", "purify"))
@@ -84,6 +83,7 @@ class EvaluateGrid(Evaluation):
             runs.write_json(
                 out / "summary.json", _summary(self._in_order(finished), out)
             )
+            sealed(out)
 
     def _in_order(self, cells: list["Cell"]) -> list["Cell"]:
         order = self._purifiers().index
@@ -92,7 +92,7 @@ class EvaluateGrid(Evaluation):
             key=lambda c: (str(c.job.target), order(c.job.purify), c.inputs.radius),
         )
 
-    def _planned(self, out: pathlib.Path) -> list["Cell"]:
+    def _planned(self, out: pathlib.PurePath) -> list["Cell"]:
         """The cells with all that they need: bad names are refused before any runs."""
         targets, purifiers, radii = self._targets(), self._purifiers(), self._radii()
         names, folders = _numbered(map(_end, targets)), _numbered(map(_slug, purifiers))
@@ -162,8 +162,8 @@ class Cell(NamedTuple):
 
     job: Evaluate
     name: str
-    folder: pathlib.Path
-    grid: pathlib.Path | None
+    folder: pathlib.PurePath
+    grid: pathlib.PurePath | None
     inputs: Inputs
     result: Any
 
@@ -194,7 +194,7 @@ def _remembering(function: Callable, key: Callable[..., Hashable]) -> Callable:
     return remembered
 
 
-def _summary(cells: list[Cell], out: pathlib.Path) -> dict:
+def _summary(cells: list[Cell], out: pathlib.PurePath) -> dict:
     """The runs of a grid side by side, and whether accuracy falls as eps grows."""
     rows: list[dict] = []
     points: dict[str, list[tuple[float, float, int]]] = {}
@@ -204,7 +204,7 @@ def _summary(cells: list[Cell], out: pathlib.Path) -> dict:
         if purify is not None:
             row["purify"] = purify
         summary = runs.read_json(cell.folder / "summary.json")
-        row |= {"eps": cell.job.eps, "folder": os.path.relpath(cell.folder, out)}
+        row |= {"eps": cell.job.eps, "folder": str(cell.folder.relative_to(out))}
         hidden = ("reliability", "warnings")
         rows.append(row | {k: v for k, v in summary.items() if k not in hidden})
         if "robust_accuracy" in summary:
@@ -233,7 +233,7 @@ def _end(path: Any) -> str:
     """The last part of a path, or what a model is called."""
     if not isinstance(path, str):
         return loaded(path).name
-    found = pathlib.Path(path)
+    found = pathlib.PurePath(path)
     return found.parent.name if found.name == "model" else found.name
 
 

@@ -94,8 +94,12 @@ def record_outcomes(
     describe: Callable[[data.Record, Any], dict],
     summarize: Callable[[list[dict]], dict],
     kinds: Kinds,
+    logs: Iterable[str] = (),
 ) -> Result:
-    """Keeps a record of each outcome, and the totals of all; shows the progress."""
+    """Keeps a record of each outcome, and the totals of all; shows the progress.
+
+    logs: names of the logs that the run wrote besides its records.
+    """
     here = drive.here()
     # An image that is another now is refused; one that was added is not done yet.
     done = runs.read_records(folder.path) if folder.done else []
@@ -104,7 +108,7 @@ def record_outcomes(
     earlier = _earlier_timing(folder.path)
     if len(folder.done) < len(source.indices):
         # Until the rest is done the folder is no finished run, nor a source of images.
-        (folder.path / "summary.json").unlink(missing_ok=True)
+        runs.reopen_run(folder)
 
     def described(record, result):
         place = int(np.searchsorted(source.indices, record.index))
@@ -124,6 +128,8 @@ def record_outcomes(
     records = merged(folder)
     if records is None:
         return Result(folder.path, None, (), tuple(ran.unreadable))
+    for name in logs:
+        runs.close_log(folder.path, name)
     timing = ran.timing or earlier
     summary = {**timing, **(summarize(records) if records else {})}
     if missing:
@@ -132,7 +138,9 @@ def record_outcomes(
             f"{len(missing)} images of an earlier start are not in the source any "
             "more; their records are kept",
         ]
-    return finished(folder.path, records, summary, ran.unreadable, kinds)
+    result = finished(folder.path, records, summary, ran.unreadable, kinds)
+    sealed(folder.path, ran.unreadable)
+    return result
 
 
 def open_folder(
@@ -175,7 +183,7 @@ def merged(folder: runs.OpenRun) -> list[dict] | None:
 
 
 def finished(
-    path: pathlib.Path,
+    path: pathlib.PurePath,
     records: list[dict],
     summary: dict,
     unreadable: Iterable[str],
@@ -190,17 +198,24 @@ def finished(
     return result_of(path, records, summary, kinds, unreadable)
 
 
+def sealed(path: pathlib.PurePath, unreadable: Iterable[str] = ()) -> None:
+    """Says in a store that all is there, once the last file of the run is written."""
+    if not list(unreadable):
+        runs.seal(path)
+
+
 def earlier(folder: runs.OpenRun, kinds: Kinds) -> Result:
     """What an earlier start of the run has finished."""
     records = merged(folder)
     if records is None:
         return Result(folder.path, None, ())
+    sealed(folder.path)
     summary = runs.read_json(folder.path / "summary.json")
     return result_of(folder.path, records, summary, kinds)
 
 
 def result_of(
-    path: pathlib.Path,
+    path: pathlib.PurePath,
     records: Iterable[dict],
     summary: dict,
     kinds: Kinds,
@@ -224,7 +239,7 @@ def _git_commit() -> str | None:
     return answer.stdout.strip() or None if answer.returncode == 0 else None
 
 
-def _earlier_timing(path: pathlib.Path) -> dict:
+def _earlier_timing(path: pathlib.PurePath) -> dict:
     """What the start that finished the run took, for one that had nothing to do."""
     nothing = {"seconds": 0.0, "images_computed": 0, "images_per_second": None}
     try:

@@ -11,7 +11,14 @@ from mspd_jax import attacks, data, defenses, drive, evaluate, models, runs
 from mspd_jax.errors import InputError
 from mspd_jax.jobs._defended import attacks_on, chain_of, defended, misfits
 from mspd_jax.jobs._evaluation import EvaluateRecord, EvaluateSummary
-from mspd_jax.jobs._frame import Kinds, earlier, finished, merged, open_folder
+from mspd_jax.jobs._frame import (
+    Kinds,
+    earlier,
+    finished,
+    merged,
+    open_folder,
+    sealed,
+)
 from mspd_jax.jobs._machine import Machine
 from mspd_jax.jobs._result import Result
 from mspd_jax.jobs._values import (
@@ -117,7 +124,7 @@ def measured(
         block=block,
     )
     # Until nothing is left to do the journal lies beside the totals.
-    if (folder.path / "summary.json").exists() and not runs.has_journal(folder.path):
+    if runs.is_summed_up(folder.path) and not runs.has_journal(folder.path):
         return earlier(folder, _KINDS), checks
     journal = runs.disk_journal(
         folder.path,
@@ -165,6 +172,7 @@ def _kept(folder: runs.OpenRun, found: evaluate.Assessment, inputs: Inputs) -> R
     result = finished(folder.path, records, summary, found.unreadable, _KINDS)
     if not found.unreadable:
         runs.remove_journal(folder.path)
+    sealed(folder.path, found.unreadable)
     return result
 
 
@@ -188,7 +196,10 @@ def _used(inputs: Inputs) -> dict[str, Loaded]:
 
 
 def _keep(
-    folder: pathlib.Path, attack: str, record: data.Record, verdict: evaluate.Verdict
+    folder: pathlib.PurePath,
+    attack: str,
+    record: data.Record,
+    verdict: evaluate.Verdict,
 ) -> dict:
     """Writes an attacked image below `folder`; what its record says of it.
 

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from jax.tree_util import Partial
 
-from mspd_jax import data, drive, preempt
+from mspd_jax import data, drive, paths, preempt
 from mspd_jax.errors import InputError
 from mspd_jax.jobs._foreign import MODEL_NAMES
 from mspd_jax.jobs._frame import Kinds, run_over_images
@@ -137,7 +137,7 @@ def run_preemptive(
         shape, weights=weights_of(surrogate), draws=draws
     )
     fit = machine.chunk or drive.images_per_pass(shape, batch_size=block)
-    chunk, folder = min(fit, job.samples), pathlib.Path(out)
+    chunk, folder = min(fit, job.samples), paths.as_path(out)
 
     def describe(record, result):
         fields = _write_image(folder, record, result, eps=eps, norm=job.norm)
@@ -199,7 +199,7 @@ def _labelled(
 
 
 def _write_image(
-    folder: pathlib.Path, record: data.Record, result, *, eps: float, norm: str
+    folder: pathlib.PurePath, record: data.Record, result, *, eps: float, norm: str
 ) -> dict:
     """Writes a result as PNG; its label, its file, its distances as read back.
 

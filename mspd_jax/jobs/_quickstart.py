@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
-from mspd_jax import data, drive, evaluate, report, runs
+from mspd_jax import data, drive, evaluate, paths, report, runs
 from mspd_jax.errors import InputError
 from mspd_jax.jobs._evaluate import Evaluate
 from mspd_jax.jobs._machine import ChunkedMachine
@@ -44,7 +44,7 @@ class Story(NamedTuple):
       seconds: that it took.
     """
 
-    folder: pathlib.Path
+    folder: pathlib.PurePath
     table: str
     note: str
     seconds: float
@@ -79,7 +79,7 @@ class Quickstart:
         attacked.
         """
         start = time.perf_counter()
-        out, machine = pathlib.Path(out), machine or self.MACHINE
+        out, machine = paths.as_path(out), machine or self.MACHINE
         _check_folder(out)
         hidden = drive.here().process > 0
         with drive.shared_line(self._weights(), hidden=hidden) as begin:
@@ -109,7 +109,7 @@ class Quickstart:
         attacks = [4.0] * models + [0.6] * models * (len(_SETS) - 1)
         return training + written + attacks
 
-    def _train(self, out: pathlib.Path, begin: Callable[[str], None]) -> None:
+    def _train(self, out: pathlib.PurePath, begin: Callable[[str], None]) -> None:
         eps = radius_of(self.eps, "linf")
         for name in RECIPES:
             folder = out / _folder(name)
@@ -121,7 +121,10 @@ class Quickstart:
                 train_recipe(folder, origin)
 
     def _write(
-        self, out: pathlib.Path, machine: ChunkedMachine, begin: Callable[[str], None]
+        self,
+        out: pathlib.PurePath,
+        machine: ChunkedMachine,
+        begin: Callable[[str], None],
     ) -> dict[str, float | None]:
         """Protects and reverts; seconds per image by the title of a set."""
         fields: dict[str, Any] = dict(
@@ -151,7 +154,10 @@ class Quickstart:
         return seconds
 
     def _attack(
-        self, out: pathlib.Path, machine: ChunkedMachine, begin: Callable[[str], None]
+        self,
+        out: pathlib.PurePath,
+        machine: ChunkedMachine,
+        begin: Callable[[str], None],
     ) -> dict[tuple[str, str], list[dict]]:
         """Attacks every model on every set: records by (title, name of the model)."""
         found = {}
@@ -183,11 +189,11 @@ def _folder(name: str) -> str:
     return name.replace(" ", "_")
 
 
-def _attacked(out: pathlib.Path, images: str, name: str) -> pathlib.Path:
+def _attacked(out: pathlib.PurePath, images: str, name: str) -> pathlib.PurePath:
     return out / "attacked" / _folder(f"{images} on {name}")
 
 
-def _source(out: pathlib.Path, title: str) -> str:
+def _source(out: pathlib.PurePath, title: str) -> str:
     return _SOURCE if title == "unprotected" else f"folder:{out / _SETS[title]}"
 
 
@@ -220,10 +226,10 @@ def _clean_and_robust(records: Sequence[dict]) -> str:
     return " / ".join(report.percent(share, len(records)) for share in shares)
 
 
-def _check_folder(out: pathlib.Path) -> None:
+def _check_folder(out: pathlib.PurePath) -> None:
     """Refuses a folder that holds something else than this story."""
     known = {*map(_folder, RECIPES), "mspd", "report.md"}
-    there = {path.name for path in out.iterdir()} if out.exists() else set()
+    there = {p.name for p in paths.children(out)} if paths.exists(out) else set()
     if there and not known & there:
         raise InputError(
             f"`out`={out} is not empty and holds no quickstart; name another folder"

@@ -3,7 +3,7 @@
 import pathlib
 from typing import Any
 
-from mspd_jax import data, drive, models, streams, train
+from mspd_jax import data, drive, models, paths, streams, train
 from mspd_jax.errors import InputError
 
 _SOURCE = "digits:train"
@@ -21,9 +21,9 @@ def origin_of(name: str, *, eps: float, epochs: int) -> dict[str, Any]:
     return {"source": _SOURCE, "eps": eps, "epochs": epochs, **RECIPES[name]}
 
 
-def is_trained(folder: pathlib.Path, origin: dict[str, Any]) -> bool:
+def is_trained(folder: pathlib.PurePath, origin: dict[str, Any]) -> bool:
     """Whether the model is there already; refuses one that was trained otherwise."""
-    if not (folder / "model").exists():
+    if not paths.exists(folder / "model"):
         return False
     found = models.load_model(folder).spec.origin
     if found != origin:
@@ -33,7 +33,7 @@ def is_trained(folder: pathlib.Path, origin: dict[str, Any]) -> bool:
     return True
 
 
-def train_recipe(folder: pathlib.Path, origin: dict[str, Any]) -> None:
+def train_recipe(folder: pathlib.PurePath, origin: dict[str, Any]) -> None:
     """Trains a model as its origin says and saves it in `folder`."""
     images, labels = data.load_arrays(data.open_source(_SOURCE))
     steps = origin["epochs"] * (len(labels) // _BATCH)

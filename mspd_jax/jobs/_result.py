@@ -8,7 +8,8 @@ class Result(NamedTuple):
     """What came of a job.
 
     Attributes:
-      folder: the run folder, with run.json, records.jsonl and summary.json.
+      folder: the run folder, with run.json, records.jsonl and summary.json: a
+        `pathlib.Path`, or in an object store an `epath.Path`.
       summary: the totals, a NamedTuple of the job's own; None on all but the first
         process of a cluster.
       records: one NamedTuple per image, ordered by index; none but there.
@@ -16,7 +17,7 @@ class Result(NamedTuple):
       finished_before: whether a training was found finished.
     """
 
-    folder: pathlib.Path
+    folder: pathlib.PurePath
     summary: Any
     records: tuple
     unreadable: tuple[str, ...] = ()

@@ -56,7 +56,9 @@ class Revert(Preemptive):
                 f"`source`={source.spec} holds"
             )
 
-        def measure(folder: pathlib.Path, record: data.Record, fields: dict) -> dict:
+        def measure(
+            folder: pathlib.PurePath, record: data.Record, fields: dict
+        ) -> dict:
             place = int(np.searchsorted(original.indices, record.index))
             reverted = data.read_image(folder / fields["file"])
             change = np.abs(reverted - original.read(place).image).max()

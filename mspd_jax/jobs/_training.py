@@ -8,7 +8,14 @@ from typing import Any, ClassVar
 
 from mspd_jax import data, drive, models, runs, train
 from mspd_jax.errors import InputError
-from mspd_jax.jobs._frame import Kinds, earlier, finished, merged, open_folder
+from mspd_jax.jobs._frame import (
+    Kinds,
+    earlier,
+    finished,
+    merged,
+    open_folder,
+    sealed,
+)
 from mspd_jax.jobs._identity import identity
 from mspd_jax.jobs._images import Images
 from mspd_jax.jobs._measure_images import measure_images, measuring_key
@@ -115,7 +122,7 @@ class Training(Images):
             used["init"] = plan.start
         held = {role: held_model(model, role) for role, model in used.items()}
         folder = open_folder(self, out, machine, used=held, data=fingerprints)
-        if (folder.path / "summary.json").exists():
+        if runs.is_summed_up(folder.path):
             return earlier(folder, self.KINDS)._replace(finished_before=True)
         state, totals = train.run_training(
             folder.path,
@@ -139,7 +146,10 @@ class Training(Images):
         models.save_model(path / "model", model._replace(spec=spec), overwrite=True)
         if records is None:
             return Result(path, None, (), tuple(unreadable))
-        return finished(path, records, summary, unreadable, self.KINDS)
+        runs.close_metrics(path)
+        result = finished(path, records, summary, unreadable, self.KINDS)
+        sealed(path)
+        return result
 
     def _data(self) -> tuple[train.Examples, data.Source | None, dict[str, Any]]:
         """What to train on, what to measure on, and their fingerprints by field."""

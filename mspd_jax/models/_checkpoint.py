@@ -4,14 +4,18 @@ A checkpoint is an Orbax directory whose metadata carry the specification and th
 of the arrays, and which lists the sha256 of all its files in SHA256SUMS (`sha256sum -c`
 reads it). The files are verified before anything is read from them, the arrays after,
 so what loads is what was saved. A checkpoint is written under another name and renamed
-when it is complete.
+when it is complete. In a store nothing can be renamed: there SHA256SUMS comes last, and
+one without it is none. Orbax reads and writes a copy on the disk.
 """
 
+import contextlib
 import hashlib
 import json
 import os
 import pathlib
 import shutil
+import tempfile
+from collections.abc import Iterator
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +23,7 @@ import numpy as np
 from etils import epy
 from jax.experimental import multihost_utils
 
+from mspd_jax import paths
 from mspd_jax.errors import InputError
 from mspd_jax.models._build import build_module
 from mspd_jax.models._initialize import variable_shapes
@@ -29,7 +34,6 @@ from mspd_jax.models._spec import (
     spec_from_json,
     spec_to_json,
 )
-from mspd_jax.models.conversion._tensor_file import file_sha256
 
 with epy.lazy_imports():  # most of a second, for those who need no checkpoint
     import orbax.checkpoint as ocp
@@ -38,7 +42,6 @@ ZOO = pathlib.Path(__file__).parent / "zoo"
 FORMAT = "mspd_jax.model/1"
 # A file that every Orbax checkpoint has; its absence means "not a checkpoint".
 _MARK = "_CHECKPOINT_METADATA"
-_SUMS = "SHA256SUMS"
 
 
 def model_hash(model: Model) -> str:
@@ -74,9 +77,9 @@ def save_model(
     `overwrite` is true. In a run of several processes all of them call this with the
     same path: the first one writes, and all return when the checkpoint is complete.
     """
-    path = pathlib.Path(path).absolute()
+    place = _absolute(path)
     check_spec(model.spec)
-    _check_free(path, overwrite)
+    _check_free(place, overwrite)
     metadata = {
         "format": FORMAT,
         "spec": spec_to_json(model.spec),
@@ -84,28 +87,46 @@ def save_model(
     }
     parts = {k: part for k, part in model.variables.items() if jax.tree.leaves(part)}
     tree = jax.tree.map(np.asarray, parts)
+    save = _save_to_store if paths.is_store(place) else _save_to_disk
+    try:
+        save(place, tree, metadata)
+    except OSError as error:
+        raise InputError(f"cannot write checkpoint {place}: {error}") from error
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices(f"saved {place}")
+
+
+def _save_to_disk(path, tree, metadata):
     # Named after the target, so that the next call clears what a killed one left.
     workshop = path.with_name(f".{path.name}.unfinished")
-    try:
-        if jax.process_index() == 0:
-            shutil.rmtree(workshop, ignore_errors=True)
-            workshop.mkdir(parents=True)
-        ocp.v1.save(workshop / "checkpoint", tree, custom_metadata=metadata)
-        if jax.process_index() == 0:
-            _put_in_place(workshop, path)
-    except OSError as error:
-        raise InputError(f"cannot write checkpoint {path}: {error}") from error
-    if jax.process_count() > 1:
-        multihost_utils.sync_global_devices(f"saved {path}")
+    if jax.process_index() == 0:
+        shutil.rmtree(workshop, ignore_errors=True)
+        workshop.mkdir(parents=True)
+    ocp.v1.save(workshop / "checkpoint", tree, custom_metadata=metadata)
+    if jax.process_index() == 0:
+        _put_in_place(workshop, path)
+
+
+def _save_to_store(path, tree, metadata):
+    if jax.process_index() > 0:  # the arrays lie on each host, one of them writes
+        return
+    with tempfile.TemporaryDirectory(prefix="mspd_jax_") as workshop:
+        new = pathlib.Path(workshop, "checkpoint")
+        with _this_process_alone():
+            ocp.v1.save(new, tree, custom_metadata=metadata)
+        _note_sums(new)
+        paths.send_folder(new, path)
+
+
+def _note_sums(new):
+    # Orbax notes the folder it wrote to, which is not where the checkpoint will lie.
+    (new / "commit_success.txt").write_text("Checkpoint commit succeeded")
+    (new / paths.SUMS).write_text(paths.sums_of(new))
 
 
 def _put_in_place(workshop, path):
     new, old = workshop / "checkpoint", workshop / "replaced"
-    # Orbax notes the folder it wrote to, which the renaming makes untrue.
-    (new / "commit_success.txt").write_text("Checkpoint commit succeeded")
-    files = sorted(file for file in new.rglob("*") if file.is_file())
-    sums = (f"{file_sha256(f)}  {f.relative_to(new).as_posix()}\n" for f in files)
-    (new / _SUMS).write_text("".join(sums))
+    _note_sums(new)
     if path.exists():
         path.rename(old)
     new.rename(path)
@@ -124,15 +145,19 @@ def load_model(path: str | os.PathLike) -> Model:
       model = models.load_model("cifar10_resnet20_robust")  # ships with the package
       predict = models.predictor(model)
     """
-    folder = _find(path)
-    _verify_files(folder)
+    with _verified(_find(path)) as (folder, files):
+        return _loaded(folder, files)
+
+
+def _loaded(folder: pathlib.PurePath, files: pathlib.Path) -> Model:
+    """The model in `files`, which are those of the checkpoint `folder`."""
     # The files are whole, so what fails now is their content: not one of ours, or of a
     # version that Orbax does not read. What it then raises, only its reader could say.
     try:
         with _this_process_alone():
-            metadata = ocp.v1.metadata(folder).custom_metadata
+            metadata = ocp.v1.metadata(files).custom_metadata
             spec = spec_from_json(metadata["spec"])
-            tree = jax.tree.map(np.asarray, ocp.v1.load(folder))
+            tree = jax.tree.map(np.asarray, ocp.v1.load(files))
         wanted = variable_shapes(build_module(spec), input_shape(spec))
     except Exception as error:
         reason = " ".join(str(error).split())
@@ -151,19 +176,19 @@ def load_model(path: str | os.PathLike) -> Model:
 
 def _find(path):
     """The checkpoint directory that a user's argument means."""
-    name, path = os.fspath(path), pathlib.Path(path).absolute()
+    name, path = os.fspath(path), _absolute(path)
     shipped = {
         folder.name: folder for folder in ZOO.glob("*") if (folder / _MARK).is_file()
     }
-    if not path.exists() and name in shipped:
+    if not paths.exists(path) and name in shipped:
         return shipped[name]
-    if not path.exists():
+    if not paths.exists(path):
         raise InputError(
             f"no model {name!r}: there is no {path}, and the models that ship with "
             f"the package are: {', '.join(sorted(shipped)) or '(none)'}"
         )
     for folder in (path, path / "model"):
-        if (folder / _MARK).is_file():
+        if paths.is_file(folder / _MARK):
             return folder
     raise InputError(
         f"{path} is not a model: name a checkpoint directory (it holds {_MARK}) or a "
@@ -171,24 +196,33 @@ def _find(path):
     )
 
 
-def _verify_files(folder):
-    """Raises InputError unless every file is what SHA256SUMS says."""
-    try:
-        sums = (folder / _SUMS).read_text()
-    except FileNotFoundError as error:
-        raise InputError(
-            f"{folder} is a checkpoint, but not a whole one of a model: no {_SUMS}"
-        ) from error
-    except (OSError, ValueError) as error:
-        raise _damaged(folder, f"{_SUMS} cannot be read") from error
-    for line in sums.splitlines():
-        wanted, _, name = line.partition("  ")
+@contextlib.contextmanager
+def _verified(
+    folder: pathlib.PurePath,
+) -> Iterator[tuple[pathlib.PurePath, pathlib.Path]]:
+    """The folder, and its files on the disk, while they are needed.
+
+    Raises InputError unless every file is what SHA256SUMS says.
+    """
+    with paths.local_copy(folder) as files:
         try:
-            found = file_sha256(folder / name)
+            sums = (files / paths.SUMS).read_text()
+        except FileNotFoundError as error:
+            raise InputError(
+                f"{folder} is a checkpoint, but not a whole one of a model: no "
+                f"{paths.SUMS}"
+            ) from error
         except (OSError, ValueError) as error:
-            raise _damaged(folder, f"{name} cannot be read") from error
-        if found != wanted:
-            raise _damaged(folder, f"{name} is not the file that was saved")
+            raise _damaged(folder, f"{paths.SUMS} cannot be read") from error
+        changed = paths.changed_file(files, sums)
+        if changed is not None:
+            raise _damaged(folder, " ".join(changed))
+        yield folder, files
+
+
+def _absolute(path: str | os.PathLike) -> pathlib.PurePath:
+    path = paths.as_path(path)
+    return path if paths.is_store(path) else pathlib.Path(path).absolute()
 
 
 def _damaged(folder, what) -> InputError:
@@ -198,9 +232,11 @@ def _damaged(folder, what) -> InputError:
 
 
 def _check_free(path, overwrite):
-    if not path.exists():
+    if not paths.exists(path):
         return
-    if not (path / _MARK).is_file() or not (path / _SUMS).is_file():
+    if paths.is_store(path) and paths.was_begun(path):
+        return  # a killed call left it
+    if not all(paths.is_file(path / name) for name in (_MARK, paths.SUMS)):
         raise InputError(f"{path} exists and is not a model: name another place")
     if not overwrite:
         raise InputError(f"checkpoint {path} exists: name another place or remove it")

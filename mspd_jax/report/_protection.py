@@ -1,13 +1,12 @@
 """The picture of a report: images of a protect run, and what became of them."""
 
-import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from mspd_jax import data
-from mspd_jax.errors import InputError
+from mspd_jax import data, paths
+from mspd_jax.errors import InputError, StoreError
 from mspd_jax.report._comparison import Tile, amplified, comparison_picture
 from mspd_jax.report._section import Section, section
 from mspd_jax.runs import Run
@@ -110,9 +109,9 @@ def _source_of(run: Run) -> tuple[Any, Any]:
 
 def _reads(run: Run, protect: Run) -> bool:
     scheme, _, rest = str(run.fields.get("source")).partition(":")
-    return scheme == "folder" and pathlib.Path(rest).resolve() in (
-        protect.path.resolve(),
-        (protect.path / "images").resolve(),
+    return scheme == "folder" and paths.resolved(paths.as_path(rest)) in (
+        paths.resolved(protect.path),
+        paths.resolved(protect.path / "images"),
     )
 
 
@@ -151,7 +150,7 @@ def _opened(protect: Run) -> tuple[data.Source | None, str]:
     spec, data_dir = _source_of(protect)
     try:
         return data.open_source(str(spec), data_dir=data_dir), ""
-    except InputError as error:
+    except (InputError, StoreError) as error:
         return None, f" The originals are missing ({error})."
 
 
@@ -180,7 +179,7 @@ def _file(run: Run, record: Mapping[str, Any]) -> np.ndarray | None:
     if "file" not in record:
         return None
     path = run.path / record["file"]
-    if not path.resolve().is_relative_to(run.path.resolve()):
+    if not paths.resolved(path).is_relative_to(paths.resolved(run.path)):
         return None  # a folder from elsewhere may not show what lies outside it
     try:
         return data.read_image(path)

@@ -5,6 +5,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from mspd_jax import paths
 from mspd_jax.errors import InputError
 from mspd_jax.report._certificates import certified_section
 from mspd_jax.report._checks import checks_section
@@ -36,7 +37,7 @@ class Page(NamedTuple):
     """
 
     table: str
-    files: tuple[pathlib.Path, ...]
+    files: tuple[pathlib.PurePath, ...]
 
 
 def write_report(
@@ -52,8 +53,8 @@ def write_report(
       images: rows of the picture of protected images, 0 for none.
     """
     found = read_runs([os.fspath(path) for path in runs])
-    folder = pathlib.Path(out).expanduser()
-    if folder.exists() and not folder.is_dir():
+    folder = paths.as_path(os.path.expanduser(out))
+    if paths.exists(folder) and not paths.is_dir(folder):
         raise InputError(f"`out`={folder} is a file; a folder is needed")
     if is_run_folder(folder):
         raise InputError(f"`out`={folder} holds a run; name another one for the report")
@@ -71,9 +72,7 @@ def write_report(
     for part in sections:
         files |= part.pictures
     files["report.md"] = text.encode()
-    for name in _PICTURES:
-        if name not in files:
-            (folder / name).unlink(missing_ok=True)
+    paths.remove(folder / name for name in _PICTURES if name not in files)
     for name, content in files.items():
         write_file(folder / name, content)
     return Page(table, tuple(folder / name for name in reversed(files)))

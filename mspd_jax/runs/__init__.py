@@ -1,17 +1,19 @@
 """Folders of runs: run.json, records, logs, journals, metrics.
 
-The one place that knows how a run lies on the disk. Records are JSON lines that a kill
-cannot spoil; whole files are written all or nothing.
+The one place that knows how a run lies on the disk, or in an object store. Records are
+JSON lines that a kill cannot spoil; whole files are written all or nothing.
 """
 
 from mspd_jax.runs._folder import OpenRun as OpenRun
 from mspd_jax.runs._folder import append_records as append_records
 from mspd_jax.runs._folder import is_run_folder as is_run_folder
+from mspd_jax.runs._folder import is_summed_up as is_summed_up
 from mspd_jax.runs._folder import merge_records as merge_records
 from mspd_jax.runs._folder import open_run as open_run
 from mspd_jax.runs._folder import read_records
 from mspd_jax.runs._folder import record_lines as record_lines
 from mspd_jax.runs._folder import remove_run as remove_run
+from mspd_jax.runs._folder import reopen_run as reopen_run
 from mspd_jax.runs._journal import Journal as Journal
 from mspd_jax.runs._journal import disk_journal as disk_journal
 from mspd_jax.runs._journal import done_in as done_in
@@ -23,10 +25,13 @@ from mspd_jax.runs._journal import remove_journal as remove_journal
 from mspd_jax.runs._journal import share as share
 from mspd_jax.runs._journal import still_right as still_right
 from mspd_jax.runs._log import append_log as append_log
+from mspd_jax.runs._log import close_log as close_log
 from mspd_jax.runs._log import log_files as log_files
 from mspd_jax.runs._log import open_log as open_log
 from mspd_jax.runs._log import read_log as read_log
+from mspd_jax.runs._manifest import seal as seal
 from mspd_jax.runs._metrics import append_metrics as append_metrics
+from mspd_jax.runs._metrics import close_metrics as close_metrics
 from mspd_jax.runs._metrics import epoch_line as epoch_line
 from mspd_jax.runs._metrics import read_metrics as read_metrics
 from mspd_jax.runs._metrics import rewind_metrics as rewind_metrics

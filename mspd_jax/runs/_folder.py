@@ -11,22 +11,26 @@ import pathlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
+from mspd_jax import paths
 from mspd_jax.errors import InputError
 from mspd_jax.runs._log import append_log, json_lines, log_files, open_log, read_log
+from mspd_jax.runs._manifest import unseal
 from mspd_jax.runs._write import write_file, write_json
 
 _RECORDS = "records"
+SUMMARY = "summary.json"
 
 
 class OpenRun(NamedTuple):
     """An opened run folder.
 
-    path: the folder. log: the file that this process appends its records to.
-    done: data-set indices that have a record, from all processes.
+    path: the folder. log: the file that this process appends its records to, in a store
+    what their parts are named after. done: data-set indices that have a record, from
+    all processes.
     """
 
-    path: pathlib.Path
-    log: pathlib.Path
+    path: pathlib.PurePath
+    log: pathlib.PurePath
     done: frozenset[int]
 
 
@@ -46,13 +50,14 @@ def open_run(
     details: what is worth keeping but does not decide results (versions, devices).
     wait: a barrier between the processes of a cluster.
     """
-    path = pathlib.Path(path)
+    path = paths.as_path(path)
     identity = json.loads(json.dumps(identity))
     _check_identity(path, identity)
     wait()  # everybody has looked before anybody writes
     if process_index == 0:
-        path.mkdir(parents=True, exist_ok=True)
-        if not (path / "run.json").exists():
+        if not paths.is_store(path):
+            pathlib.Path(path).mkdir(parents=True, exist_ok=True)
+        if not paths.exists(path / "run.json"):
             write_json(path / "run.json", {**identity, **(details or {})})
     wait()
     log = open_log(
@@ -69,29 +74,41 @@ def append_records(run: OpenRun, records: Iterable[dict]) -> None:
 
 def read_records(path: str | os.PathLike) -> list[dict]:
     """All records in a run folder, ordered by index; torn lines are left out."""
-    records = {r["index"]: r for r in read_log(pathlib.Path(path), _RECORDS)}
+    records = {r["index"]: r for r in read_log(paths.as_path(path), _RECORDS)}
     return [records[index] for index in sorted(records)]
 
 
 def remove_run(run: OpenRun) -> None:
     """Takes a folder away in which nothing has been recorded."""
-    (run.path / "run.json").unlink()
-    run.path.rmdir()
+    paths.remove([run.path / "run.json"])
+    if not paths.is_store(run.path):
+        pathlib.Path(run.path).rmdir()
 
 
-def is_run_folder(path: pathlib.Path) -> bool:
+def reopen_run(run: OpenRun) -> None:
+    """Takes back that the run has finished: there is more to do."""
+    unseal(run.path)
+    paths.remove([run.path / SUMMARY])
+
+
+def is_summed_up(path: pathlib.PurePath) -> bool:
+    """Whether the totals of a run have been written."""
+    return paths.exists(path / SUMMARY)
+
+
+def is_run_folder(path: pathlib.PurePath) -> bool:
     """Whether a job wrote this folder, finished or not."""
-    return (path / "run.json").is_file() or (path / "records.jsonl").is_file()
+    return paths.is_file(path / "run.json") or paths.is_file(path / "records.jsonl")
 
 
-def record_lines(path: pathlib.Path) -> Iterator[tuple[str, str]]:
+def record_lines(path: pathlib.PurePath) -> Iterator[tuple[str, str]]:
     """(where it stands, line) for all records in a run folder, as text.
 
     An unfinished run over several processes has several files. What a killed run leaves
     of a last line is passed over.
     """
     for part in log_files(path, _RECORDS):
-        text = part.read_text(encoding="utf-8")
+        text = paths.read_text(part)
         for number, line in enumerate(text.split("\n")[:-1], start=1):
             yield f"line {number} of {part}", line
 
@@ -104,19 +121,19 @@ def merge_records(run: OpenRun) -> list[dict]:
     """
     records = read_records(run.path)
     write_file(run.path / "records.jsonl", json_lines(records).encode())
-    for part in log_files(run.path, _RECORDS):
-        if part.name != "records.jsonl":
-            part.unlink()
+    paths.remove(
+        part for part in log_files(run.path, _RECORDS) if part.name != "records.jsonl"
+    )
     return records
 
 
-def _check_identity(path: pathlib.Path, identity: dict) -> None:
-    if path.exists() and not path.is_dir():
+def _check_identity(path: pathlib.PurePath, identity: dict) -> None:
+    if paths.exists(path) and not paths.is_dir(path):
         raise InputError(f"`out`={path} is a file; a folder is needed")
-    if not path.exists() or not any(path.iterdir()):
+    if not paths.exists(path) or not paths.children(path):
         return
     try:
-        found = json.loads((path / "run.json").read_text(encoding="utf-8"))
+        found = json.loads(paths.read_text(path / "run.json"))
     except (OSError, ValueError):
         raise InputError(
             f"`out`={path} is not empty and holds no run of ours; name another folder"

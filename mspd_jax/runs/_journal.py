@@ -4,6 +4,7 @@ import pathlib
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from mspd_jax import paths
 from mspd_jax.runs._log import append_log, log_files, open_log, read_log
 
 _NAME = "stages"
@@ -46,7 +47,7 @@ def memory_journal() -> Journal:
 
 
 def disk_journal(
-    folder: pathlib.Path,
+    folder: pathlib.PurePath,
     *,
     process_index: int = 0,
     process_count: int = 1,
@@ -73,15 +74,14 @@ def disk_journal(
     return journal
 
 
-def has_journal(folder: pathlib.Path) -> bool:
+def has_journal(folder: pathlib.PurePath) -> bool:
     """Whether an evaluation in stages has begun in a folder and not ended."""
     return bool(log_files(folder, _NAME))
 
 
-def remove_journal(folder: pathlib.Path) -> None:
+def remove_journal(folder: pathlib.PurePath) -> None:
     """Deletes what `disk_journal` keeps in a folder."""
-    for path in log_files(folder, _NAME):
-        path.unlink()
+    paths.remove(log_files(folder, _NAME))
 
 
 def still_right(

@@ -3,45 +3,88 @@
 Each process of a cluster appends to a file of its own; whoever reads sees all of them.
 Lines are written batch by batch and forced to disk, and a line that was cut off in the
 middle is dropped when the file is opened again.
+
+In a store nothing can be appended to: there a log NAME is a folder NAME.parts, in which
+each write leaves a part, whole or not at all, numbered by the nanosecond and the
+process. `close_log` makes one file of them.
 """
 
+import contextlib
 import json
 import os
 import pathlib
+import time
 from collections.abc import Iterable, Iterator
+
+from mspd_jax import paths
+from mspd_jax.errors import StoreError
 
 
 def open_log(
-    folder: pathlib.Path, name: str, *, process_index: int = 0, process_count: int = 1
-) -> pathlib.Path:
-    """The file of a log that this process appends to; its last line is whole."""
-    part = ""
-    if process_count > 1:
-        part = f"-{process_index:05d}-of-{process_count:05d}"
-    file = folder / f"{name}{part}.jsonl"
+    folder: pathlib.PurePath,
+    name: str,
+    *,
+    process_index: int = 0,
+    process_count: int = 1,
+) -> pathlib.PurePath:
+    """What `append_log` writes the entries of this process to.
+
+    On the disk a file, whose last line is whole; in a store what its parts are named
+    after.
+    """
+    process = f"{process_index:05d}-of-{process_count:05d}"
+    if paths.is_store(folder):
+        return folder / f"{name}.parts" / f"{process}.jsonl"
+    part = f"-{process}" if process_count > 1 else ""
+    file = pathlib.Path(folder, f"{name}{part}.jsonl")
     _cut_torn_line(file)
     return file
 
 
-def append_log(path: pathlib.Path, entries: Iterable[dict]) -> None:
-    """Writes entries at once and through to the disk."""
+def append_log(log: pathlib.PurePath, entries: Iterable[dict]) -> None:
+    """Writes entries at once and through to the disk, or as a part into a store."""
     text = json_lines(entries)
     if not text:
         return
-    with open(path, "a", encoding="utf-8") as file:
+    if paths.is_store(log):
+        part = log.with_name(f"{time.time_ns():020d}-{log.name}")
+        paths.write_object(part, text.encode())
+        return
+    with open(log, "a", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
 
 
-def read_log(folder: pathlib.Path, name: str) -> Iterator[dict]:
+def read_log(folder: pathlib.PurePath, name: str) -> Iterator[dict]:
     """The entries of all processes; torn lines and lines of something else left out."""
+    for line in log_lines(folder, name):
+        entry = _parsed(line)
+        if entry is not None:
+            yield entry
+
+
+def log_lines(folder: pathlib.PurePath, name: str) -> Iterator[str]:
+    """The lines of all processes, the last of a file perhaps torn."""
+    if paths.is_store(folder):
+        for text in _texts(folder, name):
+            yield from text.splitlines(keepends=True)
+        return
     for path in log_files(folder, name):
         with open(path, encoding="utf-8") as file:
-            for line in file:
-                entry = _parsed(line)
-                if entry is not None:
-                    yield entry
+            yield from file
+
+
+def close_log(folder: pathlib.PurePath, name: str) -> None:
+    """Puts the parts of a log in a store into one file; on the disk it is one."""
+    if not paths.is_store(folder):
+        return
+    files = log_files(folder, name)
+    whole = folder / f"{name}.jsonl"
+    if files and files != [whole]:
+        # A kill between the two leaves each entry twice: readers look at the index.
+        paths.write_object(whole, "".join(_texts(folder, name)).encode())
+        paths.remove(file for file in files if file != whole)
 
 
 def json_lines(entries: Iterable[dict]) -> str:
@@ -49,9 +92,28 @@ def json_lines(entries: Iterable[dict]) -> str:
     return "".join(json.dumps(entry) + "\n" for entry in entries)
 
 
-def log_files(folder: pathlib.Path, name: str) -> list[pathlib.Path]:
+def log_files(folder: pathlib.PurePath, name: str) -> list[pathlib.PurePath]:
     """The files that the log is made of."""
-    return sorted(folder.glob(f"{name}.jsonl")) + sorted(folder.glob(f"{name}-*.jsonl"))
+    if paths.is_store(folder):
+        whole = folder / f"{name}.jsonl"
+        parts = list(paths.files_below(folder / f"{name}.parts"))
+        return ([whole] if paths.is_file(whole) else []) + parts
+    local = pathlib.Path(folder)
+    return [
+        *sorted(local.glob(f"{name}.jsonl")),
+        *sorted(local.glob(f"{name}-*.jsonl")),
+    ]
+
+
+def _texts(folder: pathlib.PurePath, name: str) -> list[str]:
+    """What stands in the files of a log in a store.
+
+    A process that has finished may be putting the parts together meanwhile.
+    """
+    for _ in range(3):
+        with contextlib.suppress(FileNotFoundError):
+            return list(paths.each(paths.read_text, log_files(folder, name)))
+    raise StoreError(f"the parts of {name} in {folder} vanish while they are read")
 
 
 def _parsed(line: str) -> dict | None:

@@ -4,10 +4,11 @@ import json
 import math
 import pathlib
 
-from mspd_jax.runs._log import append_log, json_lines
+from mspd_jax import paths
+from mspd_jax.runs._log import append_log, json_lines, log_files, log_lines, open_log
 from mspd_jax.runs._write import write_file
 
-_NAME = "metrics.jsonl"
+_NAME = "metrics"
 
 
 def epoch_line(totals: dict, *, step: int, steps_per_epoch: int, **fields) -> dict:
@@ -18,28 +19,39 @@ def epoch_line(totals: dict, *, step: int, steps_per_epoch: int, **fields) -> di
     return {"epoch": step // steps_per_epoch, "step": step, **means, **fields}
 
 
-def append_metrics(folder: pathlib.Path, line: dict) -> None:
+def append_metrics(folder: pathlib.PurePath, line: dict) -> None:
     """Adds a line to the log in a run folder, through to the disk."""
-    append_log(folder / _NAME, [line])
+    append_log(open_log(folder, _NAME), [line])
 
 
-def read_metrics(folder: pathlib.Path) -> list[dict]:
+def read_metrics(folder: pathlib.PurePath) -> list[dict]:
     """The lines of the log in a run folder; a torn last line is left out."""
-    path, lines = folder / _NAME, []
-    if path.exists():
-        for text in path.read_text(encoding="utf-8").splitlines():
-            try:
-                lines.append(json.loads(text))
-            except ValueError:
-                break
-    return lines
+    lines: dict[int, dict] = {}
+    for text in log_lines(folder, _NAME):
+        try:
+            line = json.loads(text)
+        except ValueError:
+            break
+        lines[line["step"]] = line
+    return [lines[step] for step in sorted(lines)]
 
 
-def rewind_metrics(folder: pathlib.Path, step: int) -> None:
+def rewind_metrics(folder: pathlib.PurePath, step: int) -> None:
     """Drops the epochs after `step`: they are about to be trained again."""
+    files = log_files(folder, _NAME)
+    if not files:
+        return
     kept = [line for line in read_metrics(folder) if line["step"] <= step]
-    if (folder / _NAME).exists():
-        write_file(folder / _NAME, json_lines(kept).encode())
+    whole = folder / f"{_NAME}.jsonl"
+    write_file(whole, json_lines(kept).encode())
+    paths.remove(file for file in files if file != whole)
+
+
+def close_metrics(folder: pathlib.PurePath) -> None:
+    """Makes one file of the log of a training that is done; on the disk it is one."""
+    lines = read_metrics(folder) if paths.is_store(folder) else []
+    if lines:
+        rewind_metrics(folder, lines[-1]["step"])
 
 
 def _number(value: float) -> float | None:

@@ -1,12 +1,17 @@
 """Reading the folders of runs."""
 
 import json
+import os
 import pathlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from mspd_jax import paths
 from mspd_jax.errors import InputError
-from mspd_jax.runs._folder import read_records
+from mspd_jax.runs._folder import SUMMARY, is_summed_up, read_records
+
+_DEPTH = 5  # levels of folders in which runs are looked for
+_OWN = ("images", "adversarial", "checkpoints", "model")  # folders that runs write
 
 
 class Run(NamedTuple):
@@ -17,7 +22,7 @@ class Run(NamedTuple):
     unfinished. records: one dict per image.
     """
 
-    path: pathlib.Path
+    path: pathlib.PurePath
     name: str
     info: dict
     fields: dict
@@ -25,54 +30,75 @@ class Run(NamedTuple):
     records: list[dict]
 
 
-def read_runs(paths: Sequence[str]) -> list[Run]:
-    """The runs in `paths`: run folders, or folders that hold some, in given order."""
-    found = []
-    for path in (pathlib.Path(text).expanduser() for text in paths):
-        if not path.is_dir():
+def read_runs(folders: Sequence[str]) -> list[Run]:
+    """The runs in `folders`: run folders, or those that hold some, in given order."""
+    found: list[pathlib.PurePath] = []
+    for path in (paths.as_path(os.path.expanduser(text)) for text in folders):
+        if not paths.is_dir(path):
             raise InputError(f"--runs: there is no folder {path}")
-        folders = _run_folders(path)
-        if not folders:
+        inside = _run_folders(path)
+        if not inside:
             raise InputError(
                 f"--runs: {path} is no run folder and holds none (no run.json); name "
                 "what a main wrote with --out"
             )
-        found += [folder for folder in folders if folder not in found]
+        found += [folder for folder in inside if folder not in found]
     names = _short_names(found)
     return [_read_run(path, name) for path, name in zip(found, names, strict=True)]
 
 
-def read_info(folder: pathlib.Path) -> dict:
+def read_info(folder: pathlib.PurePath) -> dict:
     """The content of run.json; InputError if it cannot be read."""
     return read_json(folder / "run.json")
 
 
-def is_unfinished(folder: pathlib.Path, *, images: int | None = None) -> bool:
+def is_unfinished(folder: pathlib.PurePath, *, images: int | None = None) -> bool:
     """Whether a job is at work in a folder, or was killed there.
 
     It has then no summary, or one of fewer or more images than have a record now.
     images: how many have one, where that is known. Records that somebody copied without
     the rest of their run are taken as finished.
     """
-    if not (folder / "run.json").is_file():
+    if not paths.is_file(folder / "run.json"):
         return False
-    summary = folder / "summary.json"
-    if not summary.is_file():
+    if not is_summed_up(folder):
         return True
-    return images is not None and read_json(summary).get("images", images) != images
+    found = read_json(folder / SUMMARY)
+    return images is not None and found.get("images", images) != images
 
 
-def _run_folders(path: pathlib.Path) -> list[pathlib.Path]:
-    patterns = [f"{'*/' * depth}run.json" for depth in range(5)]
-    files = [file for pattern in patterns for file in sorted(path.glob(pattern))]
+def _run_folders(path: pathlib.PurePath) -> list[pathlib.PurePath]:
+    if paths.is_store(path):
+        files = _run_files(path, _DEPTH)
+    else:
+        patterns = [f"{'*/' * depth}run.json" for depth in range(_DEPTH)]
+        files = [f for p in patterns for f in sorted(pathlib.Path(path).glob(p))]
     # The folder of a sweep holds runs, it is none.
     jobs = {file.parent: str(read_info(file.parent).get("job")) for file in files}
     return [folder for folder, job in jobs.items() if not job.endswith("sweep")]
 
 
-def _short_names(paths: Sequence[pathlib.Path]) -> list[str]:
+def _run_files(path: pathlib.PurePath, depth: int) -> list[pathlib.PurePath]:
+    """All run.json below a folder of a store, level by level.
+
+    What a run writes besides is not listed: there may be millions of images.
+    """
+    level, found = [path], []
+    for _ in range(depth):
+        inside = [paths.children(folder) for folder in level]
+        found += [p for held in inside for p in held if p.name == "run.json"]
+        level = [
+            child
+            for held in inside
+            for child, is_folder in held.items()
+            if is_folder and child.name not in _OWN and child.suffix != ".parts"
+        ]
+    return found
+
+
+def _short_names(folders: Sequence[pathlib.PurePath]) -> list[str]:
     """The shortest ends of the paths that tell them apart."""
-    resolved = [path.resolve() for path in paths]
+    resolved = [paths.resolved(folder) for folder in folders]
     for length in range(1, max((len(path.parts) for path in resolved), default=0)):
         names = ["/".join(path.parts[-length:]) for path in resolved]
         if len(set(names)) == len(names):
@@ -80,23 +106,22 @@ def _short_names(paths: Sequence[pathlib.Path]) -> list[str]:
     return [str(path) for path in resolved]
 
 
-def _read_run(path: pathlib.Path, name: str) -> Run:
+def _read_run(path: pathlib.PurePath, name: str) -> Run:
     info = read_info(path)
-    summary = path / "summary.json"
     return Run(
         path=path,
         name=name,
         info=info,
         fields=info.get("fields") or info.get("flags") or {},
-        summary=read_json(summary) if summary.exists() else None,
+        summary=read_json(path / SUMMARY) if is_summed_up(path) else None,
         records=read_records(path),
     )
 
 
-def read_json(path: pathlib.Path) -> dict:
+def read_json(path: pathlib.PurePath) -> dict:
     """The JSON object in a file of a run; InputError if it cannot be read."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(paths.read_text(path))
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read {path} ({error}); run the job again") from error
     if not isinstance(content, dict):

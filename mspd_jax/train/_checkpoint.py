@@ -1,27 +1,43 @@
 """Checkpoints of an unfinished training, with Orbax: all or nothing, the latest two.
 
 A checkpoint holds the leaves of a `TrainState` by path. It is written under another
-name and renamed when complete, so that a killed run finds whole checkpoints only.
+name and renamed when complete, so that a killed run finds whole checkpoints only; in a
+store, where nothing can be renamed, it is one object.
 """
 
+import contextlib
 import os
 import pathlib
+from typing import Any
 
 import jax
 import numpy as np
 from etils import epy
 
-from mspd_jax.errors import InputError
+from mspd_jax import paths
+from mspd_jax.errors import InputError, StoreError
 from mspd_jax.train._step import TrainState
+from mspd_jax.train._stored_checkpoint import (
+    StoredCheckpoints,
+    latest_checkpoint,
+    load_leaves,
+    save_leaves,
+)
 
 with epy.lazy_imports():  # most of a second, for those who need no checkpoint
     import orbax.checkpoint as ocp
 
+# What `open_checkpoints` gives: Orbax's, or those of a store.
+Checkpoints = Any
 _KEPT = 2  # the one before the latest, should a disk have damaged that
 
 
-def open_checkpoints(folder: str | os.PathLike) -> "ocp.v1.training.Checkpointer":
+def open_checkpoints(
+    folder: str | os.PathLike,
+) -> "contextlib.AbstractContextManager[Checkpoints]":
     """The checkpoints in a folder, a context; removes what a killed save left there."""
+    if paths.is_store(folder):
+        return contextlib.nullcontext(StoredCheckpoints(paths.as_path(folder)))
     return ocp.v1.training.Checkpointer(
         pathlib.Path(folder).absolute(),
         preservation_policy=ocp.v1.training.preservation_policies.LatestN(_KEPT),
@@ -29,27 +45,36 @@ def open_checkpoints(folder: str | os.PathLike) -> "ocp.v1.training.Checkpointer
     )
 
 
-def save_state(checkpoints: "ocp.v1.training.Checkpointer", state: TrainState) -> None:
+def save_state(checkpoints: "Checkpoints", state: TrainState) -> None:
     """Writes the state (host arrays) as the checkpoint of its step.
 
     Every process of a cluster calls this at the same steps.
     """
-    checkpoints.save(int(state.step), _leaves(state), force=True, overwrite=True)
+    step, leaves = int(state.step), _leaves(state)
+    if isinstance(checkpoints, StoredCheckpoints):
+        save_leaves(checkpoints, step, leaves, kept=_KEPT)
+    else:
+        checkpoints.save(step, leaves, force=True, overwrite=True)
 
 
 def restore_state(
-    checkpoints: "ocp.v1.training.Checkpointer", template: TrainState
+    checkpoints: "Checkpoints", template: TrainState
 ) -> TrainState | None:
     """The latest state, as host arrays, or None if there is none.
 
     template: a state of this run, for the structure and shapes. Raises InputError if
     the checkpoint cannot be read or belongs to another network or optimizer.
     """
-    if checkpoints.latest is None:
+    place = _latest(checkpoints)
+    if place is None:
         return None
-    place = checkpoints.directory / str(checkpoints.latest.step)
     try:
-        found = {k: np.asarray(v) for k, v in checkpoints.load().items()}
+        if isinstance(checkpoints, StoredCheckpoints):
+            found = load_leaves(place)
+        else:
+            found = {k: np.asarray(v) for k, v in checkpoints.load().items()}
+    except StoreError:
+        raise
     # What a damaged file makes Orbax raise, only its reader could say.
     except Exception as error:
         raise InputError(
@@ -62,6 +87,15 @@ def restore_state(
         )
     structure = jax.tree.structure(template)
     return jax.tree.unflatten(structure, [found[name] for name in wanted])
+
+
+def _latest(checkpoints: "Checkpoints") -> pathlib.PurePath | None:
+    """Where the latest checkpoint lies."""
+    if isinstance(checkpoints, StoredCheckpoints):
+        return latest_checkpoint(checkpoints)
+    if checkpoints.latest is None:
+        return None
+    return checkpoints.directory / str(checkpoints.latest.step)
 
 
 def _leaves(state: TrainState) -> dict:

@@ -20,7 +20,7 @@ _CHECKPOINT_SECONDS = 60.0
 
 
 def run_training(
-    folder: pathlib.Path,
+    folder: pathlib.PurePath,
     plan: TrainingPlan,
     examples: Examples,
     *,
