@@ -18,7 +18,10 @@ from mspd_jax.jobs import (
 )
 
 FLAGS = flags.FLAGS
-_OUT = "folder for the results; the same command resumes an unfinished run"
+_OUT = (
+    "folder for the results, also gs:// or s3://; the same command resumes an "
+    "unfinished run"
+)
 _MISSING = dataclasses.MISSING
 
 

@@ -14,7 +14,8 @@ class Images:
         help="where the images come from: digits:test (embedded), tfds:NAME:SPLIT, "
         "folder:PATH (class folders, files like 00042_7.png, unlabeled photos, or the "
         "output of protect) or npz:PATH (arrays x, y); with a rule before it, as in "
-        "resize256-crop224-bicubic:folder:PATH, resized as published evaluations do"
+        "resize256-crop224-bicubic:folder:PATH, resized as published evaluations do; a "
+        "PATH may be gs:// or s3://"
     )
     data_dir: str | None = option(
         None, help="folder of prepared TFDS data sets, for tfds: sources"

@@ -1,0 +1,110 @@
+"""An S3 server on loopback (moto) that can be in trouble, or gone for a while."""
+
+import contextlib
+import os
+import threading
+import time
+
+import pytest
+
+ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "somebody",
+    "AWS_SECRET_ACCESS_KEY": "secret",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+_REFUSALS = {
+    403: ("403 Forbidden", "AccessDenied"),
+    500: ("500 Internal Server Error", "InternalError"),
+    503: ("503 Service Unavailable", "SlowDown"),
+}
+
+
+class Server:
+    """trouble: (method, path) of a request -> the status to refuse it with, or None.
+    requests: how many were answered in each way."""
+
+    def __init__(self):
+        from moto.moto_server.werkzeug_app import (
+            DomainDispatcherApplication,
+            create_backend_app,
+        )
+
+        self._moto = DomainDispatcherApplication(create_backend_app)
+        self.trouble = lambda method, path: None
+        self.requests = {}
+        self.port = 0
+        self.start()
+
+    def start(self):
+        """Listens, on the same port as before if there was one."""
+        from werkzeug.serving import WSGIRequestHandler, make_server
+
+        class Quiet(WSGIRequestHandler):
+            def log(self, *args):
+                pass
+
+        self._server = make_server(
+            "127.0.0.1", self.port, self._answer, threaded=True, request_handler=Quiet
+        )
+        self.port = self._server.server_port
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def stop(self):
+        """Is gone: nobody listens."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    @contextlib.contextmanager
+    def in_trouble(self, trouble):
+        """Refuses as `trouble` says, for a while."""
+        self.trouble = trouble
+        try:
+            yield
+        finally:
+            self.trouble = lambda method, path: None
+
+    def _answer(self, environ, start_response):
+        status = self.trouble(environ["REQUEST_METHOD"], environ["PATH_INFO"])
+        self.requests[status] = self.requests.get(status, 0) + 1
+        if status is None:
+            return self._moto(environ, start_response)
+        line, code = _REFUSALS[status]
+        environ["wsgi.input"].read()
+        start_response(line, [("Content-Type", "application/xml")])
+        return [f"<Error><Code>{code}</Code><Message>{line}</Message></Error>".encode()]
+
+
+@contextlib.contextmanager
+def serving():
+    """A server, and the environment that leads to it; an empty bucket `bucket`."""
+    pytest.importorskip("moto", reason="needs moto: pip install 'moto[s3,server]'")
+    pytest.importorskip("s3fs", reason="needs s3fs: pip install 'mspd_jax[s3]'")
+    import s3fs
+
+    server = Server()
+    address = f"http://127.0.0.1:{server.port}"
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (ENVIRONMENT | {"AWS_ENDPOINT_URL": address}).items():
+            patch.setenv(name, value)
+        s3fs.S3FileSystem.clear_instance_cache()
+        s3fs.S3FileSystem().mkdir("bucket")
+        try:
+            yield server
+        finally:
+            s3fs.S3FileSystem.clear_instance_cache()
+            server.stop()
+
+
+def wait_for(condition, process, seconds=120):
+    """Waits until a condition holds, while a process runs."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()[1][-3000:]
+        assert time.monotonic() < end, "it takes too long"
+        time.sleep(0.02)
+
+
+def without(*names):
+    """The environment without some variables."""
+    return {k: v for k, v in os.environ.items() if k not in names}
