@@ -5,6 +5,7 @@ import pathlib
 import tempfile
 from collections.abc import Collection, Iterator
 
+from mspd_jax.errors import InputError
 from mspd_jax.paths import _store
 from mspd_jax.paths._files import each, files_below, remove
 from mspd_jax.paths._path import is_store
@@ -23,6 +24,24 @@ def local_copy(folder: pathlib.PurePath) -> Iterator[pathlib.Path]:
     with tempfile.TemporaryDirectory(prefix="mspd_jax_") as copy:
         fetch(folder, pathlib.Path(copy))
         yield pathlib.Path(copy)
+
+
+@contextlib.contextmanager
+def local_file(path: pathlib.PurePath) -> Iterator[pathlib.Path]:
+    """A file of the disk as it is, an object as a copy of that name for a while.
+
+    Raises InputError if there is no such object.
+    """
+    if not is_store(path):
+        yield pathlib.Path(path)
+        return
+    with tempfile.TemporaryDirectory(prefix="mspd_jax_") as folder:
+        copy = pathlib.Path(folder, path.name)
+        try:
+            _store.download(path, copy)
+        except FileNotFoundError as error:
+            raise InputError(f"no file {path}") from error
+        yield copy
 
 
 def fetch(

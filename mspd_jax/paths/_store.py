@@ -158,7 +158,10 @@ def _asked(path: pathlib.PurePath, doing: str = "read") -> Iterator[None]:
     except StoreError:
         raise
     except Exception as error:  # of three libraries, none of which documents its types
-        reason = f"{type(error).__name__}: {first_line(error)}"
+        if type(error).__name__ == "ParamValidationError":
+            raise StoreRefusedError(
+                f"cannot {doing} {path}: {' '.join(str(error).split())}"
+            ) from error
         if type(error).__name__ in _NOBODY:
             raise StoreRefusedError(
                 f"cannot {doing} {path}: no credentials ({first_line(error)}); set "
@@ -170,6 +173,7 @@ def _asked(path: pathlib.PurePath, doing: str = "read") -> Iterator[None]:
                 f"these credentials may not, or are wrong: {_CREDENTIALS[scheme]}"
             ) from error
         raise StoreError(
-            f"cannot {doing} {path}: the store does not answer as it should ({reason})"
-            "; nothing that was written is lost, the same command goes on"
+            f"cannot {doing} {path}: the store does not answer as it should "
+            f"({type(error).__name__}: {first_line(error)}); nothing that was written "
+            "is lost, the same command goes on"
         ) from error

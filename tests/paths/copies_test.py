@@ -3,6 +3,7 @@
 import pytest
 
 from mspd_jax import paths
+from mspd_jax.errors import InputError
 
 WHERE = paths.as_path("s3://b/copy")
 
@@ -69,3 +70,15 @@ def test_a_copy_keeps_the_time_of_change(bucket, tmp_path):
         assert not (tmp_path / name / paths.SUMS).exists()
         times.append((tmp_path / name / "in" / "a").stat().st_mtime_ns)
     assert times[0] == times[1]
+
+
+def test_a_file_is_at_hand_under_its_name(bucket, tmp_path):
+    paths.write_object(WHERE / "net.onnx", b"network")
+    with paths.local_file(WHERE / "net.onnx") as file:
+        assert file.name == "net.onnx" and file.read_bytes() == b"network"
+    assert not file.exists()
+    with pytest.raises(InputError, match="no file s3://b/copy/none.onnx"):
+        with paths.local_file(WHERE / "none.onnx"):
+            pass
+    with paths.local_file(tmp_path) as same:
+        assert same == tmp_path

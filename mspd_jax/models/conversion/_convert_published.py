@@ -2,6 +2,7 @@
 
 import os
 
+from mspd_jax import paths
 from mspd_jax.errors import InputError
 from mspd_jax.models._spec import Model
 from mspd_jax.models.conversion._convert import convert_torch
@@ -32,7 +33,7 @@ def convert_published(path: Files, name: str) -> Model:
             f"{row.definition}"
         )
     for file in paths_of(path):
-        digest = file_sha256(file) if os.path.isfile(file) and row.sha256 else None
+        digest = _digest(file) if row.sha256 else None
         if digest and digest not in row.sha256:
             raise InputError(
                 f"{file} is not the published {row.name}: its sha256 is "
@@ -50,3 +51,8 @@ def convert_published(path: Files, name: str) -> Model:
     )
     origin = model.spec.origin | {"published": row.name}
     return model._replace(spec=model.spec._replace(origin=origin))
+
+
+def _digest(file: str | os.PathLike) -> str | None:
+    """The hash of a file; None where there is none, which its reader will say."""
+    return file_sha256(file) if paths.is_file(paths.as_path(file)) else None

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import pathlib
 import re
 import warnings
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 from safetensors import numpy as safetensors
 
+from mspd_jax import paths
 from mspd_jax.errors import InputError, first_line
 from mspd_jax.models.conversion._file_kind import file_kind
 
@@ -36,10 +36,12 @@ def read_tensors(
       state: under which key the state dict stands, where there are several, as in
         "last"; dots go deeper.
     """
-    path = pathlib.Path(path)
+    path = paths.as_path(path)
     read = {"safetensors": _read_safetensors, "torch": _read_torch}
+    with paths.local_file(path) as file:
+        tensors = read[file_kind(file)](file, state)
     named: dict[str, np.ndarray] = {}
-    for name, tensor in read[file_kind(path)](path, state).items():
+    for name, tensor in tensors.items():
         short = _PREFIX.sub("", name, count=1) if _PREFIX.match(name) else name
         if short.endswith("num_batches_tracked"):
             continue
@@ -51,7 +53,7 @@ def read_tensors(
 
 def file_sha256(path: str | os.PathLike) -> str:
     """The sha256 of a file's bytes."""
-    with open(path, "rb") as stream:
+    with paths.opened(paths.as_path(path)) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mspd_jax.errors import InputError, first_line
+from mspd_jax import paths
+from mspd_jax.errors import InputError, StoreError, first_line
 from mspd_jax.models.foreign._onnx_layers import LAYERS
 from mspd_jax.models.foreign._onnx_values import VALUES
 from mspd_jax.models.foreign._program import Program, Step, Value, check_operations
@@ -38,22 +39,23 @@ def read_graph(path: str | os.PathLike) -> Graph:
     Raises InputError for what is no such file, for weights in other files, for inputs
     that are not one batch of images, and with all operations that have no counterpart.
     """
-    path = pathlib.Path(path)
+    path = paths.as_path(path)
     try:
         import onnx
     except ImportError as error:
         raise InputError(
             f"{path} needs the package onnx: pip install 'mspd_jax[bridge]'"
         ) from error
-    if not path.is_file():
+    if not paths.is_file(path):
         raise InputError(f"no file {path}: give an .onnx file")
     try:
-        model = onnx.load(path, load_external_data=False)
+        with paths.local_file(path) as file:
+            model = onnx.load(file, load_external_data=False)
         graph = model.graph
         _refuse_external(graph, path)
         _check_version(model, path)
         onnx.checker.check_model(model)
-    except InputError:
+    except (InputError, StoreError):
         raise
     except Exception as error:
         raise InputError(f"{path} is no ONNX model: {first_line(error)}") from error
@@ -79,7 +81,7 @@ def _version(model: Any) -> int:
     )
 
 
-def _check_version(model: Any, path: pathlib.Path) -> None:
+def _check_version(model: Any, path: pathlib.PurePath) -> None:
     if _version(model) < _OLDEST:
         raise InputError(
             f"{path} has operations of version {_version(model)}: convert it to "
@@ -87,7 +89,7 @@ def _check_version(model: Any, path: pathlib.Path) -> None:
         )
 
 
-def _refuse_external(graph: Any, path: pathlib.Path) -> None:
+def _refuse_external(graph: Any, path: pathlib.PurePath) -> None:
     import onnx
 
     attributes = [a for node in graph.node for a in node.attribute]
@@ -120,7 +122,7 @@ def _arrays(graph: Any) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
 
 
 def _input(
-    graph: Any, path: pathlib.Path, known: dict
+    graph: Any, path: pathlib.PurePath, known: dict
 ) -> tuple[str, tuple[int | None, ...], bool]:
     """The name of the images, their sizes, whether channels come last."""
     import onnx
@@ -188,7 +190,7 @@ def _dtype(number: int) -> str:
     return {"float64": "float32"}.get(name, name)
 
 
-def _check_names(program: Program, weights: dict, path: pathlib.Path) -> None:
+def _check_names(program: Program, weights: dict, path: pathlib.PurePath) -> None:
     known = {program.source, *program.constants, *weights}
     for step in program.steps:
         missing = [v.name for v in _values(step) if v.name not in known]
