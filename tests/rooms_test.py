@@ -71,6 +71,22 @@ def names_records(source):
     )
 
 
+def names_stores(source):
+    """Whether a source imports what speaks to object stores."""
+    nodes = list(ast.walk(ast.parse(source)))
+    names = [
+        alias.name
+        for node in nodes
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    ]
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom):
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
+    known = ("fsspec", "s3fs", "gcsfs", "etils.epath")
+    return any(name.startswith(known) for name in names)
+
+
 def reads_flags(source):
     """Whether a source reads or defines flags of absl."""
     for node in ast.walk(ast.parse(source)):
@@ -91,6 +107,7 @@ RULES = {
         names_processes,
         ("mspd_jax/drive/", "mspd_jax/models/_checkpoint.py"),
     ),
+    "stores": (names_stores, ("mspd_jax/paths/",)),
     "run folders": (names_records, ("mspd_jax/runs/",)),
     "flags": (reads_flags, ("launch/_main.py", "launch/_job_flags.py")),
 }
@@ -112,6 +129,8 @@ def test_one_room_alone_knows(rule):
         (names_maps, "from jax import pmap"),
         (names_processes, "import jax\nn = jax.process_count()"),
         (names_records, 'path = folder / "records.jsonl"'),
+        (names_stores, "def f():\n    import fsspec"),
+        (names_stores, "from etils import epath, epy"),
         (reads_flags, "from absl import app, flags"),
     ],
 )

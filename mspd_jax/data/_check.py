@@ -1,13 +1,16 @@
 """Whether a model fits a source, whether its images changed, and sources as arrays."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 
+from mspd_jax import paths
 from mspd_jax.data._record import Source, as_float, if_readable
 from mspd_jax.errors import InputError
 
 _Shape = tuple[int, ...]
+_Value = TypeVar("_Value")
 
 
 def check_compatible(
@@ -49,8 +52,10 @@ def check_unchanged(source: Source, digests: Mapping[int, str | None]) -> list[i
     Returns the indices of `digests` that the source does not have any more.
     """
     places = {int(index): place for place, index in enumerate(source.indices)}
-    for index in sorted(digests.keys() & places.keys()):
-        before, now = digests[index], source.digest_of(places[index])
+    common = sorted(digests.keys() & places.keys())
+    found = _each(source, source.digest_of, [places[index] for index in common])
+    for index, now in zip(common, found, strict=True):
+        before = digests[index]
         if before is not None and now != before:
             what = "cannot be read" if now is None else "has another content or label"
             raise InputError(
@@ -70,8 +75,8 @@ def load_arrays(source: Source) -> tuple[np.ndarray, np.ndarray]:
     """
     labels = np.empty(len(source.indices), np.int32)
     images = np.empty((len(labels), 0, 0, 0), np.uint8)
-    for position in range(len(source.indices)):
-        record = source.read(position)
+    records = _each(source, source.read, range(len(source.indices)))
+    for position, record in enumerate(records):
         if position == 0:
             images = np.empty((len(labels), *record.image.shape), np.uint8)
         if record.image.shape != images.shape[1:]:
@@ -90,6 +95,15 @@ def load_arrays(source: Source) -> tuple[np.ndarray, np.ndarray]:
                 images = as_float(images)
         images[position] = stored
     return images, labels
+
+
+def _each(
+    source: Source, function: Callable[[int], _Value], positions: Sequence[int]
+) -> Iterator[_Value]:
+    """What a function gives for each position; at once where files lie in a store."""
+    if source.files and paths.is_store(source.files[0]):
+        return paths.side_by_side(function, positions)
+    return map(function, positions)
 
 
 def _shapes(source: Source) -> Iterable[tuple[int, _Shape | None]]:

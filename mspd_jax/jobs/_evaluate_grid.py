@@ -69,6 +69,7 @@ class EvaluateGrid(Evaluation):
         if len(cells) > 1:
             axes: dict = dict.fromkeys(("eps", "target", "targets", "purify"))
             open_folder(dataclasses.replace(self, **axes), out, machine, used={})
+            runs.unseal(out)
         finished: list[Cell] = []
         checks: dict = {}
         for cell in cells:

@@ -21,6 +21,7 @@ from mspd_jax.paths._files import read_bytes as read_bytes
 from mspd_jax.paths._files import read_text as read_text
 from mspd_jax.paths._files import remove as remove
 from mspd_jax.paths._files import resolved as resolved
+from mspd_jax.paths._files import side_by_side as side_by_side
 from mspd_jax.paths._files import version as version
 from mspd_jax.paths._files import write_object as write_object
 from mspd_jax.paths._path import as_path, is_store

@@ -1,5 +1,6 @@
 """Reading, listing and removing files, whether on the disk or in a store."""
 
+import collections
 import concurrent.futures
 import io
 import pathlib
@@ -9,6 +10,7 @@ from typing import BinaryIO, TypeVar
 from mspd_jax.paths import _store
 from mspd_jax.paths._path import is_store
 
+_Item = TypeVar("_Item")
 _Value = TypeVar("_Value")
 # Requests to a store that are under way together: each waits for some 20 ms.
 _AT_ONCE = 16
@@ -95,7 +97,7 @@ def remove(paths: Iterable[pathlib.PurePath]) -> None:
         else:
             pathlib.Path(path).unlink(missing_ok=True)
 
-    for _ in each(drop, list(paths)):
+    for _ in each(drop, paths):
         pass
 
 
@@ -113,18 +115,30 @@ def resolved(path: pathlib.PurePath) -> pathlib.PurePath:
 
 
 def each(
-    function: Callable[[pathlib.PurePath], _Value], paths: list[pathlib.PurePath]
+    function: Callable[[pathlib.PurePath], _Value], files: Iterable[pathlib.PurePath]
 ) -> Iterator[_Value]:
-    """What a function gives for each path, in order; side by side in a store.
+    """What a function gives for each of some files, in order."""
+    files = list(files)
+    if files and is_store(files[0]):
+        return side_by_side(function, files)
+    return map(function, files)
 
-    The function makes little of what it reads: its values wait to be fetched.
+
+def side_by_side(
+    function: Callable[[_Item], _Value], items: Iterable[_Item]
+) -> Iterator[_Value]:
+    """What a function that waits for a store gives for each item, in order.
+
+    The function is called in threads, some items ahead of the one that is taken.
     """
-    if not paths or not is_store(paths[0]):
-        yield from map(function, paths)
-        return
     with concurrent.futures.ThreadPoolExecutor(_AT_ONCE) as pool:
-        waiting = [pool.submit(function, path) for path in paths]
+        waiting: collections.deque = collections.deque()
         try:
-            yield from (future.result() for future in waiting)
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) >= 4 * _AT_ONCE:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)

@@ -30,6 +30,7 @@ from mspd_jax.runs._log import log_files as log_files
 from mspd_jax.runs._log import open_log as open_log
 from mspd_jax.runs._log import read_log as read_log
 from mspd_jax.runs._manifest import seal as seal
+from mspd_jax.runs._manifest import unseal as unseal
 from mspd_jax.runs._metrics import append_metrics as append_metrics
 from mspd_jax.runs._metrics import close_metrics as close_metrics
 from mspd_jax.runs._metrics import epoch_line as epoch_line
