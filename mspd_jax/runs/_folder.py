@@ -13,7 +13,15 @@ from typing import NamedTuple
 
 from mspd_jax import paths
 from mspd_jax.errors import InputError
-from mspd_jax.runs._log import append_log, json_lines, log_files, open_log, read_log
+from mspd_jax.runs._log import (
+    append_log,
+    entries_of,
+    json_lines,
+    lines_of,
+    log_files,
+    open_log,
+    read_log,
+)
 from mspd_jax.runs._manifest import unseal
 from mspd_jax.runs._write import write_file, write_json
 
@@ -74,8 +82,7 @@ def append_records(run: OpenRun, records: Iterable[dict]) -> None:
 
 def read_records(path: str | os.PathLike) -> list[dict]:
     """All records in a run folder, ordered by index; torn lines are left out."""
-    records = {r["index"]: r for r in read_log(paths.as_path(path), _RECORDS)}
-    return [records[index] for index in sorted(records)]
+    return _by_index(read_log(paths.as_path(path), _RECORDS))
 
 
 def remove_run(run: OpenRun) -> None:
@@ -119,12 +126,16 @@ def merge_records(run: OpenRun) -> list[dict]:
     Called by one process, after all have finished: the file is then the same whatever
     the number of processes and interruptions.
     """
-    records = read_records(run.path)
+    parts = log_files(run.path, _RECORDS)  # once: what is not read is not removed
+    records = _by_index(entries_of(lines_of(parts)))
     write_file(run.path / "records.jsonl", json_lines(records).encode())
-    paths.remove(
-        part for part in log_files(run.path, _RECORDS) if part.name != "records.jsonl"
-    )
+    paths.remove(part for part in parts if part.name != "records.jsonl")
     return records
+
+
+def _by_index(records: Iterable[dict]) -> list[dict]:
+    found = {record["index"]: record for record in records}
+    return [found[index] for index in sorted(found)]
 
 
 def _check_identity(path: pathlib.PurePath, identity: dict) -> None:

@@ -9,7 +9,6 @@ each write leaves a part, whole or not at all, numbered by the nanosecond and th
 process. `close_log` makes one file of them.
 """
 
-import contextlib
 import json
 import os
 import pathlib
@@ -58,21 +57,47 @@ def append_log(log: pathlib.PurePath, entries: Iterable[dict]) -> None:
 
 def read_log(folder: pathlib.PurePath, name: str) -> Iterator[dict]:
     """The entries of all processes; torn lines and lines of something else left out."""
-    for line in log_lines(folder, name):
-        entry = _parsed(line)
-        if entry is not None:
-            yield entry
+    yield from entries_of(log_lines(folder, name))
 
 
 def log_lines(folder: pathlib.PurePath, name: str) -> Iterator[str]:
-    """The lines of all processes, the last of a file perhaps torn."""
-    if paths.is_store(folder):
-        for text in _texts(folder, name):
+    """The lines of all processes, the last of a file perhaps torn.
+
+    In a store, another process may be putting the parts together meanwhile: then they
+    are listed again.
+    """
+    if not paths.is_store(folder):
+        yield from lines_of(log_files(folder, name))
+        return
+    for attempt in range(3):
+        try:
+            lines = list(lines_of(log_files(folder, name)))
+        except FileNotFoundError as error:
+            if attempt == 2:
+                text = f"the parts of {name} in {folder} vanish while they are read"
+                raise StoreError(text) from error
+        else:
+            yield from lines
+            return
+
+
+def lines_of(files: list[pathlib.PurePath]) -> Iterator[str]:
+    """The lines of the files of a log."""
+    if files and paths.is_store(files[0]):
+        for text in paths.each(paths.read_text, files):
             yield from text.splitlines(keepends=True)
         return
-    for path in log_files(folder, name):
+    for path in files:
         with open(path, encoding="utf-8") as file:
             yield from file
+
+
+def entries_of(lines: Iterable[str]) -> Iterator[dict]:
+    """The entries that stand in lines; torn ones and others left out."""
+    for line in lines:
+        entry = _parsed(line)
+        if entry is not None:
+            yield entry
 
 
 def close_log(folder: pathlib.PurePath, name: str) -> None:
@@ -83,7 +108,7 @@ def close_log(folder: pathlib.PurePath, name: str) -> None:
     whole = folder / f"{name}.jsonl"
     if files and files != [whole]:
         # A kill between the two leaves each entry twice: readers look at the index.
-        paths.write_object(whole, "".join(_texts(folder, name)).encode())
+        paths.write_object(whole, "".join(lines_of(files)).encode())
         paths.remove(file for file in files if file != whole)
 
 
@@ -103,17 +128,6 @@ def log_files(folder: pathlib.PurePath, name: str) -> list[pathlib.PurePath]:
         *sorted(local.glob(f"{name}.jsonl")),
         *sorted(local.glob(f"{name}-*.jsonl")),
     ]
-
-
-def _texts(folder: pathlib.PurePath, name: str) -> list[str]:
-    """What stands in the files of a log in a store.
-
-    A process that has finished may be putting the parts together meanwhile.
-    """
-    for _ in range(3):
-        with contextlib.suppress(FileNotFoundError):
-            return list(paths.each(paths.read_text, log_files(folder, name)))
-    raise StoreError(f"the parts of {name} in {folder} vanish while they are read")
 
 
 def _parsed(line: str) -> dict | None:

@@ -3,9 +3,17 @@
 import json
 import math
 import pathlib
+from collections.abc import Iterable
 
 from mspd_jax import paths
-from mspd_jax.runs._log import append_log, json_lines, log_files, log_lines, open_log
+from mspd_jax.runs._log import (
+    append_log,
+    json_lines,
+    lines_of,
+    log_files,
+    log_lines,
+    open_log,
+)
 from mspd_jax.runs._write import write_file
 
 _NAME = "metrics"
@@ -26,14 +34,7 @@ def append_metrics(folder: pathlib.PurePath, line: dict) -> None:
 
 def read_metrics(folder: pathlib.PurePath) -> list[dict]:
     """The lines of the log in a run folder; a torn last line is left out."""
-    lines: dict[int, dict] = {}
-    for text in log_lines(folder, _NAME):
-        try:
-            line = json.loads(text)
-        except ValueError:
-            break
-        lines[line["step"]] = line
-    return [lines[step] for step in sorted(lines)]
+    return _by_step(log_lines(folder, _NAME))
 
 
 def rewind_metrics(folder: pathlib.PurePath, step: int) -> None:
@@ -41,7 +42,7 @@ def rewind_metrics(folder: pathlib.PurePath, step: int) -> None:
     files = log_files(folder, _NAME)
     if not files:
         return
-    kept = [line for line in read_metrics(folder) if line["step"] <= step]
+    kept = [line for line in _by_step(lines_of(files)) if line["step"] <= step]
     whole = folder / f"{_NAME}.jsonl"
     write_file(whole, json_lines(kept).encode())
     paths.remove(file for file in files if file != whole)
@@ -52,6 +53,17 @@ def close_metrics(folder: pathlib.PurePath) -> None:
     lines = read_metrics(folder) if paths.is_store(folder) else []
     if lines:
         rewind_metrics(folder, lines[-1]["step"])
+
+
+def _by_step(lines: Iterable[str]) -> list[dict]:
+    found: dict[int, dict] = {}
+    for text in lines:
+        try:
+            line = json.loads(text)
+        except ValueError:
+            break
+        found[line["step"]] = line
+    return [found[step] for step in sorted(found)]
 
 
 def _number(value: float) -> float | None:
