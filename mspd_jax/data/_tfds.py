@@ -246,8 +246,8 @@ def _stored_order(
     for key in info.splits:
         lengths = info.splits[key].shard_lengths
         offsets = np.cumsum([0, *lengths])
-        places = map(os.fspath, info.splits[key].filepaths)
-        for path, length, offset in zip(places, lengths, offsets, strict=False):
+        locations = map(os.fspath, info.splits[key].filepaths)
+        for path, length, offset in zip(locations, lengths, offsets, strict=False):
             starts[path] = (key, int(offset), len(files))
             files.append((path, int(length)))
     parts, shards = [np.empty(0, np.int64)], [np.empty(0, np.int64)]

@@ -54,7 +54,7 @@ class Certify(Images):
     every: int = option(1, help="certify every EVERY-th image only", lower=1)
 
     def run(
-        self, out: str | pathlib.Path, machine: CertifyMachine | None = None
+        self, out: str | pathlib.PurePath, machine: CertifyMachine | None = None
     ) -> Result:
         """Certifies every image; the same call goes on where it was interrupted.
 

@@ -67,7 +67,7 @@ KINDS = Kinds(NoiseSummary, NoiseRecord)
 
 
 def certify_noise(
-    job: Any, out: str | pathlib.Path, machine: CertifyMachine, source: data.Source
+    job: Any, out: str | pathlib.PurePath, machine: CertifyMachine, source: data.Source
 ) -> Result:
     """Certifies a model that is at hand."""
     method, plan, front = job.method, plan_of(job.method), denoiser_of(job.method)

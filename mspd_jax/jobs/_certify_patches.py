@@ -77,7 +77,7 @@ KINDS = Kinds(PatchSummary, PatchRecord)
 
 
 def certify_patches(
-    job: Any, out: str | pathlib.Path, machine: CertifyMachine, source: data.Source
+    job: Any, out: str | pathlib.PurePath, machine: CertifyMachine, source: data.Source
 ) -> Result:
     """Asks a detector about every image."""
     method = job.method

@@ -27,7 +27,7 @@ _QUERIES = "queries"
 
 
 def certify_queries(
-    job: Any, out: str | pathlib.Path, machine: CertifyMachine, source: data.Source
+    job: Any, out: str | pathlib.PurePath, machine: CertifyMachine, source: data.Source
 ) -> Result:
     """Asks for the votes of every image that has no record yet.
 

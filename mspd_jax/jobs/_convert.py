@@ -94,7 +94,7 @@ class Convert:
     )
 
     def run(
-        self, out: str | pathlib.Path, machine: FilesMachine | None = None
+        self, out: str | pathlib.PurePath, machine: FilesMachine | None = None
     ) -> Converted:
         """Writes the checkpoint folder; nothing of a file that does not fit."""
         del machine

@@ -100,7 +100,9 @@ class Evaluate(Evaluation):
         None, help="a defense to put in front of everything else"
     )
 
-    def run(self, out: str | pathlib.Path, machine: Machine | None = None) -> Result:
+    def run(
+        self, out: str | pathlib.PurePath, machine: Machine | None = None
+    ) -> Result:
         """Attacks every image; the same call goes on where it was interrupted.
 
         Returns:

@@ -47,7 +47,7 @@ class EvaluateGrid(Evaluation):
         "folder of its own; none is the target as it is",
     )
 
-    def run(self, out: str | pathlib.Path, machine: Machine | None = None) -> Any:
+    def run(self, out: str | pathlib.PurePath, machine: Machine | None = None) -> Any:
         """Runs all cells.
 
         Returns:
@@ -58,7 +58,7 @@ class EvaluateGrid(Evaluation):
         return cells[0].result if len(cells) == 1 else self._in_order(cells)
 
     def cells(
-        self, out: str | pathlib.Path, machine: Machine | None = None
+        self, out: str | pathlib.PurePath, machine: Machine | None = None
     ) -> Iterator["Cell"]:
         """Runs the cells one by one, the largest radius first, and sums them up last.
 

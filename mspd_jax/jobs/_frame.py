@@ -34,7 +34,7 @@ _ADDED = Kinds(
 
 def run_over_images(
     job: Any,
-    out: str | pathlib.Path,
+    out: str | pathlib.PurePath,
     machine: Machine,
     *,
     predict: Callable,
@@ -145,7 +145,7 @@ def record_outcomes(
 
 def open_folder(
     job: Any,
-    out: str | pathlib.Path,
+    out: str | pathlib.PurePath,
     machine: Any,
     *,
     used: dict[str, Loaded],

@@ -32,7 +32,7 @@ class ListPublished:
     )
 
     def run(
-        self, out: str | pathlib.Path = "", machine: FilesMachine | None = None
+        self, out: str | pathlib.PurePath = "", machine: FilesMachine | None = None
     ) -> tuple[models.Published, ...]:
         """The rows that fit; nothing is written."""
         del out, machine

@@ -96,7 +96,7 @@ def load_inputs(job: Any, read: Callable = loaded, defend=defended) -> Inputs:
 
 def measured(
     job: Any,
-    out: str | pathlib.Path,
+    out: str | pathlib.PurePath,
     machine: Machine,
     inputs: Inputs,
     checks: list[evaluate.Check] | None = None,

@@ -108,7 +108,7 @@ class ProtectSummary(NamedTuple):
 
 def run_preemptive(
     job: Any,
-    out: str | pathlib.Path,
+    out: str | pathlib.PurePath,
     machine: ChunkedMachine | None,
     functions: Mapping[str, Any],
     *,

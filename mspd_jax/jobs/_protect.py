@@ -29,7 +29,7 @@ class Protect(Preemptive):
     )
 
     def run(
-        self, out: str | pathlib.Path, machine: ChunkedMachine | None = None
+        self, out: str | pathlib.PurePath, machine: ChunkedMachine | None = None
     ) -> Result:
         """Writes every protected image as an 8-bit PNG into OUT/images.
 

@@ -27,7 +27,7 @@ class Report:
     images: int = option(8, help="rows of the picture, 0 for none", lower=0)
 
     def run(
-        self, out: str | pathlib.Path, machine: FilesMachine | None = None
+        self, out: str | pathlib.PurePath, machine: FilesMachine | None = None
     ) -> report.Page:
         """Writes report.md, report.csv and pictures; replaces an older report."""
         del machine

@@ -34,7 +34,7 @@ class Revert(Preemptive):
     )
 
     def run(
-        self, out: str | pathlib.Path, machine: ChunkedMachine | None = None
+        self, out: str | pathlib.PurePath, machine: ChunkedMachine | None = None
     ) -> Result:
         """Writes every reverted image as an 8-bit PNG into OUT/images.
 

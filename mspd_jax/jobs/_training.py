@@ -96,7 +96,7 @@ class Training(Images):
         return self._plan(examples, self._classifiers())
 
     def run(
-        self, out: str | pathlib.Path, machine: TrainingMachine | None = None
+        self, out: str | pathlib.PurePath, machine: TrainingMachine | None = None
     ) -> Result:
         """Trains, measures the model on `eval_source`, and saves it as OUT/model.
 

@@ -5,7 +5,7 @@ import concurrent.futures
 import io
 import pathlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 
 from mspd_jax.paths import _store
 from mspd_jax.paths._path import is_store
@@ -69,7 +69,7 @@ def read_text(path: pathlib.PurePath) -> str:
     return pathlib.Path(path).read_text(encoding="utf-8")
 
 
-def opened(path: pathlib.PurePath) -> BinaryIO:
+def opened(path: pathlib.PurePath) -> io.BytesIO | io.BufferedReader:
     """A file to read from; of a store, all of it in memory."""
     return io.BytesIO(_store.read(path)) if is_store(path) else open(path, "rb")
 

@@ -1,7 +1,7 @@
 """An S3 server on loopback (moto) that can be in trouble, or gone for a while."""
 
+import collections
 import contextlib
-import os
 import threading
 import time
 
@@ -22,7 +22,7 @@ _REFUSALS = {
 
 class Server:
     """trouble: (method, path) of a request -> the status to refuse it with, or None.
-    requests: how many were answered in each way."""
+    refused: how many were, with each status. written: how often, each path."""
 
     def __init__(self):
         from moto.moto_server.werkzeug_app import (
@@ -32,7 +32,7 @@ class Server:
 
         self._moto = DomainDispatcherApplication(create_backend_app)
         self.trouble = lambda method, path: None
-        self.requests = {}
+        self.refused, self.written = collections.Counter(), collections.Counter()
         self.port = 0
         self.start()
 
@@ -65,14 +65,19 @@ class Server:
             self.trouble = lambda method, path: None
 
     def _answer(self, environ, start_response):
-        status = self.trouble(environ["REQUEST_METHOD"], environ["PATH_INFO"])
-        self.requests[status] = self.requests.get(status, 0) + 1
+        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        status = self.trouble(method, path)
         if status is None:
+            self.written[path] += method == "PUT"
             return self._moto(environ, start_response)
+        self.refused[status] += 1
         line, code = _REFUSALS[status]
-        environ["wsgi.input"].read()
-        start_response(line, [("Content-Type", "application/xml")])
-        return [f"<Error><Code>{code}</Code><Message>{line}</Message></Error>".encode()]
+        environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        body = f"<Error><Code>{code}</Code><Message>{line}</Message></Error>".encode()
+        body = b"" if method == "HEAD" else body
+        kind = ("Content-Type", "application/xml")
+        start_response(line, [kind, ("Content-Length", str(len(body)))])
+        return [body]
 
 
 @contextlib.contextmanager
@@ -103,8 +108,3 @@ def wait_for(condition, process, seconds=120):
         assert process.poll() is None, process.communicate()[1][-3000:]
         assert time.monotonic() < end, "it takes too long"
         time.sleep(0.02)
-
-
-def without(*names):
-    """The environment without some variables."""
-    return {k: v for k, v in os.environ.items() if k not in names}
