@@ -56,6 +56,7 @@ def test_what_is_damaged_or_not_whole_is_refused(bucket):
         models.load_model("s3://b/none")
 
 
+@pytest.mark.slow
 def test_a_killed_upload_is_taken_up_by_the_same_call(bucket):
     def die(what, path):
         if what == "put" and str(path).endswith("_CHECKPOINT_METADATA"):
