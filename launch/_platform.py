@@ -1,6 +1,7 @@
 """Settings that must stand before JAX starts. Imports nothing of JAX."""
 
 import importlib.metadata
+import logging
 import os
 
 # Of what jaxlib 0.10 gives to the library YNNPACK, convolutions gain (a ResNet-20 takes
@@ -27,6 +28,9 @@ def prepare() -> None:
     os.environ.setdefault("NO_GCE_CHECK", "true")
     # Paths in stores go through fsspec, also where TensorFlow is installed.
     os.environ.setdefault("EPATH_USE_TF", "false")
+    # They log each attempt, with tracebacks; what comes of it is said in one line.
+    for name in ("gcsfs", "google.auth"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _cores() -> int:
