@@ -96,6 +96,15 @@ def test_prepared_data_sets(bucket, tmp_path):
         fetched = {path for what, path in bucket.requests if what == "get"}
         other = "train" if split != "train" else "-test"
         assert not [path for path in fetched if f"{other}.array_record" in str(path)]
+
+    def gone(what, path):
+        if what == "get":
+            raise ConnectionError("refused")
+
+    bucket.fails = staticmethod(gone)
+    with pytest.raises(StoreError, match="does not answer"):
+        data.open_source(spec, data_dir=str(STORE))
+    bucket.fails = None
     with pytest.raises(InputError, match="no data set 'huge' in s3://b/data"):
         data.open_source("tfds:huge:train", data_dir=str(STORE))
 

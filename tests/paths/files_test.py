@@ -83,6 +83,7 @@ def test_the_listing_of_a_folder_knows_no_neighbors(bucket):
     write_file("s3://b/xy/b.txt", b"")
     root = paths.as_path("s3://b/x")
     assert list(paths.files_below(root)) == [root / "a.txt"]
+    assert not paths.files_below(root / "a.txt")
     assert paths.children(root / "none") == {} and not paths.files_below(root / "none")
 
 

@@ -118,6 +118,16 @@ def test_the_manifest_is_true_and_success_is_last(bucket):
     runs.seal(OUT)
     read = [path for what, path in bucket.requests if what == "get"]
     assert read == [str(OUT / "MANIFEST.json"), str(OUT / "summary.json")]
+    changes = [(w, path) for w, path in bucket.requests if w in ("put", "delete")]
+    assert changes == [
+        ("delete", str(OUT / "_SUCCESS")),  # until the new manifest is there
+        ("put", str(OUT / "MANIFEST.json")),
+        ("put", str(OUT / "_SUCCESS")),
+    ]
+    bucket.requests.clear()
+    runs.seal(OUT)
+    written = [path for what, path in bucket.requests if what in ("put", "delete")]
+    assert written == [str(OUT / "_SUCCESS")]
     runs.reopen_run(run)
     assert "_SUCCESS" not in names() and runs.is_unfinished(OUT)
 
@@ -146,9 +156,11 @@ def test_journals_and_metrics_survive_in_parts(bucket):
     assert names() == ["metrics.jsonl"]
     runs.append_metrics(OUT, {"step": 12, "loss": 3})
     assert [line["loss"] for line in runs.read_metrics(OUT)] == [4, 8, 3]
+    parts = {name: file for name, file in bucket.store.items() if ".parts" in name}
     runs.close_metrics(OUT)
     assert names() == ["metrics.jsonl"]
-    assert len(runs.read_metrics(OUT)) == 3
+    bucket.store.update(parts)  # as a kill before their removal leaves them
+    assert [line["loss"] for line in runs.read_metrics(OUT)] == [4, 8, 3]
 
 
 def test_a_log_that_stays_becomes_one_file(bucket):
