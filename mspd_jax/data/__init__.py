@@ -16,6 +16,7 @@ from mspd_jax.data._record import Record, Source
 from mspd_jax.data._select import every as every
 from mspd_jax.data._select import from_arrays, select
 from mspd_jax.data._select import paired as paired
+from mspd_jax.data._select import shard as shard
 
 # What users call; other rooms may import the rest.
 __all__ = [

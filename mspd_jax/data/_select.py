@@ -12,10 +12,14 @@ from mspd_jax.errors import InputError
 def select(source: Source, indices: Collection[int]) -> Source:
     """The images of a source whose data-set index is among `indices`."""
     wanted = np.fromiter(indices, np.int64, len(indices))
-    positions = np.flatnonzero(np.isin(source.indices, wanted))
+    return _at(source, np.flatnonzero(np.isin(source.indices, wanted)))
+
+
+def _at(source: Source, positions: np.ndarray | range) -> Source:
+    """The images at these positions, a range where there may be very many."""
     shape_of, fingerprint_of = source.shape_of, source.fingerprint_of
     return source._replace(
-        indices=source.indices[positions],
+        indices=source.indices[np.asarray(positions, np.int64)],
         read=lambda p: source.read(int(positions[p])),
         shape_of=shape_of and (lambda p: shape_of(int(positions[p]))),
         files=source.files and tuple(source.files[p] for p in positions),
@@ -28,6 +32,21 @@ def select(source: Source, indices: Collection[int]) -> Source:
 def every(source: Source, step: int) -> Source:
     """Every `step`-th image of a source, the first included."""
     return select(source, source.indices[::step])
+
+
+def shard(source: Source, place: int, count: int) -> Source:
+    """Part `place`, from 1, of `count` parts of consecutive images.
+
+    They are as even as can be, and keep the images' indices: together they are the
+    source.
+    """
+    size = len(source.indices)
+    if count > size:
+        raise InputError(
+            f"source {source.spec!r} has {size} images: {count} parts are too many"
+        )
+    start, stop = ((size * end) // count for end in (place - 1, place))
+    return _at(source, range(start, stop))
 
 
 def paired(source: Source, other: Source) -> Source:

@@ -4,7 +4,6 @@ import dataclasses
 import pathlib
 from typing import ClassVar
 
-from mspd_jax import data
 from mspd_jax.errors import InputError
 from mspd_jax.jobs._certify_methods import (
     CertifyMachine,
@@ -18,14 +17,14 @@ from mspd_jax.jobs._certify_noise import certify_noise
 from mspd_jax.jobs._certify_patches import certify_patches
 from mspd_jax.jobs._certify_queries import certify_queries
 from mspd_jax.jobs._foreign import MODEL_NAMES
-from mspd_jax.jobs._images import Images
+from mspd_jax.jobs._images import Shardable
 from mspd_jax.jobs._option import option
 from mspd_jax.jobs._result import Result
 from mspd_jax.jobs._values import ModelInput, opened
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Certify(Images):
+class Certify(Shardable):
     """Certificates of a classifier, by one of the methods; see `run`.
 
     Example:
@@ -72,8 +71,12 @@ class Certify(Images):
         for name in ("offline", "query_log"):
             if asking is None and getattr(machine, name):
                 raise InputError(f"`{name}` goes with `query` alone")
-        source = data.every(
-            opened(self.source, data_dir=self.data_dir, limit=self.limit), self.every
+        source = opened(
+            self.source,
+            data_dir=self.data_dir,
+            limit=self.limit,
+            every=self.every,
+            shard=self.shard,
         )
         if isinstance(method, Minority | PatchCleanser):  # a ScaleCert is a Minority
             if self.target is None:

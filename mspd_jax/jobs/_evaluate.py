@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from mspd_jax import attacks, defenses
 from mspd_jax.jobs._foreign import MODEL_NAMES
-from mspd_jax.jobs._images import Images
+from mspd_jax.jobs._images import Shardable
 from mspd_jax.jobs._machine import Machine
 from mspd_jax.jobs._measure import load_inputs, measured
 from mspd_jax.jobs._option import option
@@ -15,7 +15,7 @@ from mspd_jax.jobs._values import ModelInput, Radius, SourceInput
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Evaluation(Images):
+class Evaluation(Shardable):
     """The fields that one evaluation and a grid of them share."""
 
     MACHINE: ClassVar[Machine] = Machine()

@@ -103,7 +103,9 @@ class EvaluateGrid(Evaluation):
             functools.partial(defended, load=load),
             lambda target, chain, **_: (target.digest, chain),
         )
-        source = opened(self.source, data_dir=self.data_dir, limit=self.limit)
+        source = opened(
+            self.source, data_dir=self.data_dir, limit=self.limit, shard=self.shard
+        )
         shared: Any = {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(Evaluation)
@@ -112,7 +114,9 @@ class EvaluateGrid(Evaluation):
         jobs = grid(first, target=targets, purify=purifiers, eps=radii)
         cells = []
         for job in jobs:
-            over_source = dataclasses.replace(job, source=source, limit=None)
+            over_source = dataclasses.replace(
+                job, source=source, limit=None, shard=None
+            )
             inputs = load_inputs(over_source, read, defend)
             name = names[targets.index(job.target)]
             if len(jobs) == 1:

@@ -22,3 +22,14 @@ class Images:
     )
     limit: int | None = option(None, help="use the first LIMIT images only", lower=1)
     seed: int = option(0, help="seed of all randomness")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Shardable(Images):
+    """The fields of jobs whose result for an image does not depend on the others."""
+
+    shard: str | None = option(
+        None,
+        help="use one part of consecutive images only: 3/8 is the third of eight; "
+        "images keep their index, so that the parts together are the whole run",
+    )

@@ -64,7 +64,7 @@ def load_inputs(job: Any, read: Callable = loaded, defend=defended) -> Inputs:
         raise InputError(f"`attack`={job.attack} needs `eps`, for example `eps`=8/255")
     target = read(job.target)
     surrogate = None if job.surrogate is None else read(job.surrogate)
-    source = opened(job.source, data_dir=job.data_dir, limit=job.limit)
+    source = opened(job.source, data_dir=job.data_dir, limit=job.limit, shard=job.shard)
     if not source.labelled:
         raise InputError(f"`source`={source.spec} has no labels to compare with")
     given = job.adversarial and opened(job.adversarial, data_dir=job.data_dir)
@@ -154,11 +154,17 @@ def measured(
         progress=here.process == 0,
         checks=checks if here.process == 0 else [],  # one process looks at the model
     )
-    return _kept(folder, found, inputs), found.examined
+    result = _kept(folder, found, inputs, whole=job.shard is None)
+    return result, found.examined
 
 
-def _kept(folder: runs.OpenRun, found: evaluate.Assessment, inputs: Inputs) -> Result:
-    """Writes records and totals, and removes the journal that they are made of."""
+def _kept(
+    folder: runs.OpenRun, found: evaluate.Assessment, inputs: Inputs, *, whole: bool
+) -> Result:
+    """Writes records and totals, and removes the journal that they are made of.
+
+    A part of a run keeps it: the whole is made of the notes of its parts.
+    """
     behind = inputs.behind
     note = {"defense": behind.text} if behind else {}
     if drive.here().process == 0:
@@ -170,7 +176,7 @@ def _kept(folder: runs.OpenRun, found: evaluate.Assessment, inputs: Inputs) -> R
     summary = note | found.summary | _published(inputs.target)
     summary["warnings"] = summary["warnings"] + misfits(behind, inputs.target)
     result = finished(folder.path, records, summary, found.unreadable, _KINDS)
-    if not found.unreadable:
+    if whole and not found.unreadable:
         runs.remove_journal(folder.path)
     sealed(folder.path, found.unreadable)
     return result

@@ -15,7 +15,7 @@ from mspd_jax.errors import InputError
 from mspd_jax.jobs._foreign import MODEL_NAMES
 from mspd_jax.jobs._frame import Kinds, run_over_images
 from mspd_jax.jobs._identity import plain
-from mspd_jax.jobs._images import Images
+from mspd_jax.jobs._images import Shardable
 from mspd_jax.jobs._machine import ChunkedMachine
 from mspd_jax.jobs._option import option
 from mspd_jax.jobs._result import Result
@@ -33,7 +33,7 @@ from mspd_jax.jobs._values import (
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Preemptive(Images):
+class Preemptive(Shardable):
     """The fields of protect and revert; the constants of MCGS are the paper's."""
 
     MACHINE: ClassVar[ChunkedMachine] = ChunkedMachine()
@@ -123,7 +123,7 @@ def run_preemptive(
     eps = radius_of(job.eps, job.norm)
     surrogate = loaded(job.surrogate)
     labeler, used = _load_labeler(job.labeler, surrogate)
-    source = opened(job.source, data_dir=job.data_dir, limit=job.limit)
+    source = opened(job.source, data_dir=job.data_dir, limit=job.limit, shard=job.shard)
     check_compatible(source, used)
     if labeler == "truth" and not source.labelled:
         raise InputError(

@@ -3,6 +3,7 @@
 import functools
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -77,12 +78,37 @@ def radius_of(value: Radius, norm: str) -> float:
 
 
 def opened(
-    source: SourceInput, *, data_dir: str | None = None, limit: int | None = None
+    source: SourceInput,
+    *,
+    data_dir: str | None = None,
+    limit: int | None = None,
+    every: int = 1,
+    shard: str | None = None,
 ) -> data.Source:
-    """The images that a field names, or the source that it is."""
+    """The images that a field names, or the source that it is.
+
+    Of the first `limit` every `every`-th, and of those the part that `shard` names.
+    """
+    place, count = shard_of(shard)
     if isinstance(source, str):
-        return data.open_source(source, data_dir=data_dir, limit=limit)
-    return source if limit is None else data.select(source, source.indices[:limit])
+        source = data.open_source(source, data_dir=data_dir, limit=limit)
+    elif limit is not None:
+        source = data.select(source, source.indices[:limit])
+    if every > 1:
+        source = data.every(source, every)
+    return source if count == 1 else data.shard(source, place, count)
+
+
+def shard_of(text: str | None) -> tuple[int, int]:
+    """`3/8` as (3, 8); None as (1, 1), the whole."""
+    if text is None:
+        return 1, 1
+    found = re.fullmatch(r"(\d+)/(\d+)", str(text))
+    if not found or not 1 <= int(found[1]) <= int(found[2]):
+        raise InputError(
+            f"`shard`={text}: expected a part like 3/8, the third of eight"
+        )
+    return int(found[1]), int(found[2])
 
 
 def loaded(value: ModelInput) -> Loaded:

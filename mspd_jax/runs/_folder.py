@@ -160,11 +160,18 @@ def _check_identity(path: pathlib.PurePath, identity: dict) -> None:
                 f"`out`={path} holds the results for other images: what `source` names "
                 "has changed since that run began; name another folder"
             )
-        if found.get(name) != value:
+        if _known(found.get(name)) != _known(value):
             change = _difference(name, found.get(name), value)
             raise InputError(
                 f"`out`={path} belongs to another run ({change}); name another folder"
             )
+
+
+def _known(value):
+    """Without what is None: a field that came later says nothing of an older run."""
+    if not isinstance(value, dict):
+        return value
+    return {name: part for name, part in value.items() if part is not None}
 
 
 def _difference(name: str, old, new) -> str:

@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from mspd_jax.data import every, from_arrays, open_source, paired, select, write_png
+from mspd_jax.data import (
+    every,
+    from_arrays,
+    open_source,
+    paired,
+    select,
+    shard,
+    write_png,
+)
 from mspd_jax.errors import InputError
 
 BYTES = np.random.default_rng(0).integers(0, 256, (7, 4, 5, 1), np.uint8)
@@ -113,3 +121,22 @@ def test_parts_and_pairs_of_an_unknown_source_are_unknown():
 def test_arrays_that_are_no_images_are_refused(images, labels, message):
     with pytest.raises(InputError, match=message):
         from_arrays(images, labels)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+def test_the_shards_of_a_source_are_the_source(count):
+    whole = arrays()
+    parts = [shard(whole, place, count) for place in range(1, count + 1)]
+    indices = np.concatenate([part.indices for part in parts])
+    np.testing.assert_array_equal(indices, whole.indices)
+    sizes = [len(part.indices) for part in parts]
+    assert max(sizes) - min(sizes) <= 1
+    labels = [part.read(p).label for part in parts for p in range(len(part.indices))]
+    assert labels == list(LABELS)
+    last = select(whole, parts[-1].indices)
+    assert parts[-1].fingerprint == last.fingerprint
+
+
+def test_more_shards_than_images_are_refused():
+    with pytest.raises(InputError, match="has 7 images: 8 parts are too many"):
+        shard(arrays(), 1, 8)

@@ -11,7 +11,7 @@ from jax.tree_util import Partial
 from mspd_jax import models
 from mspd_jax.errors import InputError
 from mspd_jax.jobs._function_digest import function_digest
-from mspd_jax.jobs._values import loaded, radius_of
+from mspd_jax.jobs._values import loaded, opened, radius_of, shard_of
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,24 @@ def test_radii_that_no_image_needs(value):
 
 def test_an_l2_radius_may_be_large():
     assert radius_of(3, "l2") == 3.0
+
+
+def test_a_shard_is_taken_after_limit_and_every():
+    whole = opened("digits:test", limit=20, every=3)
+    shards = [
+        opened("digits:test", limit=20, every=3, shard=f"{place}/2") for place in (1, 2)
+    ]
+    assert [len(part.indices) for part in shards] == [3, 4]
+    np.testing.assert_array_equal(
+        np.concatenate([part.indices for part in shards]), whole.indices
+    )
+    assert shard_of(None) == (1, 1)
+
+
+@pytest.mark.parametrize("text", ["0/2", "3/2", "1", "a/b", "1/0", "-1/2", ""])
+def test_a_shard_that_is_none_is_refused(text):
+    with pytest.raises(InputError, match="`shard`=.*expected a part like 3/8"):
+        opened("digits:test", shard=text)
 
 
 def network(weights, image):

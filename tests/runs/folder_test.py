@@ -64,6 +64,14 @@ class RunFolderTest(absltest.TestCase):
             runs.open_run(self.path / "holiday.txt", IDENTITY)
         self.assertLen(list(self.path.iterdir()), 1)
 
+    def test_a_field_that_came_later_is_no_difference(self):
+        fields = {"job": "protect", "fields": {"eps": 1, "shard": None}}
+        runs.open_run(self.path / "out", {"job": "protect", "fields": {"eps": 1}})
+        runs.open_run(self.path / "out", fields)
+        with self.assertRaisesRegex(InputError, "`shard` was None, now '1/2'"):
+            other = {"job": "protect", "fields": {"eps": 1, "shard": "1/2"}}
+            runs.open_run(self.path / "out", other)
+
     def test_processes_write_apart_and_merge_to_one_file(self):
         whole = runs.open_run(self.path / "one", IDENTITY)
         runs.append_records(whole, [{"index": i} for i in range(6)])
