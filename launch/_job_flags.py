@@ -10,11 +10,12 @@ from absl import flags
 from mspd_jax.errors import InputError
 from mspd_jax.jobs import (
     Option,
+    all_options,
     choice_name,
-    choices_of,
-    groups_of,
+    job_of,
     number_of,
     options_of,
+    single_choices_of,
 )
 
 FLAGS = flags.FLAGS
@@ -38,9 +39,9 @@ def define(
     """
     for name, help in switches.items():
         flags.DEFINE_bool(name, False, help)
-    fields = _all_options(job)
+    fields = all_options(job)
     fields_of_job = {field.name: field for field in dataclasses.fields(job)}
-    for name, kinds in _choices(job).items():
+    for name, kinds in single_choices_of(job).items():
         field, names = fields_of_job[name], [choice_name(kind) for kind in kinds]
         default = field.metadata["example"]
         if field.default is not _MISSING:
@@ -66,19 +67,33 @@ def define(
         FLAGS.register_key_flag_for_module(sys.argv[0], flag)  # for --help
 
 
+def define_inner(job: Any) -> None:
+    """Defines the flags of a job that another one, whose flags stand, runs many of."""
+    options = {o.name: o for o in options_of(type(job.MACHINE))} | all_options(job)
+    for name, option in options.items():
+        if name not in FLAGS:
+            _define(option._replace(default=None))
+    for name, kinds in single_choices_of(job).items():
+        help = next(
+            f.metadata["help"] for f in dataclasses.fields(job) if f.name == name
+        )
+        flags.DEFINE_enum(name, None, [choice_name(kind) for kind in kinds], help)
+    for flag in FLAGS.flags_by_module_dict()[__name__]:
+        FLAGS.register_key_flag_for_module(sys.argv[0], flag)
+
+
+def given(job: Any) -> dict[str, Any]:
+    """The fields of a job that flags set."""
+    own = _names(job)
+    return {name: _value(name) for name in sorted(own) if FLAGS[name].present}
+
+
 def parsed(job: Any) -> tuple[Any, Any]:
     """The job that the flags describe, and its machine."""
-    values = {option.name: _value(option) for option in options_of(job)}
-    needed = [o.name for o in options_of(job) if o.default is _MISSING]
-    for name in (*needed, "out"):
-        if FLAGS[name].value is None:
-            raise InputError(f"`{name}` is required: see --help")
-    for name, kinds in _choices(job).items():
-        values[name] = _chosen(name, kinds, set(values))
-    values |= _grouped(job)
-    machine = job.MACHINE
-    own = {o.name: o for o in options_of(type(machine)) if o.name not in values}
-    return job(**values), type(machine)(**{n: _value(o) for n, o in own.items()})
+    made = job_of(job, given(job))
+    if FLAGS["out"].value is None:
+        raise InputError("`out` is required: see --help")
+    return made
 
 
 class _NumberParser(flags.FloatParser):
@@ -86,64 +101,6 @@ class _NumberParser(flags.FloatParser):
 
     def convert(self, argument: Any) -> float:
         return number_of(argument)
-
-
-def _chosen(name: str, kinds: tuple[Any, ...], taken: set[str]) -> Any:
-    """The dataclass that the flag of a choice names, made of the flags that go with it.
-
-    A flag that another choice has, and this one has not, is refused.
-    """
-    chosen = next(kind for kind in kinds if choice_name(kind) == FLAGS[name].value)
-    own = {option.name: option for option in options_of(chosen)}
-    others = {option for kind in kinds for option in _all_options(kind)}
-    for other in sorted(others - _all_options(chosen).keys() - taken):
-        if FLAGS[other].present:
-            raise InputError(f"`{other}` does not go with `{name}`={FLAGS[name].value}")
-    present = {n: _value(o) for n, o in own.items() if FLAGS[n].present}
-    for option in own.values():
-        if option.default is _MISSING and option.name not in present:
-            line = f"`{name}`={FLAGS[name].value} needs `{option.name}`"
-            if option.example:
-                line += f", as in `{option.name}`={option.example}"
-            raise InputError(line)
-    return chosen(**present, **_grouped(chosen))
-
-
-def _grouped(job: type) -> dict[str, Any]:
-    """The groups of a dataclass: made where their first flag is set, else None.
-
-    The other flags of a group that is not there are refused.
-    """
-    found: dict[str, Any] = {}
-    for name, kind in groups_of(job).items():
-        first, *rest = options_of(kind)
-        if _value(first):
-            found[name] = kind(**{o.name: _value(o) for o in (first, *rest)})
-            continue
-        for option in rest:
-            if FLAGS[option.name].present:
-                raise InputError(f"`{option.name}` goes with `{first.name}` alone")
-        found[name] = None
-    return found
-
-
-def _choices(job: type) -> dict[str, tuple[type, ...]]:
-    """The fields that hold one of several dataclasses, which a flag names."""
-    groups = groups_of(job)
-    return {n: kinds for n, kinds in choices_of(job).items() if n not in groups}
-
-
-def _all_options(job: type) -> dict[str, Option]:
-    """The plain fields of a dataclass, and those of all that it may hold, by name."""
-    fields = {option.name: option for option in options_of(job)}
-    for kinds in choices_of(job).values():
-        for kind in kinds:
-            inner = _all_options(kind)
-            for option_name, option in inner.items():
-                if option.default is _MISSING:  # whether it is needed depends on `kind`
-                    inner[option_name] = option._replace(default=None)
-            fields = inner | fields
-    return fields
 
 
 def _define(option: Option) -> None:
@@ -159,6 +116,8 @@ def _define(option: Option) -> None:
     elif option.kind is float:
         parser = _NumberParser(option.lower, option.upper)
         flags.DEFINE(parser, name, default, help, serializer=flags.ArgumentSerializer())
+    elif option.repeated:
+        flags.DEFINE_multi_string(name, default and list(default), help)
     elif option.kind is tuple:
         flags.DEFINE_list(name, None if default is None else list(default), help)
     else:
@@ -166,6 +125,12 @@ def _define(option: Option) -> None:
         define(name, default, help)
 
 
-def _value(option: Option) -> Any:
-    value = FLAGS[option.name].value
-    return tuple(value) if option.kind is tuple and value is not None else value
+def _names(job: Any) -> set[str]:
+    """The flags of a job, of its nested choices, of its machine."""
+    machine = {option.name for option in options_of(type(job.MACHINE))}
+    return machine | all_options(job).keys() | single_choices_of(job).keys()
+
+
+def _value(name: str) -> Any:
+    value = FLAGS[name].value
+    return tuple(value) if isinstance(value, list) else value

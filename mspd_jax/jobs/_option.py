@@ -12,7 +12,7 @@ class Option(NamedTuple):
     kind: int, float, bool, tuple for a list of texts, or str for all that is named by a
     text, whatever else research code may give. default: `dataclasses.MISSING` where
     there is none. choices: the texts that are accepted. lower, upper: bounds of a
-    number. example: a value, for messages.
+    number. example: a value, for messages. repeated: a flag for each of its texts.
     """
 
     name: str
@@ -23,6 +23,7 @@ class Option(NamedTuple):
     lower: float | None
     upper: float | None
     example: str | None = None
+    repeated: bool = False
 
 
 def option(
@@ -33,23 +34,29 @@ def option(
     lower: float | None = None,
     upper: float | None = None,
     example: str | None = None,
+    repeated: bool = False,
 ) -> Any:
     """A field of a job; without a default it must be set.
 
     Of a field that holds one of several dataclasses, `example` names the one that a
-    command takes where it names none.
+    command takes where it names none. A list of texts that may hold commas is
+    `repeated`: a command gives each in a flag of its own.
     """
     metadata = {"help": help, "choices": choices, "lower": lower, "upper": upper}
-    return dataclasses.field(default=default, metadata=metadata | {"example": example})
+    metadata |= {"example": example, "repeated": repeated}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 def options_of(job: type) -> list[Option]:
-    """The plain fields of a job's class, in order; those of nested choices left out."""
+    """The plain fields of a job's class, in order; those of nested choices left out.
+
+    What was not made by `option` is no field that a flag could set.
+    """
     hints = typing.get_type_hints(job)
     return [
         Option(field.name, _kind(hints[field.name]), field.default, **field.metadata)
         for field in dataclasses.fields(job)
-        if not alternatives(hints[field.name])
+        if "help" in field.metadata and not alternatives(hints[field.name])
     ]
 
 
@@ -71,6 +78,25 @@ def groups_of(job: type) -> dict[str, type]:
         for name, kinds in choices_of(job).items()
         if len(kinds) == 1 and defaults[name] is None
     }
+
+
+def all_options(job: type) -> dict[str, Option]:
+    """The plain fields of a dataclass, and those of all that it may hold, by name."""
+    fields = {option.name: option for option in options_of(job)}
+    for kinds in choices_of(job).values():
+        for kind in kinds:
+            inner = all_options(kind)
+            for option_name, option in inner.items():
+                if option.default is dataclasses.MISSING:  # needed with `kind` alone
+                    inner[option_name] = option._replace(default=None)
+            fields = inner | fields
+    return fields
+
+
+def single_choices_of(job: type) -> dict[str, tuple[type, ...]]:
+    """The fields that hold one of several dataclasses, which a text names."""
+    groups = groups_of(job)
+    return {n: kinds for n, kinds in choices_of(job).items() if n not in groups}
 
 
 def alternatives(annotation: Any) -> tuple[type, ...]:
