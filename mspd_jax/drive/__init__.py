@@ -15,6 +15,9 @@ from mspd_jax.drive._replicate import place_shares as place_shares
 from mspd_jax.drive._replicate import process_share as process_share
 from mspd_jax.drive._replicate import replicate as replicate
 from mspd_jax.drive._run import run
+from mspd_jax.drive._shares import Share as Share
+from mspd_jax.drive._shares import cpu_environment as cpu_environment
+from mspd_jax.drive._shares import device_shares as device_shares
 from mspd_jax.drive._size import images_per_block as images_per_block
 from mspd_jax.drive._size import images_per_pass as images_per_pass
 
