@@ -14,8 +14,9 @@ from mspd_jax.report._protection import protection_section
 from mspd_jax.report._radii import radii_section
 from mspd_jax.report._rows import summary_columns, summary_rows
 from mspd_jax.report._summary import table_rows
+from mspd_jax.report._sweep import sweep_csv, sweeps_section
 from mspd_jax.report._tables import csv_table, markdown_table
-from mspd_jax.runs import is_run_folder, read_runs, write_file
+from mspd_jax.runs import is_run_folder, read_runs, sweeps_among, write_file
 
 _PICTURES = ("curve.png", "picture.png", "certified.png", "patches.png")
 _NOTES = """
@@ -60,7 +61,9 @@ def write_report(
         raise InputError(f"`out`={folder} holds a run; name another one for the report")
     rows = summary_rows(found)
     table = markdown_table(table_rows(rows))
+    sweeps = sweeps_among([os.fspath(path) for path in runs], found)
     sections = (
+        sweeps_section(sweeps),
         radii_section(found),
         protection_section(found, images=images),
         certified_section(found),
@@ -69,10 +72,15 @@ def write_report(
     )
     text = f"# Report\n\n{table}{_NOTES}" + "".join(part.text for part in sections)
     files = {"report.csv": csv_table(rows, summary_columns(rows)).encode()}
+    if sweeps:
+        files["sweep.csv"] = sweep_csv(sweeps).encode()
     for part in sections:
         files |= part.pictures
     files["report.md"] = text.encode()
-    paths.remove(folder / name for name in _PICTURES if name not in files)
+    there = paths.children(folder) if paths.is_dir(folder) else ()
+    older = {path.name for path in there if path.match("sweep*.*")}
+    names = {*_PICTURES, *older} - files.keys()
+    paths.remove(folder / name for name in sorted(names))
     for name, content in files.items():
         write_file(folder / name, content)
     return Page(table, tuple(folder / name for name in reversed(files)))

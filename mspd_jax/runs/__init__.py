@@ -36,10 +36,18 @@ from mspd_jax.runs._metrics import close_metrics as close_metrics
 from mspd_jax.runs._metrics import epoch_line as epoch_line
 from mspd_jax.runs._metrics import read_metrics as read_metrics
 from mspd_jax.runs._metrics import rewind_metrics as rewind_metrics
+from mspd_jax.runs._parts import absolute as absolute
+from mspd_jax.runs._parts import gather_run as gather_run
+from mspd_jax.runs._parts import mark_folder as mark_folder
+from mspd_jax.runs._parts import names_in as names_in
+from mspd_jax.runs._parts import read_lines as read_lines
+from mspd_jax.runs._read import SHARDS as SHARDS
 from mspd_jax.runs._read import Run, read_runs
+from mspd_jax.runs._read import Sweep as Sweep
 from mspd_jax.runs._read import is_unfinished as is_unfinished
 from mspd_jax.runs._read import read_info as read_info
 from mspd_jax.runs._read import read_json as read_json
+from mspd_jax.runs._read import sweeps_among as sweeps_among
 from mspd_jax.runs._versions import package_versions as package_versions
 from mspd_jax.runs._write import write_file as write_file
 from mspd_jax.runs._write import write_json as write_json

@@ -13,6 +13,9 @@ from mspd_jax.runs._folder import SUMMARY, is_summed_up, read_records
 _DEPTH = 5  # levels of folders in which runs are looked for
 _OWN = ("images", "adversarial", "checkpoints", "model")  # folders that runs write
 
+# At the end of the name of a folder: the parts of the run that is called so without it.
+SHARDS = ".shards"
+
 
 class Run(NamedTuple):
     """A run folder as read.
@@ -33,7 +36,7 @@ class Run(NamedTuple):
 def read_runs(folders: Sequence[str]) -> list[Run]:
     """The runs in `folders`: run folders, or those that hold some, in given order."""
     found: list[pathlib.PurePath] = []
-    for path in (paths.as_path(os.path.expanduser(text)) for text in folders):
+    for path in (_folder(text) for text in folders):
         if not paths.is_dir(path):
             raise InputError(f"--runs: there is no folder {path}")
         inside = _run_folders(path)
@@ -45,6 +48,30 @@ def read_runs(folders: Sequence[str]) -> list[Run]:
         found += [folder for folder in inside if folder not in found]
     names = _short_names(found)
     return [_read_run(path, name) for path, name in zip(found, names, strict=True)]
+
+
+class Sweep(NamedTuple):
+    """The folder of a sweep as read.
+
+    path: the folder. runs: those in it. failed: of each cell that failed `cell`, what
+    it is called, and `error`, why, as the sweep last noted it.
+    """
+
+    path: pathlib.PurePath
+    runs: list[Run]
+    failed: list[dict]
+
+
+def sweeps_among(folders: Sequence[str], runs: Sequence[Run]) -> list[Sweep]:
+    """The sweeps in `folders`, with those of the runs that lie in them."""
+    found = []
+    for path in (_folder(text) for text in folders):
+        if paths.is_file(path / "run.json") and read_info(path).get("job") == "sweep":
+            own = [run for run in runs if run.path.is_relative_to(path)]
+            summary = path / SUMMARY
+            noted = read_json(summary) if paths.is_file(summary) else {}
+            found.append(Sweep(path, own, noted.get("failed", [])))
+    return found
 
 
 def read_info(folder: pathlib.PurePath) -> dict:
@@ -67,6 +94,10 @@ def is_unfinished(folder: pathlib.PurePath, *, images: int | None = None) -> boo
     return images is not None and found.get("images", images) != images
 
 
+def _folder(text: str) -> pathlib.PurePath:
+    return paths.as_path(os.path.expanduser(text))
+
+
 def _run_folders(path: pathlib.PurePath) -> list[pathlib.PurePath]:
     if paths.is_store(path):
         files = _run_files(path, _DEPTH)
@@ -74,7 +105,8 @@ def _run_folders(path: pathlib.PurePath) -> list[pathlib.PurePath]:
         patterns = [f"{'*/' * depth}run.json" for depth in range(_DEPTH)]
         files = [f for p in patterns for f in sorted(pathlib.Path(path).glob(p))]
     # The folder of a sweep holds runs, it is none.
-    jobs = {file.parent: str(read_info(file.parent).get("job")) for file in files}
+    folders = [file.parent for file in files if not _is_superseded(file.parent)]
+    jobs = {folder: str(read_info(folder).get("job")) for folder in folders}
     return [folder for folder, job in jobs.items() if not job.endswith("sweep")]
 
 
@@ -94,6 +126,16 @@ def _run_files(path: pathlib.PurePath, depth: int) -> list[pathlib.PurePath]:
             if is_folder and child.name not in _OWN and child.suffix != ".parts"
         ]
     return found
+
+
+def _short_names(folders: Sequence[pathlib.PurePath]) -> list[str]:
+def _is_superseded(folder: pathlib.PurePath) -> bool:
+    """Whether a run is a part of one that has been put together: X.shards/3_of_8."""
+    parts = folder.parent
+    if not parts.name.endswith(SHARDS):
+        return False
+    whole = parts.with_name(parts.name.removesuffix(SHARDS))
+    return paths.is_file(whole / "run.json") and paths.is_file(whole / SUMMARY)
 
 
 def _short_names(folders: Sequence[pathlib.PurePath]) -> list[str]:
