@@ -1,5 +1,6 @@
 """What every main shares: platform, cluster, compilation cache, one-line errors."""
 
+import dataclasses
 import os
 import pathlib
 import sys
@@ -16,6 +17,7 @@ from absl import app, flags, logging  # noqa: E402
 
 from launch import _job_flags, _pipe, _show  # noqa: E402
 from mspd_jax.errors import InputError, StoreError, StoreRefusedError  # noqa: E402
+from mspd_jax.jobs import kind_of  # noqa: E402
 
 
 def run_job(
@@ -23,17 +25,21 @@ def run_job(
     *,
     show: Callable[[Any], int] = _show.result,
     method: str = "run",
+    inner: Any = None,
     **out: Any,
 ) -> None:
     """The main of a job: its flags, its run, what is printed of the result.
 
     show: prints what `method` of the job returns, and gives the exit code, which is 2
-    for bad input. out: see `_job_flags.define`.
+    for bad input. inner: the job whose flags are the fields of others, for a sweep.
+    out: see `_job_flags.define`.
     """
     module = sys.modules["__main__"].__spec__
     if module is not None:
         sys.argv[0] = f"python -m {module.name}"  # what --help calls it
     _job_flags.define(job, **out)
+    if inner is not None:
+        _job_flags.define_inner(inner)
 
     def main(argv: Sequence[str]) -> int:
         try:
@@ -47,6 +53,8 @@ def run_job(
             _use_compilation_cache()
             _join_cluster()
             made, machine = _job_flags.parsed(job)
+            if inner is not None:
+                made = dataclasses.replace(made, fixed=_job_flags.given(inner))
             return show(getattr(made, method)(flags.FLAGS.out, machine))
         except (InputError, StoreRefusedError) as error:
             return _refuse(error)
@@ -58,6 +66,15 @@ def run_job(
             return 130
 
     app.run(main, flags_parser=_parse)
+
+
+def named_job(argv: Sequence[str]) -> Any:
+    """The class of the job that --job names, where it names one."""
+    named = [word.partition("=")[2] for word in argv if word.startswith("--job=")]
+    try:
+        return kind_of(named[-1]) if named else None
+    except InputError as error:
+        sys.exit(_refuse(error))
 
 
 def _parse(argv: Sequence[str]) -> list[str]:

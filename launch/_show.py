@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from launch import _pipe
 from mspd_jax import models, runs
-from mspd_jax.jobs import Cell, Converted, Result, job_name
+from mspd_jax.jobs import Cell, Converted, Result, Swept, job_name
 
 
 def beginning(job: type, out: str) -> None:
@@ -48,6 +48,23 @@ def cells(found: Iterable[Cell]) -> int:
         for warning in runs.read_json(folder / "summary.json")["warnings"]:
             print(f"warning: {in_flags(warning)}")
     return code
+
+
+def swept(found: Swept | str) -> int:
+    """Prints the table of a sweep and its failures; or the text that it wrote."""
+    if isinstance(found, str):
+        with _pipe.unread_is_fine():
+            print(found, end="")
+        return 0
+    if found.table:
+        print(found.table)
+    for cell in found.failed:
+        error = in_flags(cell.error or "")
+        print(f"error: {cell.folder.name}: {error}", file=sys.stderr)
+    finished = sum(cell.summary is not None for cell in found.cells)
+    count = len(found.cells)
+    print(f"{count} cells, {finished} finished, {len(found.failed)} failed")
+    return 1 if found.failed else 0
 
 
 def checkpoint(made: Converted) -> int:

@@ -30,6 +30,7 @@ from mspd_jax.jobs._evaluate_grid import Cell as Cell
 from mspd_jax.jobs._evaluate_grid import EvaluateGrid, grid
 from mspd_jax.jobs._evaluation import EvaluateRecord as EvaluateRecord
 from mspd_jax.jobs._evaluation import EvaluateSummary as EvaluateSummary
+from mspd_jax.jobs._from_fields import job_of as job_of
 from mspd_jax.jobs._identity import choice_name as choice_name
 from mspd_jax.jobs._identity import fields_of as fields_of
 from mspd_jax.jobs._identity import identity as identity
@@ -37,10 +38,12 @@ from mspd_jax.jobs._identity import job_name as job_name
 from mspd_jax.jobs._list_published import ListPublished
 from mspd_jax.jobs._machine import ChunkedMachine, Machine
 from mspd_jax.jobs._option import Option as Option
+from mspd_jax.jobs._option import all_options as all_options
 from mspd_jax.jobs._option import choices_of as choices_of
 from mspd_jax.jobs._option import groups_of as groups_of
 from mspd_jax.jobs._option import option as option
 from mspd_jax.jobs._option import options_of as options_of
+from mspd_jax.jobs._option import single_choices_of as single_choices_of
 from mspd_jax.jobs._preemptive import ProtectRecord as ProtectRecord
 from mspd_jax.jobs._preemptive import ProtectSummary as ProtectSummary
 from mspd_jax.jobs._protect import Protect
@@ -54,6 +57,9 @@ from mspd_jax.jobs._train_denoiser import TrainDenoiser
 from mspd_jax.jobs._train_trn import TrainTRN
 from mspd_jax.jobs._training import TrainingMachine
 from mspd_jax.jobs._values import number_of as number_of
+from mspd_jax.jobs.sweeps import Engine as Engine
+from mspd_jax.jobs.sweeps import Sweep, SweepMachine, Swept, sweep
+from mspd_jax.jobs.sweeps import kind_of as kind_of
 
 # What users call; other rooms may import the rest.
 __all__ = [
@@ -76,9 +82,13 @@ __all__ = [
     "Revert",
     "ScaleCert",
     "Smoothing",
+    "Sweep",
+    "SweepMachine",
+    "Swept",
     "TrainClassifier",
     "TrainDenoiser",
     "TrainTRN",
     "TrainingMachine",
     "grid",
+    "sweep",
 ]

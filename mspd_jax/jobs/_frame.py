@@ -154,8 +154,21 @@ def open_folder(
 ) -> runs.OpenRun:
     """The run folder of a job, for this process of a cluster."""
     here = drive.here()
+    return runs.open_run(
+        out,
+        identity(job, used, **resolved),
+        details=details_of(machine, source),
+        wait=drive.barrier,
+        process_index=here.process,
+        process_count=here.processes,
+    )
+
+
+def details_of(machine: Any, source: data.Source | None = None) -> dict[str, Any]:
+    """What run.json says besides the identity: when, where and with what."""
+    here = drive.here()
     classes = {} if source is None else {"num_classes": source.num_classes}
-    details = {
+    return {
         **classes,
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "batch_size": getattr(machine, "batch_size", None),
@@ -166,14 +179,6 @@ def open_folder(
         "versions": runs.package_versions(),
         "git_commit": _git_commit(),
     }
-    return runs.open_run(
-        out,
-        identity(job, used, **resolved),
-        details=details,
-        wait=drive.barrier,
-        process_index=here.process,
-        process_count=here.processes,
-    )
 
 
 def merged(folder: runs.OpenRun) -> list[dict] | None:

@@ -22,6 +22,7 @@ from mspd_jax.models._build import train_outputs as train_outputs
 from mspd_jax.models._callable import as_pytree as as_pytree
 from mspd_jax.models._callable import behind
 from mspd_jax.models._checkpoint import function_hash as function_hash
+from mspd_jax.models._checkpoint import holds_model as holds_model
 from mspd_jax.models._checkpoint import load_model, model_hash, save_model
 from mspd_jax.models._diffusion import NoiseLevel as NoiseLevel
 from mspd_jax.models._diffusion import alpha_bars as alpha_bars

@@ -174,6 +174,11 @@ def _loaded(folder: pathlib.PurePath, files: pathlib.Path) -> Model:
     return model
 
 
+def holds_model(path: str | os.PathLike) -> bool:
+    """Whether a folder is a whole checkpoint of a model."""
+    return all(pathlib.Path(path, name).is_file() for name in (_MARK, _SUMS))
+
+
 def _find(path):
     """The checkpoint directory that a user's argument means."""
     name, path = os.fspath(path), _absolute(path)

@@ -1,0 +1,80 @@
+"""Cells as job arrays of SLURM, by submitit; a job that is pre-empted is requeued."""
+
+import contextlib
+import pathlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from mspd_jax.errors import InputError, first_line
+from mspd_jax.jobs.sweeps._engine import Engine
+from mspd_jax.jobs.sweeps._work import Spec, Task, run_spec, spec_of
+
+_PATIENCE = 1.0  # seconds between two looks at the files of jobs
+
+
+class _Resumable(NamedTuple):
+    """Runs a cell; after a pre-emption or its time limit it is submitted as it was.
+
+    The cell then goes on where its folder says.
+    """
+
+    environment: dict[str, str]
+
+    def __call__(self, spec: Spec) -> str | None:
+        import os
+
+        os.environ.update(self.environment)
+        return run_spec(spec)
+
+    def checkpoint(self, spec: Spec) -> Any:
+        """What submitit submits in the place of a job that was stopped."""
+        import submitit
+
+        return submitit.helpers.DelayedSubmission(self, spec)
+
+
+@contextlib.contextmanager
+def slurm_engine(
+    folder: pathlib.Path,
+    cluster: str,
+    parameters: Mapping[str, Any],
+    environment: dict[str, str],
+) -> Iterator[Engine]:
+    """A job array for all cells that can begin at once.
+
+    Args:
+      folder: for the files of submitit, on a disk that all nodes see.
+      cluster: slurm, or local and debug of submitit, which need none.
+      parameters: of submitit's `update_parameters`.
+      environment: variables for every job.
+    """
+    try:
+        import submitit
+    except ImportError as error:
+        raise InputError(
+            "`executor`=slurm needs submitit: pip install 'mspd_jax[slurm]'"
+        ) from error
+    try:
+        executor = submitit.AutoExecutor(folder / "%j", cluster=cluster)
+        executor.update_parameters(**parameters)
+    except (RuntimeError, NameError, TypeError, ValueError) as error:
+        raise InputError(f"SLURM cannot be used here: {first_line(error)}") from error
+
+    def start(tasks: Sequence[Task]) -> list:
+        specs = [spec_of(task) for task in tasks]
+        return executor.map_array(_Resumable(environment), specs)
+
+    def ended(jobs: Sequence) -> list:
+        while not (done := [job for job in jobs if job.done()]):
+            time.sleep(_PATIENCE)
+        return done
+
+    def error_of(job: Any) -> str | None:
+        try:
+            return job.result()
+        except Exception as error:  # whatever a lost job raises
+            log = job.paths.stderr
+            return f"{type(error).__name__}: {first_line(error)}; see {log}"
+
+    yield Engine(start, ended, error_of)
