@@ -30,6 +30,9 @@ setup(
         # Sources, checkpoints and runs in object stores, gs:// and s3://.
         "gcs": ["gcsfs>=2024.10"],
         "s3": ["s3fs>=2024.10"],
+        # Engines of sweeps.
+        "ray": ["ray>=2.40"],
+        "slurm": ["submitit>=1.5"],
         "cuda": ["jax[cuda12]"],
         "tpu": ["jax[tpu]"],
     },

@@ -50,8 +50,8 @@ def _help(job, *switches):
 @pytest.mark.parametrize("command", _commands())
 def test_commands_name_mains_and_flags_that_exist(command):
     job = re.search(r"python -m launch\.(\w+)", command).group(1)
-    # This one chooses another job of the same main.
-    told = _help(job, *(["--list"] if "--list" in command else []))
+    # These choose another job of the same main, and the job of a sweep's cells.
+    told = _help(job, *re.findall(r"--list|--job=\w+", command))
     for flag in re.findall(r"--(\w+)", command.split("launch.", 1)[1]):
         assert re.search(rf"--(\[no\])?{flag}:", told), f"{job} has no --{flag}"
     assert told
