@@ -70,7 +70,8 @@ def run_job(
 
 def named_job(argv: Sequence[str]) -> Any:
     """The class of the job that --job names, where it names one."""
-    named = [word.partition("=")[2] for word in argv if word.startswith("--job=")]
+    words = " ".join(argv).replace("--job ", "--job=").split(" ")
+    named = [word.partition("=")[2] for word in words if word.startswith("--job=")]
     try:
         return kind_of(named[-1]) if named else None
     except InputError as error:

@@ -5,6 +5,7 @@ from mspd_jax.drive._drive import Outcome, drive
 from mspd_jax.drive._drive import in_turn as in_turn
 from mspd_jax.drive._here import barrier as barrier
 from mspd_jax.drive._here import here as here
+from mspd_jax.drive._here import in_cluster as in_cluster
 from mspd_jax.drive._progress import progress_bar as progress_bar
 from mspd_jax.drive._progress import shared_line as shared_line
 from mspd_jax.drive._replicate import any_scalar as any_scalar

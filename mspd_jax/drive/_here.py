@@ -31,6 +31,11 @@ def here() -> Here:
     )
 
 
+def in_cluster() -> bool:
+    """Whether this process has joined others; starts no devices."""
+    return jax.distributed.is_initialized()
+
+
 def barrier() -> None:
     """Waits for the other processes of a cluster."""
     if jax.process_count() > 1:

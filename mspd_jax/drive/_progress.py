@@ -14,10 +14,16 @@ _FORMAT = "{desc}{percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
 
 
 def progress_bar(
-    *, total: int, done: int = 0, description: str = "", hidden: bool = False
+    *,
+    total: int,
+    done: int = 0,
+    description: str = "",
+    hidden: bool = False,
+    unit: str = "image",
 ) -> tqdm:
-    """A line that counts images; `hidden` shows nothing, which tests and clusters need.
+    """A line that counts images, or what `unit` says.
 
+    `hidden` shows nothing, which tests and clusters need.
     Use it as a context manager; `update(n)` adds images, `set_description` says what is
     being done. Within `shared_line` it moves that line and shows none of its own.
     """
@@ -26,7 +32,7 @@ def progress_bar(
         total=total,
         initial=done,
         desc=description,
-        unit="image",
+        unit=unit,
         disable=hidden or advance is not None,
     )
     if advance is None or hidden:

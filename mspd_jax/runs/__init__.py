@@ -38,6 +38,7 @@ from mspd_jax.runs._metrics import read_metrics as read_metrics
 from mspd_jax.runs._metrics import rewind_metrics as rewind_metrics
 from mspd_jax.runs._parts import absolute as absolute
 from mspd_jax.runs._parts import gather_run as gather_run
+from mspd_jax.runs._parts import is_marked as is_marked
 from mspd_jax.runs._parts import mark_folder as mark_folder
 from mspd_jax.runs._parts import names_in as names_in
 from mspd_jax.runs._parts import read_lines as read_lines

@@ -32,12 +32,16 @@ def names_in(path: str | os.PathLike) -> list[str]:
     return sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
 
 
+def is_marked(path: str | os.PathLike) -> bool:
+    """Whether a folder says in run.json what it holds."""
+    return pathlib.Path(path, "run.json").is_file()
+
+
 def mark_folder(path: str | os.PathLike, content: dict) -> None:
     """Says in run.json what a folder holds, unless it does; several may at a time."""
-    file = pathlib.Path(path, "run.json")
-    if not file.exists():
+    if not is_marked(path):
         with contextlib.suppress(FileNotFoundError):  # another was quicker
-            write_json(file, content)
+            write_json(pathlib.Path(path, "run.json"), content)
 
 
 def gather_run(parts: Sequence[str], out: str | os.PathLike, info: dict) -> None:

@@ -89,7 +89,10 @@ def run_cells(
         _mark(out)
         bar = stack.enter_context(
             drive.progress_bar(
-                total=len(cells), done=len(cells) - len(tasks), description=_NAME
+                total=len(cells),
+                done=len(cells) - len(tasks),
+                description=_NAME,
+                unit="cell",
             )
         )
         looked, took = time.monotonic(), 0.0
@@ -172,7 +175,7 @@ def overview(
     totals["seconds"] = round(seconds, 3)
     runs.write_json(pathlib.Path(out, "summary.json"), totals)
     table = ""
-    if any(runs.is_run_folder(cell.folder) for cell in swept):
+    if any(runs.is_marked(cell.folder) for cell in swept):
         table = report.write_report([out], pathlib.Path(out, _PAGE)).table
     return Swept(pathlib.Path(out), tuple(swept), table)
 
@@ -190,7 +193,7 @@ def _swept(cell: SweepCell, out: str, error: str | None) -> SweptCell:
     folder = pathlib.Path(out, cell.folder)
     summary: dict[str, Any] | None = None
     if is_done(cell.job, str(folder)):
-        has = runs.is_run_folder(folder)
+        has = runs.is_marked(folder)
         summary = runs.read_json(folder / "summary.json") if has else {}
     return SweptCell(cell.job, folder, cell.axes, summary, error)
 

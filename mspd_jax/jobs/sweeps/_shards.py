@@ -19,7 +19,7 @@ def run_whole(job: Any, folder: str, machine: Any, parts: Sequence[str]) -> Any:
     The job then finds all images done, checks that models and images are still those of
     the parts, and sums up; so records and files are those of one run.
     """
-    started = runs.is_run_folder(pathlib.Path(folder))
+    started = runs.is_marked(folder)
     drive.barrier()
     if drive.here().process == 0 and not started:
         runs.gather_run(parts, folder, _info(job, machine, parts))

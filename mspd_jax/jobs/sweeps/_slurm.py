@@ -61,9 +61,13 @@ def slurm_engine(
     except (RuntimeError, NameError, TypeError, ValueError) as error:
         raise InputError(f"SLURM cannot be used here: {first_line(error)}") from error
 
+    submitted: list[Any] = []
+
     def start(tasks: Sequence[Task]) -> list:
         specs = [spec_of(task) for task in tasks]
-        return executor.map_array(_Resumable(environment), specs)
+        jobs = executor.map_array(_Resumable(environment), specs)
+        submitted.extend(jobs)
+        return jobs
 
     def ended(jobs: Sequence) -> list:
         while not (done := [job for job in jobs if job.done()]):
@@ -77,4 +81,9 @@ def slurm_engine(
             log = job.paths.stderr
             return f"{type(error).__name__}: {first_line(error)}; see {log}"
 
-    yield Engine(start, ended, error_of)
+    try:
+        yield Engine(start, ended, error_of)
+    finally:  # else two would work in one folder when the sweep is begun again
+        for job in submitted:
+            if not job.done():
+                job.cancel(check=False)

@@ -5,7 +5,8 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from mspd_jax import runs
+from mspd_jax import drive, runs
+from mspd_jax.errors import InputError
 from mspd_jax.jobs._identity import job_name
 from mspd_jax.jobs._option import option
 from mspd_jax.jobs.sweeps._engine import Engine
@@ -126,4 +127,9 @@ class Sweep:
             return printed(self, os.fspath(out), machine, plan)
         if machine.cell is not None:
             return run_cell(plan, machine.cell, folder, machine)
+        if drive.in_cluster():
+            raise InputError(
+                "processes that have joined each other run one `cell`; a sweep of many "
+                "is begun by one process"
+            )
         return run_cells(plan, folder, machine)

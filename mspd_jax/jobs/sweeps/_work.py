@@ -83,7 +83,7 @@ def is_done(job: Any, folder: str) -> bool:
     path = pathlib.Path(folder)
     if isinstance(job, Convert):
         return models.holds_model(path)
-    if not path.is_dir() or runs.is_unfinished(path) or not runs.is_run_folder(path):
+    if not runs.is_marked(path) or runs.is_unfinished(path):
         return False
     info = runs.read_info(path)
     same = _known(info.get("fields") or {}) == _known(fields_of(job))

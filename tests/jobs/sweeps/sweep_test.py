@@ -22,7 +22,8 @@ def job():
     weights = jax.random.normal(jax.random.key(0), (64, 10))
     source = data.open_source("digits:test", limit=5)
     predict = Partial(network, weights)
-    return jobs.Protect(source=source, surrogate=predict, eps="0.1", samples=1)
+    short = {"samples": 1, "backward_epochs": 0}
+    return jobs.Protect(source=source, surrogate=predict, eps="0.1", **short)
 
 
 def finishing(seen, errors=None):
@@ -111,6 +112,19 @@ def test_shards_become_one_run_to_the_byte(job, tmp_path):
     assert job.run(cell.folder).records == whole.records
     again = jobs.sweep([job], tmp_path / "out", shards=3, engine=finishing(seen := []))
     assert again.failed == () and seen == []
+
+
+def test_a_whole_that_was_not_gathered_to_its_end_is_gathered_again(job, tmp_path):
+    out = tmp_path / "out"
+    source = data.select(job.source, job.source.indices[:2])
+    cell = dataclasses.replace(job, source=source)
+    (found,) = jobs.sweep([cell], out, shards=2, executor="here").cells
+    wanted = files(found.folder)
+    for name in ("run.json", "summary.json"):
+        (found.folder / name).unlink()
+    (found.folder / "records.jsonl").write_text("{")
+    (found,) = jobs.sweep([cell], out, shards=2, executor="here").cells
+    assert found.error is None and files(found.folder) == wanted
 
 
 def test_shards_that_disagree_are_not_put_together(tmp_path):
