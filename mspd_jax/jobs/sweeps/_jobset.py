@@ -9,23 +9,6 @@ from mspd_jax.jobs.sweeps._machine import SweepMachine
 
 _RESOURCES = {"CPU": "cpu", "GPU": "nvidia.com/gpu", "TPU": "google.com/tpu"}
 _RETRIES = 3  # of a cell whose pod was lost or pre-empted
-# A pod that was pre-empted does not count, and a cell that failed is not tried again.
-_FAILURES = {
-    "rules": [
-        {
-            "action": "Ignore",
-            "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
-        },
-        {
-            "action": "FailIndex",
-            "onExitCodes": {
-                "containerName": "cell",
-                "operator": "In",
-                "values": [1, 2],
-            },
-        },
-    ]
-}
 _INDEX = "jobset.sigs.k8s.io/job-index"
 _SLICE = "alpha.jobset.sigs.k8s.io/exclusive-topology"
 
@@ -40,7 +23,7 @@ def jobset(
 
     Where a cell fits on a host, all cells of a level are one indexed job. Where its
     slice has several hosts, each cell is a job of its own, whose pods join by
-    --cluster.
+    --cluster. Lost pods are tried again; a cell that fails is no failure of the JobSet.
     """
     import yaml  # comes with Flax
 
@@ -80,7 +63,9 @@ def _replicated(
     else:
         index = "JOB_COMPLETION_INDEX"
     number = f"$(({batch.first} + {index}))"
-    container["command"] = ["/bin/sh", "-c", f"exec {command} --cell={number}"]
+    # A cell that fails says so with 1 or 2; as a failed job it would end all others.
+    script = f"{command} --cell={number} || test $? -le 2"
+    container["command"] = ["/bin/sh", "-c", script]
     limits = {_resource(name): _amount(value) for name, value in resources.items()}
     if limits:
         container["resources"] = {"limits": limits, "requests": dict(limits)}
@@ -92,12 +77,16 @@ def _replicated(
     if any(selector.values()):
         pod["nodeSelector"] = {name: text for name, text in selector.items() if text}
     spec: dict[str, Any] = {"completionMode": "Indexed", "template": {"spec": pod}}
+    # A pod that was pre-empted does not count among the retries.
+    lost = {"type": "DisruptionTarget", "status": "True"}
+    rule = {"action": "Ignore", "onPodConditions": [lost]}
+    spec["podFailurePolicy"] = {"rules": [rule]}
     if hosts > 1:
         spec |= {"parallelism": hosts, "completions": hosts, "backoffLimit": _RETRIES}
     else:
         at_once = min(machine.workers or cells, cells)
         spec |= {"parallelism": at_once, "completions": cells}
-        spec |= {"backoffLimitPerIndex": _RETRIES, "podFailurePolicy": _FAILURES}
+        spec["backoffLimitPerIndex"] = _RETRIES
     return {"replicas": cells if hosts > 1 else 1, "template": {"spec": spec}}
 
 

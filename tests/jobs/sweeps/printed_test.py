@@ -100,6 +100,11 @@ def test_a_jobset_has_an_indexed_job(tmp_path):
     (container,) = spec["template"]["spec"]["containers"]
     assert container["resources"]["limits"] == {"nvidia.com/gpu": "1", "cpu": "8"}
     script = shlex.join(container["command"])
+    for code, ends in ((1, 0), (2, 0), (137, 1)):  # a failed cell, and a lost one
+        (tmp_path / "mspd").write_text(f"#!/bin/sh\nexit {code}\n")
+        (tmp_path / "mspd").chmod(0o755)
+        env = {"PATH": f"{tmp_path}:/usr/bin:/bin", "JOB_COMPLETION_INDEX": "5"}
+        assert subprocess.run(["sh", "-c", script], env=env).returncode == ends
     (command,) = ran(script, tmp_path, JOB_COMPLETION_INDEX="5")
     assert command == [*COMMAND, f"--out={tmp_path}/out", "--cell=5"]
 
