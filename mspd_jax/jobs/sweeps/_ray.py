@@ -1,6 +1,8 @@
 """Cells as tasks of a Ray cluster, which also starts lost ones again."""
 
 import contextlib
+import re
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 
 from mspd_jax import drive
@@ -9,6 +11,7 @@ from mspd_jax.jobs.sweeps._engine import Engine
 from mspd_jax.jobs.sweeps._work import Task, run_spec, spec_of
 
 _RETRIES = 3  # of a task whose worker or node was lost
+_PATIENCE = 10.0  # seconds for the head of a cluster to answer
 
 
 @contextlib.contextmanager
@@ -32,6 +35,7 @@ def ray_engine(
     ours = not ray.is_initialized()
     if ours:
         try:
+            _knock(address)  # Ray itself knocks for half an hour
             ray.init(
                 address, log_to_driver=False, runtime_env={"env_vars": environment}
             )
@@ -62,3 +66,11 @@ def ray_engine(
     finally:
         if ours:
             ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Raises OSError where nobody listens at an address like host:6379."""
+    found = re.fullmatch(r"(?:ray://)?([^:/]+):(\d+)", address)
+    if found:
+        with socket.create_connection((found[1], int(found[2])), _PATIENCE):
+            pass

@@ -2,6 +2,7 @@
 
 import contextlib
 import pathlib
+import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ from mspd_jax.jobs.sweeps._engine import Engine
 from mspd_jax.jobs.sweeps._work import Spec, Task, run_spec, spec_of
 
 _PATIENCE = 1.0  # seconds between two looks at the files of jobs
+_SQUEUE_EVERY = 15.0  # seconds between two looks at the queue
 
 
 class _Resumable(NamedTuple):
@@ -69,12 +71,24 @@ def slurm_engine(
         submitted.extend(jobs)
         return jobs
 
+    lost = _lost if cluster == "slurm" else lambda jobs: set()
+
     def ended(jobs: Sequence) -> list:
-        while not (done := [job for job in jobs if job.done()]):
-            time.sleep(_PATIENCE)
-        return done
+        missing: set[str] = set()
+        while True:
+            asked = time.monotonic()
+            while time.monotonic() - asked < _SQUEUE_EVERY:
+                if done := [job for job in jobs if job.done()]:
+                    return done
+                time.sleep(_PATIENCE)
+            now = lost(jobs)
+            if gone := [job for job in jobs if job.job_id in now & missing]:
+                return gone
+            missing = now
 
     def error_of(job: Any) -> str | None:
+        if not job.done():
+            return "its job is in the queue no more: cancelled, or its node was lost"
         try:
             return job.result()
         except Exception as error:  # whatever a lost job raises
@@ -87,3 +101,17 @@ def slurm_engine(
         for job in submitted:
             if not job.done():
                 job.cancel(check=False)
+
+
+def _lost(jobs: Sequence[Any]) -> set[str]:
+    """Of these jobs those that SLURM has not in its queue, and that left no result.
+
+    submitit asks the accounting, which small clusters do not keep.
+    """
+    command = ["squeue", "--noheader", "--array", "--format=%i"]
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return set()  # it may answer again
+    queued = set(said.stdout.split())
+    return {job.job_id for job in jobs if job.job_id not in queued and not job.done()}

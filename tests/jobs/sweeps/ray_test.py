@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 
 import pytest
 
@@ -103,7 +102,6 @@ def test_24_cells_survive_the_loss_of_a_node(ground, cluster, tmp_path):
 
 def test_a_cluster_that_does_not_answer_is_a_line(ground, tmp_path):
     pytest.importorskip("ray", reason="needs Ray: pip install 'mspd_jax[ray]'")
-    begun = time.monotonic()
     code, _, err = mains.run(
         "sweep",
         *flags(ground, tmp_path / "out"),
@@ -112,4 +110,3 @@ def test_a_cluster_that_does_not_answer_is_a_line(ground, tmp_path):
     )
     assert code == 2 and not (tmp_path / "out").exists()
     assert "--ray_address=127.0.0.1:1: no Ray cluster answers" in err
-    assert time.monotonic() - begun < 120
