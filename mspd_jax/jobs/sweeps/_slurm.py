@@ -1,6 +1,7 @@
 """Cells as job arrays of SLURM, by submitit; a job that is pre-empted is requeued."""
 
 import contextlib
+import os
 import pathlib
 import subprocess
 import time
@@ -18,22 +19,27 @@ _SQUEUE_EVERY = 15.0  # seconds between two looks at the queue
 class _Resumable(NamedTuple):
     """Runs a cell; after a pre-emption or its time limit it is submitted as it was.
 
-    The cell then goes on where its folder says.
+    The cell then goes on where its folder says. stopped: not empty from then on.
     """
 
     environment: dict[str, str]
+    stopped: list[bool]
 
     def __call__(self, spec: Spec) -> str | None:
-        import os
-
+        """The error of the cell, or None."""
         os.environ.update(self.environment)
-        return run_spec(spec)
+        error = run_spec(spec)
+        if self.stopped:  # SLURM is at it, and cut short what submitit did about it
+            os._exit(1)  # without a result, of which the next start has one
+        return error
 
     def checkpoint(self, spec: Spec) -> Any:
         """What submitit submits in the place of a job that was stopped."""
         import submitit
 
-        return submitit.helpers.DelayedSubmission(self, spec)
+        self.stopped.append(True)
+        again = _Resumable(self.environment, [])
+        return submitit.helpers.DelayedSubmission(again, spec)
 
 
 @contextlib.contextmanager
@@ -67,7 +73,7 @@ def slurm_engine(
 
     def start(tasks: Sequence[Task]) -> list:
         specs = [spec_of(task) for task in tasks]
-        jobs = executor.map_array(_Resumable(environment), specs)
+        jobs = executor.map_array(_Resumable(environment, []), specs)
         submitted.extend(jobs)
         return jobs
 

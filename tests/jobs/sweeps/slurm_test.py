@@ -33,10 +33,11 @@ def test_without_submitit_a_line_says_what_to_install(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_a_job_that_is_pre_empted_is_submitted_again():
     submitit = pytest.importorskip("submitit", reason=_NEEDED)
-    work, spec = _Resumable({"A": "b"}), {"job": "protect"}
+    work, spec = _Resumable({"A": "b"}, []), {"job": "protect"}
     again = work.checkpoint(spec)
     assert isinstance(again, submitit.helpers.DelayedSubmission)
-    assert (again.function, again.args) == (work, (spec,))
+    assert (again.function, again.args) == (_Resumable({"A": "b"}, []), (spec,))
+    assert work.stopped  # and gives no result
 
 
 @pytest.mark.slow

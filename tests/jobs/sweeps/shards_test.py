@@ -1,0 +1,70 @@
+"""Every job that goes image by image: its shards together are its one run."""
+
+import dataclasses
+import json
+
+import jax
+import pytest
+from jax.tree_util import Partial
+
+from mspd_jax import data, jobs
+
+pytestmark = pytest.mark.slow
+
+
+def network(weights, image):
+    return image.ravel() @ weights
+
+
+PREDICT = Partial(network, jax.random.normal(jax.random.key(0), (64, 10)))
+SOURCE = data.open_source("digits:test", limit=9)
+JOBS = {
+    "revert": jobs.Revert(
+        source=SOURCE, surrogate=PREDICT, eps=0.1, samples=2, original=SOURCE
+    ),
+    "certify": jobs.Certify(
+        source=SOURCE,
+        target=PREDICT,
+        every=2,
+        method=jobs.Smoothing(sigma=0.5, samples=200, selection=20),
+    ),
+    "evaluate": jobs.Evaluate(
+        source=SOURCE,
+        target=PREDICT,
+        attack="fgsm,pgd-3x2",
+        eps=0.05,
+        check_images=2,
+        save_images=True,
+        adversarial=SOURCE,
+    ),
+}
+# Times, and what a start takes from them.
+TIMES = {"seconds", "images_per_second", "images_computed"}
+
+
+def outputs(folder):
+    """All that a run wrote but what it says of itself."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name not in ("run.json", "summary.json")
+    }
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_shards_are_the_run(tmp_path, name):
+    job = JOBS[name]
+    whole = job.run(tmp_path / "whole").folder
+    (cell,) = jobs.sweep([job], tmp_path / "out", shards=2, executor="here").cells
+    assert cell.error is None
+    assert outputs(cell.folder) == outputs(whole)
+    one, two = (
+        json.loads((folder / "summary.json").read_text())
+        for folder in (whole, cell.folder)
+    )
+    assert {k: v for k, v in one.items() if k not in TIMES} == {
+        k: v for k, v in two.items() if k not in TIMES
+    }
+    # It is a run like any other: another start finds all done.
+    again = dataclasses.replace(job).run(cell.folder)
+    assert [r.index for r in again.records] == [r.index for r in job.run(whole).records]
