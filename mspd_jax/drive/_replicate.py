@@ -1,18 +1,37 @@
 """One function on several devices at once, in step, and what it takes and gives.
 
-The only file that names `pmap`, which JAX keeps in maintenance: to move to `shard_map`
-is a change of this file. A function that is replicated may use the collectives of
-`jax.lax` over `axis_name`; its arguments are copies (the same on every device) or
-shares (an equal part for each).
+The only file that names `shard_map`. A function that is replicated may use the
+collectives of `jax.lax` over `axis_name`; its arguments are copies (the same on every
+device) or shares (an equal part for each).
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import numpy as np
+from jax.sharding import NamedSharding
 
 Tree = TypeVar("Tree")
+
+
+class Replicated(NamedTuple):
+    """A function for all devices, called with what this process has for its own.
+
+    program: the jitted function of arrays over all devices. places: where the devices
+    hold each of its arguments.
+    """
+
+    program: jax.stages.Wrapped
+    places: tuple[NamedSharding, ...]
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Runs it; results are arrays over all devices."""
+        return self.program(*self.placed(*arguments))
+
+    def placed(self, *arguments: Any) -> tuple:
+        """The arguments as arrays over all devices."""
+        return tuple(map(_placed, arguments, self.places))
 
 
 def replicate(
@@ -23,7 +42,7 @@ def replicate(
     in_axes: tuple[int | None, ...],
     out_axes: int | None = 0,
     donate: tuple[int, ...] = (),
-) -> Callable:
+) -> Replicated:
     """`function`, compiled for all devices, each of which runs it on its own part.
 
     Args:
@@ -36,14 +55,49 @@ def replicate(
         that is the same on each.
       donate: numbers of the arguments whose memory the results may take.
     """
-    return jax.pmap(
-        function,
-        axis_name=axis_name,
-        in_axes=in_axes,
-        out_axes=out_axes,
-        devices=list(devices),
+    mesh = jax.sharding.Mesh(np.asarray(devices), (axis_name,))
+
+    def spec(axis):
+        names = () if axis is None else (axis_name,)
+        return jax.sharding.PartitionSpec(*names)
+
+    def on_each(*arguments):
+        parts = [
+            argument if axis is None else jax.tree.map(lambda x: x[0], argument)
+            for argument, axis in zip(arguments, in_axes, strict=True)
+        ]
+        out = function(*parts)
+        return out if out_axes is None else jax.tree.map(lambda x: x[None], out)
+
+    specs = tuple(map(spec, in_axes))
+    places = tuple(NamedSharding(mesh, part) for part in specs)
+    mapped = jax.shard_map(
+        on_each, mesh=mesh, in_specs=specs, out_specs=spec(out_axes), check_vma=False
+    )
+    program = jax.jit(
+        mapped,
+        in_shardings=places,
+        out_shardings=NamedSharding(mesh, spec(out_axes)),
         donate_argnums=donate,
     )
+    return Replicated(program, places)
+
+
+def _placed(tree, place: NamedSharding):
+    """A pytree of what this process has, as arrays over the devices of all."""
+
+    def put(x):
+        if isinstance(x, jax.Array):
+            if x.sharding.is_equivalent_to(place, x.ndim):
+                return x
+            if jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key):
+                data = put(jax.random.key_data(x))
+                return jax.random.wrap_key_data(data, impl=jax.random.key_impl(x))
+        if place.is_fully_addressable:
+            return jax.device_put(x, place)
+        return jax.make_array_from_process_local_data(place, np.asarray(x))
+
+    return jax.tree.map(put, tree)
 
 
 def chosen_devices(devices: Sequence[jax.Device] | None = None) -> list[jax.Device]:
