@@ -6,6 +6,9 @@ from mspd_jax.drive._drive import in_turn as in_turn
 from mspd_jax.drive._here import barrier as barrier
 from mspd_jax.drive._here import here as here
 from mspd_jax.drive._here import in_cluster as in_cluster
+from mspd_jax.drive._program import Program as Program
+from mspd_jax.drive._program import distinct as distinct
+from mspd_jax.drive._program import image_program as image_program
 from mspd_jax.drive._progress import progress_bar as progress_bar
 from mspd_jax.drive._progress import shared_line as shared_line
 from mspd_jax.drive._replicate import any_scalar as any_scalar
@@ -21,6 +24,7 @@ from mspd_jax.drive._shares import cpu_environment as cpu_environment
 from mspd_jax.drive._shares import device_shares as device_shares
 from mspd_jax.drive._size import images_per_block as images_per_block
 from mspd_jax.drive._size import images_per_pass as images_per_pass
+from mspd_jax.drive._size import sizes_for as sizes_for
 
 # What users call; other rooms may import the rest.
 __all__ = ["Outcome", "drive", "run"]

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 import jax
 import numpy as np
 
-from mspd_jax.drive._replicate import replicate
+from mspd_jax.drive._replicate import Replicated, replicate
 from mspd_jax.models import as_pytree
 
 
@@ -63,10 +63,10 @@ def block_runner(
     """
     held = (key, as_pytree(predict), as_pytree(method))
     if axis_name is not None:
-        shared = _on_all_devices(tuple(devices), axis_name)
+        shared = on_all_devices(tuple(devices), axis_name)
         places = np.arange(len(devices))  # there must be something to split
         return lambda number, *rows: pool.submit(_called, shared, places, *held, *rows)
-    devices = devices[:1] if devices[0].platform == "cpu" else devices
+    devices = serving(devices)
     placed, compiled = {}, {}
 
     def start(number, *rows):  # which the program puts where `held` is, in its thread
@@ -75,7 +75,7 @@ def block_runner(
             placed[device] = jax.device_put(held, device)
         kind = device, *((row.shape, row.dtype) for row in rows)
         if kind not in compiled:  # here, not in the threads: once, and as configured
-            compiled[kind] = _examples.lower(*placed[device], *rows).compile()
+            compiled[kind] = examples_program.lower(*placed[device], *rows).compile()
         return pool.submit(_called, compiled[kind], *placed[device], *rows)
 
     return start
@@ -85,16 +85,26 @@ def _called(program, *arguments):
     return jax.device_get(program(*arguments))
 
 
+def serving(devices: Sequence[jax.Device]) -> Sequence[jax.Device]:
+    """The devices that need a copy of a program: of a CPU one, for all."""
+    return devices[:1] if devices[0].platform == "cpu" else devices
+
+
 @jax.jit
-def _examples(key, predict, method, index, image, label):
+def examples_program(key, predict, method, index, image, label):
+    """The method on every row; each example has the key of its index."""
     keys = jax.vmap(functools.partial(jax.random.fold_in, key))(index)
     return jax.vmap(method, in_axes=(0, None, 0, 0))(keys, predict, image, label)
 
 
 @functools.cache
-def _on_all_devices(devices, axis_name):
+def on_all_devices(devices: tuple[jax.Device, ...], axis_name: str) -> Replicated:
+    """The same where the devices of an axis share the work of each example.
+
+    Its first argument numbers the devices.
+    """
     return replicate(
-        lambda place, *rest: _examples(*rest),
+        lambda place, *rest: examples_program(*rest),
         devices=devices,
         axis_name=axis_name,
         in_axes=(0, *[None] * 6),

@@ -4,6 +4,7 @@ from mspd_jax.evaluate._accuracy import accuracies
 from mspd_jax.evaluate._assess import Assessment as Assessment
 from mspd_jax.evaluate._assess import assess, examine
 from mspd_jax.evaluate._assess import num_classes as num_classes
+from mspd_jax.evaluate._assess import planned as planned
 from mspd_jax.evaluate._certified import CONFIDENCE as CONFIDENCE
 from mspd_jax.evaluate._certified import RADII as RADII
 from mspd_jax.evaluate._certified import certified_accuracy, certified_totals
@@ -13,6 +14,7 @@ from mspd_jax.evaluate._judge import Verdict as Verdict
 from mspd_jax.evaluate._judge import judge
 from mspd_jax.evaluate._stages import Threat as Threat
 from mspd_jax.evaluate._stages import run_stages as run_stages
+from mspd_jax.evaluate._stages import stage_programs as stage_programs
 from mspd_jax.evaluate.checks._attack import check_attack as check_attack
 from mspd_jax.evaluate.checks._check import GRADIENT_CHECKS as GRADIENT_CHECKS
 from mspd_jax.evaluate.checks._check import Check as Check

@@ -83,16 +83,16 @@ def assess(
 
     A model has survived the attacks that were run, and no others.
     """
-    plan = plan_attacks(
-        attack,
+    plan = planned(
+        predict,
+        source,
+        attack=attack,
         eps=eps,
         norm=norm,
-        num_classes=num_classes(predict, source),
         surrogate=surrogate,
         views=views,
+        given=given,
     )
-    if given is not None:
-        plan = {_GIVEN: Staged((), True, _GIVEN, given), **plan}
     claimed = [
         name
         for name, staged in plan.items()
@@ -146,6 +146,31 @@ def assess(
         "warnings": summary["warnings"] + _unaware(plan, claim) + failed_lines(checks),
     }
     return Assessment(records, summary, checks, examined, unreadable)
+
+
+def planned(
+    predict: Callable,
+    source: Source,
+    *,
+    attack: str,
+    eps: float,
+    norm: str,
+    surrogate: Callable | None,
+    views: Mapping[str, View] | None,
+    given: Source | None,
+) -> dict[str, Staged]:
+    """The attacks of an assessment by name, with the images attacked elsewhere."""
+    plan = plan_attacks(
+        attack,
+        eps=eps,
+        norm=norm,
+        num_classes=num_classes(predict, source),
+        surrogate=surrogate,
+        views=views,
+    )
+    if given is not None:
+        plan = {_GIVEN: Staged((), True, _GIVEN, given), **plan}
+    return plan
 
 
 def _unaware(plan: Mapping[str, Staged], claim: str | None) -> list[str]:

@@ -7,7 +7,7 @@ that the cost falls with the images.
 
 import functools
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
@@ -66,8 +66,6 @@ def run_stages(
     # Of images attacked elsewhere there is one part, which is none.
     parts = {name: attack.parts or (None,) for name, attack in attacks.items()}
     to_come = sum(len(attempts) for attempts in parts.values())
-    rules = {"norm": threat.norm, "eight_bit": threat.eight_bit}
-    attacked = fixed(_attacked, with_image=keep is not None, **rules)
     unreadable: list[str] = []
     with drive.progress_bar(total=0, description=_CLEAN, hidden=not progress) as bar:
 
@@ -105,16 +103,10 @@ def run_stages(
             earlier = () if each_alone else list(attacks)[:place]
             for number, part in enumerate(parts[name]):
                 to_come -= 1
-                method = Partial(
-                    attacked,
-                    attack=part,
-                    eps=np.float32(threat.eps),
-                    stream=np.uint32(zlib.crc32(name.encode())),
-                )
                 run(
                     name,
                     number,
-                    method,
+                    _method(name, part, threat, with_image=keep is not None),
                     still_right(journal, earlier=earlier, attack=name, part=number),
                     functools.partial(_verdict_note, name, keep=keep),
                     to_come=to_come,
@@ -122,6 +114,41 @@ def run_stages(
                 )
                 share(journal)
     return unreadable
+
+
+def stage_programs(
+    key: jax.Array,
+    predict: Callable,
+    attacks: dict[str, Staged],
+    *,
+    image_shape: Sequence[int],
+    threat: Threat,
+    block: int,
+    with_image: bool = False,
+) -> list[drive.Program]:
+    """The programs that `run_stages` has compiled, for images of this shape.
+
+    with_image: whether attacked images are kept. All else as in `run_stages`.
+    """
+    made = functools.partial(drive.image_program, block=block)
+    programs = [made(_CLEAN, key, predict, _predicted, image_shape=image_shape)]
+    for name, attack in attacks.items():
+        part = attack.parts[0] if attack.parts else None  # all are alike
+        method = _method(name, part, threat, with_image=with_image)
+        shape = tuple(image_shape) if attack.given is None else (2, *image_shape)
+        programs.append(made(name, key, predict, method, image_shape=shape))
+    return programs
+
+
+def _method(name, part, threat: Threat, *, with_image):
+    """What a stage does with an image; part: of the attack, None for `given` images."""
+    rules = {"norm": threat.norm, "eight_bit": threat.eight_bit}
+    return Partial(
+        fixed(_attacked, with_image=with_image, **rules),
+        attack=part,
+        eps=np.float32(threat.eps),
+        stream=np.uint32(zlib.crc32(name.encode())),
+    )
 
 
 def _predicted(key, predict, image, label):

@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 from typing import ClassVar
 
+from mspd_jax import data, drive
 from mspd_jax.errors import InputError
 from mspd_jax.jobs._certify_methods import (
     CertifyMachine,
@@ -13,14 +14,15 @@ from mspd_jax.jobs._certify_methods import (
     ScaleCert,
     Smoothing,
 )
-from mspd_jax.jobs._certify_noise import certify_noise
-from mspd_jax.jobs._certify_patches import certify_patches
+from mspd_jax.jobs._certify_noise import noise_work
+from mspd_jax.jobs._certify_patches import patch_work
 from mspd_jax.jobs._certify_queries import certify_queries
 from mspd_jax.jobs._foreign import MODEL_NAMES
 from mspd_jax.jobs._images import Shardable
 from mspd_jax.jobs._option import option
 from mspd_jax.jobs._result import Result
 from mspd_jax.jobs._values import ModelInput, opened
+from mspd_jax.jobs._work import Work, programs_of, run_work
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -67,6 +69,20 @@ class Certify(Shardable):
           `PatchRecord`s.
         """
         machine = machine or self.MACHINE
+        source, work = self._checked(machine)
+        if work is None:
+            return certify_queries(self, out, machine, source)
+        return run_work(self, out, machine, work)
+
+    def programs(self, machine: CertifyMachine | None = None) -> list[drive.Program]:
+        """The programs that `run` has compiled; InputError for what is only asked."""
+        work = self._checked(machine or self.MACHINE)[1]
+        if work is None:
+            raise InputError("`query`: a classifier that is asked is not compiled")
+        return programs_of(self, work)
+
+    def _checked(self, machine: CertifyMachine) -> tuple[data.Source, Work | None]:
+        """The images, and what is done with them; None where a classifier is asked."""
         method, asking = self.method, getattr(self.method, "asking", None)
         for name in ("offline", "query_log"):
             if asking is None and getattr(machine, name):
@@ -81,8 +97,8 @@ class Certify(Shardable):
         if isinstance(method, Minority | PatchCleanser):  # a ScaleCert is a Minority
             if self.target is None:
                 raise InputError("name the classifier with `target`")
-            return certify_patches(self, out, machine, source)
+            return source, patch_work(self, machine, source)
         if (self.target is None) == (asking is None):
             raise InputError("name the classifier with `target`, or with `query`")
-        certify = certify_noise if asking is None else certify_queries
-        return certify(self, out, machine, source)
+        work = noise_work(self, machine, source) if asking is None else None
+        return source, work

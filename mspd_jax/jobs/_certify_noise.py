@@ -1,7 +1,6 @@
 """Certificates under noise: how many votes, their count on the devices, totals."""
 
 import functools
-import pathlib
 from typing import Any, NamedTuple
 
 import jax
@@ -11,8 +10,7 @@ from jax.tree_util import Partial
 from mspd_jax import data, drive, evaluate, models, smoothing
 from mspd_jax.errors import InputError
 from mspd_jax.jobs._certify_methods import CertifyMachine, Denoised, Smoothing
-from mspd_jax.jobs._frame import Kinds, run_over_images
-from mspd_jax.jobs._result import Result
+from mspd_jax.jobs._frame import Kinds
 from mspd_jax.jobs._values import (
     Loaded,
     check_compatible,
@@ -20,6 +18,7 @@ from mspd_jax.jobs._values import (
     loaded,
     loaded_transform,
 )
+from mspd_jax.jobs._work import Work
 
 # With which the outcome of an image that `fast` gives up may be another.
 _FUTILITY = 1e-3
@@ -66,10 +65,8 @@ class NoiseSummary(NamedTuple):
 KINDS = Kinds(NoiseSummary, NoiseRecord)
 
 
-def certify_noise(
-    job: Any, out: str | pathlib.PurePath, machine: CertifyMachine, source: data.Source
-) -> Result:
-    """Certifies a model that is at hand."""
+def noise_work(job: Any, machine: CertifyMachine, source: data.Source) -> Work:
+    """What it comes to to certify a model that is at hand."""
     method, plan, front = job.method, plan_of(job.method), denoiser_of(job.method)
     target = loaded(job.target)
     check_compatible(source, {"target": target, **front})
@@ -85,10 +82,7 @@ def certify_noise(
     share, most = int(plan.ends[0]), drive.images_per_pass(shape, batch_size=block)
     chunk = machine.chunk or -(-share // -(-share // most))
     axis = "samples" if method.split == "samples" else None
-    return run_over_images(
-        job,
-        out,
-        machine,
+    return Work(
         predict=predict,
         method=Partial(
             functools.partial(smoothing.smoothed_votes, chunk=chunk, axis_name=axis),
@@ -96,6 +90,7 @@ def certify_noise(
             plan=jax.tree.map(jnp.asarray, plan),
         ),
         source=source,
+        image_shape=shape,
         describe=functools.partial(described, method, plan),
         summarize=functools.partial(summarized, method, plan),
         used={"target": target, **front},

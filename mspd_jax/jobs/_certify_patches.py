@@ -2,7 +2,6 @@
 
 import functools
 import math
-import pathlib
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -18,9 +17,9 @@ from mspd_jax.jobs._certify_attacks import (
     patch_attacks,
 )
 from mspd_jax.jobs._certify_methods import CertifyMachine, PatchCleanser, ScaleCert
-from mspd_jax.jobs._frame import Kinds, run_over_images
-from mspd_jax.jobs._result import Result
+from mspd_jax.jobs._frame import Kinds
 from mspd_jax.jobs._values import Loaded, check_compatible, image_shape_of, loaded
+from mspd_jax.jobs._work import Work
 
 _MOST_PAIRS = 2**20  # of windows, of PatchCleanser
 
@@ -76,10 +75,8 @@ class PatchSummary(NamedTuple):
 KINDS = Kinds(PatchSummary, PatchRecord)
 
 
-def certify_patches(
-    job: Any, out: str | pathlib.PurePath, machine: CertifyMachine, source: data.Source
-) -> Result:
-    """Asks a detector about every image."""
+def patch_work(job: Any, machine: CertifyMachine, source: data.Source) -> Work:
+    """What it comes to to ask a detector about every image."""
     method = job.method
     confidence = getattr(method, "confidence", 0.0)
     if not 0.0 <= confidence < 1.0:  # what is not a number passes a flag's bounds
@@ -111,13 +108,11 @@ def certify_patches(
         )
         attacked = Partial(_whole, detector)
     attacks = patch_attacks(attacked, method=method, shape=shape, side=windows.patch)
-    return run_over_images(
-        job,
-        out,
-        machine,
+    return Work(
         predict=detector,
         method=Partial(ask_and_attack, ask, attacks),
         source=source,
+        image_shape=shape,
         describe=_described,
         summarize=functools.partial(_summarized, windows),
         used={"target": target},

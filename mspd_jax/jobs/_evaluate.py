@@ -4,11 +4,11 @@ import dataclasses
 import pathlib
 from typing import ClassVar
 
-from mspd_jax import attacks, defenses
+from mspd_jax import attacks, defenses, drive
 from mspd_jax.jobs._foreign import MODEL_NAMES
 from mspd_jax.jobs._images import Shardable
 from mspd_jax.jobs._machine import Machine
-from mspd_jax.jobs._measure import load_inputs, measured
+from mspd_jax.jobs._measure import evaluation_programs, load_inputs, measured
 from mspd_jax.jobs._option import option
 from mspd_jax.jobs._result import Result
 from mspd_jax.jobs._values import ModelInput, Radius, SourceInput
@@ -110,3 +110,8 @@ class Evaluate(Evaluation):
         """
         inputs = load_inputs(self)
         return measured(self, out, machine or self.MACHINE, inputs)[0]
+
+    def programs(self, machine: Machine | None = None) -> list[drive.Program]:
+        """The programs of the attacks that `run` has compiled."""
+        machine = machine or self.MACHINE
+        return evaluation_programs(self, machine, load_inputs(self))

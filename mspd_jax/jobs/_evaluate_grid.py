@@ -14,7 +14,12 @@ from mspd_jax.jobs._evaluate import Evaluate, Evaluation
 from mspd_jax.jobs._foreign import MODEL_NAMES
 from mspd_jax.jobs._frame import open_folder, sealed
 from mspd_jax.jobs._machine import Machine
-from mspd_jax.jobs._measure import Inputs, load_inputs, measured
+from mspd_jax.jobs._measure import (
+    Inputs,
+    evaluation_programs,
+    load_inputs,
+    measured,
+)
 from mspd_jax.jobs._option import option
 from mspd_jax.jobs._values import ModelInput, Radius, loaded, opened, radius_of
 
@@ -85,6 +90,15 @@ class EvaluateGrid(Evaluation):
                 out / "summary.json", _summary(self._in_order(finished), out)
             )
             sealed(out)
+
+    def programs(self, machine: Machine | None = None) -> list[drive.Program]:
+        """The programs of the attacks that the cells have compiled."""
+        machine = machine or self.MACHINE
+        return drive.distinct(
+            program
+            for cell in self._planned(pathlib.Path())
+            for program in evaluation_programs(cell.job, machine, cell.inputs)
+        )
 
     def _in_order(self, cells: list["Cell"]) -> list["Cell"]:
         order = self._purifiers().index

@@ -109,9 +109,7 @@ def measured(
     radii too; None where nothing was looked at.
     """
     behind, here = inputs.behind, drive.here()
-    block = machine.block or drive.images_per_block(
-        image_shape_of(inputs.target, inputs.source), weights=weights_of(inputs.target)
-    )
+    block = _block(machine, inputs)
     # Of all images that the result rests on: they may change where they lie.
     sources = {"source": inputs.source, "adversarial": inputs.given}
     folder = open_folder(
@@ -156,6 +154,40 @@ def measured(
     )
     result = _kept(folder, found, inputs, whole=job.shard is None)
     return result, found.examined
+
+
+def evaluation_programs(
+    job: Any, machine: Machine, inputs: Inputs
+) -> list[drive.Program]:
+    """The programs of the stages; the checks of the model have some of their own."""
+    behind = inputs.behind
+    predict = behind.predict if behind else inputs.target.predict
+    plan = evaluate.planned(
+        predict,
+        inputs.source,
+        attack=inputs.attacks,
+        eps=inputs.radius,
+        norm=job.norm,
+        surrogate=inputs.surrogate and inputs.surrogate.predict,
+        views=behind and behind.views,
+        given=inputs.given,
+    )
+    return evaluate.stage_programs(
+        stream(job.seed, "evaluate"),
+        predict,
+        plan,
+        image_shape=image_shape_of(inputs.target, inputs.source),
+        threat=evaluate.Threat(inputs.radius, job.norm, job.eight_bit),
+        block=_block(machine, inputs),
+        with_image=job.save_images,
+    )
+
+
+def _block(machine: Machine, inputs: Inputs) -> int:
+    shape = image_shape_of(inputs.target, inputs.source)
+    return machine.block or drive.images_per_block(
+        shape, weights=weights_of(inputs.target)
+    )
 
 
 def _kept(

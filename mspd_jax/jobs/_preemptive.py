@@ -13,12 +13,11 @@ from jax.tree_util import Partial
 from mspd_jax import data, drive, paths, preempt
 from mspd_jax.errors import InputError
 from mspd_jax.jobs._foreign import MODEL_NAMES
-from mspd_jax.jobs._frame import Kinds, run_over_images
+from mspd_jax.jobs._frame import Kinds
 from mspd_jax.jobs._identity import plain
 from mspd_jax.jobs._images import Shardable
 from mspd_jax.jobs._machine import ChunkedMachine
 from mspd_jax.jobs._option import option
-from mspd_jax.jobs._result import Result
 from mspd_jax.jobs._values import (
     Loaded,
     ModelInput,
@@ -30,6 +29,7 @@ from mspd_jax.jobs._values import (
     radius_of,
     weights_of,
 )
+from mspd_jax.jobs._work import Work
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -106,20 +106,19 @@ class ProtectSummary(NamedTuple):
     linf_to_original_mean: float | None = None
 
 
-def run_preemptive(
+def preemptive_work(
     job: Any,
     out: str | pathlib.PurePath,
-    machine: ChunkedMachine | None,
+    machine: ChunkedMachine,
     functions: Mapping[str, Any],
     *,
     measure: Callable[[data.Source], Callable] | None = None,
-) -> Result:
-    """Runs a protection or a reversion.
+) -> Work:
+    """What a protection or a reversion comes to.
 
-    functions: what is done to an image, by method. measure: source -> (folder, image,
-    fields of its record) -> further fields.
+    out: folder of the images. functions: what is done to an image, by method. measure:
+    source -> (folder, image, fields of its record) -> further fields.
     """
-    machine = machine or job.MACHINE
     eps = radius_of(job.eps, job.norm)
     surrogate = loaded(job.surrogate)
     labeler, used = _load_labeler(job.labeler, surrogate)
@@ -143,13 +142,11 @@ def run_preemptive(
         fields = _write_image(folder, record, result, eps=eps, norm=job.norm)
         return fields | (measured(folder, record, fields) if measured else {})
 
-    return run_over_images(
-        job,
-        out,
-        machine,
+    return Work(
         predict=surrogate.predict,
         method=_method(job, functions[job.method], eps, labeler, chunk),
         source=source,
+        image_shape=shape,
         describe=describe,
         summarize=functools.partial(_totals, plain(job.labeler)),
         used=used,

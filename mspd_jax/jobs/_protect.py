@@ -3,11 +3,12 @@
 import dataclasses
 import pathlib
 
-from mspd_jax import preempt
+from mspd_jax import drive, preempt
 from mspd_jax.jobs._machine import ChunkedMachine
 from mspd_jax.jobs._option import option
-from mspd_jax.jobs._preemptive import Preemptive, run_preemptive
+from mspd_jax.jobs._preemptive import Preemptive, preemptive_work
 from mspd_jax.jobs._result import Result
+from mspd_jax.jobs._work import Work, programs_of, run_work
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -39,5 +40,13 @@ class Protect(Preemptive):
         Returns:
           A `Result` of `ProtectSummary` and `ProtectRecord`s.
         """
+        machine = machine or self.MACHINE
+        return run_work(self, out, machine, self._work(out, machine))
+
+    def programs(self, machine: ChunkedMachine | None = None) -> list[drive.Program]:
+        """The programs that `run` has compiled."""
+        return programs_of(self, self._work("", machine or self.MACHINE))
+
+    def _work(self, out: str | pathlib.Path, machine: ChunkedMachine) -> Work:
         functions = {"mspd": preempt.protect, "bilevel": preempt.bilevel}
-        return run_preemptive(self, out, machine, functions)
+        return preemptive_work(self, out, machine, functions)

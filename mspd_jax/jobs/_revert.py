@@ -5,13 +5,14 @@ import pathlib
 
 import numpy as np
 
-from mspd_jax import data, preempt
+from mspd_jax import data, drive, preempt
 from mspd_jax.errors import InputError
 from mspd_jax.jobs._machine import ChunkedMachine
 from mspd_jax.jobs._option import option
-from mspd_jax.jobs._preemptive import Preemptive, run_preemptive
+from mspd_jax.jobs._preemptive import Preemptive, preemptive_work
 from mspd_jax.jobs._result import Result
 from mspd_jax.jobs._values import SourceInput, opened
+from mspd_jax.jobs._work import Work, programs_of, run_work
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,9 +42,17 @@ class Revert(Preemptive):
         Returns:
           A `Result` of `ProtectSummary` and `ProtectRecord`s.
         """
+        machine = machine or self.MACHINE
+        return run_work(self, out, machine, self._work(out, machine))
+
+    def programs(self, machine: ChunkedMachine | None = None) -> list[drive.Program]:
+        """The programs that `run` has compiled."""
+        return programs_of(self, self._work("", machine or self.MACHINE))
+
+    def _work(self, out: str | pathlib.Path, machine: ChunkedMachine) -> Work:
         functions = {"mspd": preempt.revert, "bilevel": preempt.bilevel_reconstruct}
         measure = None if self.original is None else self._to_original
-        return run_preemptive(self, out, machine, functions, measure=measure)
+        return preemptive_work(self, out, machine, functions, measure=measure)
 
     def _to_original(self, source: data.Source):
         """Measures the distance of a reverted file to the original of its index."""

@@ -1,0 +1,91 @@
+"""The programs of a job, apart from the images that they run on."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.export
+import numpy as np
+
+from mspd_jax.drive._devices import examples_program, on_all_devices, serving
+from mspd_jax.drive._replicate import local_devices
+from mspd_jax.models import as_pytree
+
+
+class Program(NamedTuple):
+    """A function that a job has compiled, and what it is called with.
+
+    Attributes:
+      name: what it is for.
+      function: the jitted function.
+      held: arguments that lie on the devices, models above all.
+      rows: those that come with each batch, as arrays of its shape.
+      devices: that the held arguments are put on, one after the other; empty where the
+        program is one for all devices, which holds them itself.
+    """
+
+    name: str
+    function: jax.stages.Wrapped
+    held: tuple
+    rows: tuple
+    devices: tuple[jax.Device, ...] = ()
+
+    def exported(self, platform: str) -> jax.export.Exported:
+        """The program lowered for a platform (cpu, cuda, tpu), which need not be here.
+
+        Raises whatever JAX says of an operation that the platform does not have.
+        """
+        export = jax.export.export(self.function, platforms=[platform])
+        return export(*self.held, *self.rows)
+
+    def compile(self) -> None:
+        """Compiles it as a run does, so that the compilation cache holds it."""
+        for device in self.devices or (None,):
+            held = self.held if device is None else jax.device_put(self.held, device)
+            self.function.lower(*held, *self.rows).compile()
+
+
+def image_program(
+    name: str,
+    key: jax.Array,
+    predict: Callable,
+    method: Callable,
+    *,
+    image_shape: Sequence[int],
+    block: int,
+    axis_name: str | None = None,
+    devices: list[jax.Device] | None = None,
+) -> Program:
+    """The program by which `drive` applies a method to images.
+
+    Args:
+      name: what it is for.
+      key, predict, method, block, axis_name, devices: as `drive` takes them.
+      image_shape: of an image.
+
+    Returns:
+      A Program.
+    """
+    devices = local_devices() if devices is None else devices
+    held = (key, as_pytree(predict), as_pytree(method))
+    rows: tuple[Any, ...] = (
+        np.zeros(block, np.uint32),
+        np.zeros((block, *image_shape), np.float32),
+        np.zeros(block, np.int32),
+    )
+    if axis_name is not None:
+        shared = on_all_devices(tuple(devices), axis_name)
+        numbers = np.arange(len(devices))
+        placed = shared.placed(numbers, *held, *rows)
+        return Program(name, shared.program, placed, ())
+    return Program(name, examples_program, held, rows, tuple(serving(devices)))
+
+
+def distinct(programs: Iterable[Program]) -> list[Program]:
+    """The programs without those that another one, by structure and shapes, serves."""
+    found: dict[Any, Program] = {}
+    for program in programs:
+        leaves, tree = jax.tree.flatten((program.held, program.rows))
+        shapes = tuple((np.shape(x), jax.numpy.result_type(x)) for x in leaves)
+        found.setdefault((program.function, tree, shapes), program)
+    return list(found.values())
