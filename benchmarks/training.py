@@ -81,15 +81,16 @@ def _ours(model, images, labels, objective, library=True):
     batch = drive.place_shares(Batch(keys, images, labels), devices)
     held = [drive.place_copies(initial_state(model, optimizer), devices)]
     augment = train.augmentation(pad=4, flip=True)
+    constant = np.int32(1000), objective, augment, replicas.optimizer_pytree(optimizer)
     replicas._compiled.cache_clear()
-    run = replicas.compiled_step(model.spec, optimizer, ema=None, devices=devices)
+    run = replicas.compiled_step(model.spec, ema=None, devices=devices)
 
     def program():
         context = contextlib.nullcontext()
         if not library:  # the first call compiles
             context = mock.patch.object(onednn, "available", lambda: False)
         with context:
-            state, _ = run(held.pop(), batch, np.int32(1000), objective, augment)
+            state, _ = run(held.pop(), batch, *constant)
         held.append(jax.block_until_ready(state))
 
     return program

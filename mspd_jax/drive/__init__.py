@@ -7,6 +7,7 @@ from mspd_jax.drive._here import barrier as barrier
 from mspd_jax.drive._here import here as here
 from mspd_jax.drive._here import in_cluster as in_cluster
 from mspd_jax.drive._program import Program as Program
+from mspd_jax.drive._program import called_program as called_program
 from mspd_jax.drive._program import distinct as distinct
 from mspd_jax.drive._program import image_program as image_program
 from mspd_jax.drive._progress import progress_bar as progress_bar

@@ -8,7 +8,8 @@ import jax.export
 import numpy as np
 
 from mspd_jax.drive._devices import examples_program, on_all_devices, serving
-from mspd_jax.drive._replicate import local_devices
+from mspd_jax.drive._replicate import Replicated, local_devices
+from mspd_jax.errors import InputError
 from mspd_jax.models import as_pytree
 
 
@@ -30,13 +31,23 @@ class Program(NamedTuple):
     rows: tuple
     devices: tuple[jax.Device, ...] = ()
 
-    def exported(self, platform: str) -> jax.export.Exported:
-        """The program lowered for a platform (cpu, cuda, tpu), which need not be here.
+    def exported(self, *platforms: str) -> jax.export.Exported:
+        """The program lowered for platforms (cuda, tpu) that need not be here.
 
-        Raises whatever JAX says of an operation that the platform does not have.
+        InputError where it asks the host in its midst, which only the devices
+        themselves tell how; NotImplementedError where a platform lacks an operation.
         """
-        export = jax.export.export(self.function, platforms=[platform])
-        return export(*self.held, *self.rows)
+        export = jax.export.export(self.function, platforms=platforms)
+        arguments = *self.held, *self.rows
+        try:
+            return export(*arguments)
+        except ValueError as error:
+            if "pure_callback" not in str(self.function.trace(*arguments).jaxpr):
+                raise
+            raise InputError(
+                f"{self.name}: a function of the host in its midst, such as a real "
+                f"codec, cannot be lowered for {', '.join(platforms)} without a device"
+            ) from error
 
     def compile(self) -> None:
         """Compiles it as a run does, so that the compilation cache holds it."""
@@ -76,9 +87,17 @@ def image_program(
     if axis_name is not None:
         shared = on_all_devices(tuple(devices), axis_name)
         numbers = np.arange(len(devices))
-        placed = shared.placed(numbers, *held, *rows)
-        return Program(name, shared.program, placed, ())
+        return called_program(name, shared, (numbers, *held, *rows))
     return Program(name, examples_program, held, rows, tuple(serving(devices)))
+
+
+def called_program(
+    name: str, function: jax.stages.Wrapped | Replicated, arguments: tuple
+) -> Program:
+    """The program of a jitted or replicated function that is called with these."""
+    if isinstance(function, Replicated):
+        return Program(name, function.program, function.placed(*arguments), ())
+    return Program(name, function, arguments, ())
 
 
 def distinct(programs: Iterable[Program]) -> list[Program]:

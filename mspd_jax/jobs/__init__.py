@@ -46,6 +46,7 @@ from mspd_jax.jobs._option import options_of as options_of
 from mspd_jax.jobs._option import single_choices_of as single_choices_of
 from mspd_jax.jobs._preemptive import ProtectRecord as ProtectRecord
 from mspd_jax.jobs._preemptive import ProtectSummary as ProtectSummary
+from mspd_jax.jobs._programs import lowered
 from mspd_jax.jobs._protect import Protect
 from mspd_jax.jobs._quickstart import Quickstart
 from mspd_jax.jobs._quickstart import Story as Story
@@ -90,5 +91,6 @@ __all__ = [
     "TrainTRN",
     "TrainingMachine",
     "grid",
+    "lowered",
     "sweep",
 ]

@@ -13,6 +13,7 @@ from mspd_jax.jobs._measure_images import (
     images_at_once,
     measure_images,
     measuring_key,
+    measuring_program,
 )
 from mspd_jax.streams import stream
 
@@ -38,12 +39,7 @@ def measure(
         return []
     here = drive.here()
     predict = models.predictor(model)
-    plan = attacks.plan_attacks(
-        "none" if eps is None else _ATTACK,
-        eps=eps or 0.0,
-        norm=job.norm,
-        num_classes=model.spec.num_classes,
-    )
+    plan = _plan(job, eps, model)
     journal = runs.disk_journal(
         folder.path,
         process_index=here.process,
@@ -67,7 +63,7 @@ def measure(
             job,
             source,
             predict,
-            Partial(_under_noise, sigma=jnp.asarray(job.noise, jnp.float32)),
+            _noisy(job),
             done=runs.done_in(journal, _NOISE, 0),
             write=functools.partial(runs.note, journal, _NOISE, 0),
         )
@@ -83,6 +79,37 @@ def measure(
     if here.process == 0:
         runs.remove_journal(folder.path)
     return list(dict.fromkeys(unreadable))
+
+
+def measuring_programs(
+    job: Any, eps: float | None, model: models.Model
+) -> list[drive.Program]:
+    """What `measure` has compiled."""
+    predict, shape = models.predictor(model), model.spec.image_shape
+    found = evaluate.stage_programs(
+        measuring_key(job),
+        predict,
+        _plan(job, eps, model),
+        image_shape=shape,
+        threat=evaluate.Threat(eps or 0.0, job.norm),
+        block=BLOCK,
+    )
+    if job.noise:
+        found.append(measuring_program(job, predict, _noisy(job), shape))
+    return found
+
+
+def _plan(job, eps, model) -> dict[str, attacks.Staged]:
+    return attacks.plan_attacks(
+        "none" if eps is None else _ATTACK,
+        eps=eps or 0.0,
+        norm=job.norm,
+        num_classes=model.spec.num_classes,
+    )
+
+
+def _noisy(job) -> Partial:
+    return Partial(_under_noise, sigma=jnp.asarray(job.noise, jnp.float32))
 
 
 def _record(record: dict, names: list[str], noisy: dict[int, dict] | None) -> dict:

@@ -13,6 +13,16 @@ from mspd_jax.streams import stream
 BLOCK = 8
 
 
+def measuring_program(
+    job: Any, predict: Callable, method: Callable, image_shape: tuple[int, ...]
+) -> drive.Program:
+    """The program of `measure_images`."""
+    key = measuring_key(job)
+    return drive.image_program(
+        "evaluate", key, predict, method, image_shape=image_shape, block=BLOCK
+    )
+
+
 def measuring_key(job: Any) -> jax.Array:
     """What the measuring of a trained model draws from."""
     return stream(job.seed, "measure")

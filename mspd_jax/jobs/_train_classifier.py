@@ -3,9 +3,9 @@
 import dataclasses
 from typing import NamedTuple
 
-from mspd_jax import models, train
+from mspd_jax import drive, models, train
 from mspd_jax.errors import InputError
-from mspd_jax.jobs._classifier_measure import measure, summarize
+from mspd_jax.jobs._classifier_measure import measure, measuring_programs, summarize
 from mspd_jax.jobs._frame import Kinds
 from mspd_jax.jobs._option import option
 from mspd_jax.jobs._training import Training
@@ -146,6 +146,9 @@ class TrainClassifier(Training):
 
     def _measure(self, classifiers, model, source, folder) -> list[str]:
         return measure(self, _radius(self), model, source, folder)
+
+    def _measuring_programs(self, classifiers, model) -> list[drive.Program]:
+        return measuring_programs(self, _radius(self), model)
 
     def _summary(self, totals, records) -> dict:
         return summarize(totals, records)

@@ -18,7 +18,11 @@ from mspd_jax.jobs._frame import (
 )
 from mspd_jax.jobs._identity import identity
 from mspd_jax.jobs._images import Images
-from mspd_jax.jobs._measure_images import measure_images, measuring_key
+from mspd_jax.jobs._measure_images import (
+    measure_images,
+    measuring_key,
+    measuring_program,
+)
 from mspd_jax.jobs._option import option
 from mspd_jax.jobs._result import Result
 from mspd_jax.jobs._values import SourceInput, held_model, network_options
@@ -150,6 +154,26 @@ class Training(Images):
         result = finished(path, records, summary, unreadable, self.KINDS)
         sealed(path)
         return result
+
+    def programs(self, machine: TrainingMachine | None = None) -> list[drive.Program]:
+        """The programs that `run` has compiled."""
+        del machine
+        classifiers = self._classifiers()
+        examples, evaluation, _ = self._data()
+        plan = self._plan(examples, classifiers)
+        state = train.first_state(plan)
+        found = train.training_programs(plan, examples, state=state)
+        if evaluation is None:
+            return found
+        model = train.trained_model(train.spec_of(plan.start), state)
+        return found + self._measuring_programs(classifiers, model)
+
+    def _measuring_programs(
+        self, classifiers: dict[str, models.Model], model: models.Model
+    ) -> list[drive.Program]:
+        """What `_measure` has compiled."""
+        method = self._method(classifiers, model)
+        return [measuring_program(self, *method, model.spec.image_shape)]
 
     def _data(self) -> tuple[train.Examples, data.Source | None, dict[str, Any]]:
         """What to train on, what to measure on, and their fingerprints by field."""

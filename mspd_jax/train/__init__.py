@@ -12,6 +12,7 @@ from mspd_jax.train._diffusion import diffusion_objective
 from mspd_jax.train._examples import Examples as Examples
 from mspd_jax.train._examples import load_examples as load_examples
 from mspd_jax.train._examples import open_sources as open_sources
+from mspd_jax.train._fit import first_state as first_state
 from mspd_jax.train._fit import fit
 from mspd_jax.train._fit import train_steps as train_steps
 from mspd_jax.train._mix import MIXED as MIXED
@@ -26,6 +27,7 @@ from mspd_jax.train._optimizer import learning_rate_schedule, optimizer
 from mspd_jax.train._plan import TrainingPlan as TrainingPlan
 from mspd_jax.train._plan import plan_training as plan_training
 from mspd_jax.train._plan import spec_of as spec_of
+from mspd_jax.train._programs import training_programs as training_programs
 from mspd_jax.train._restoration import restoration_objective as restoration_objective
 from mspd_jax.train._run import run_training as run_training
 from mspd_jax.train._start import check_classifier as check_classifier

@@ -15,7 +15,7 @@ from mspd_jax.streams import stream
 from mspd_jax.train._objective import Objective
 from mspd_jax.train._order import batch_positions, epoch_order, steps_per_epoch
 from mspd_jax.train._plan import TrainingPlan, spec_of
-from mspd_jax.train._replicas import compiled_step
+from mspd_jax.train._replicas import compiled_step, optimizer_pytree
 from mspd_jax.train._step import (
     Batch,
     Signal,
@@ -132,18 +132,15 @@ def train_steps(
     if state is None:
         state = first_state(plan)
     done = int(state.step)
-    run = compiled_step(
-        spec_of(plan.start), plan.optimizer, ema=plan.ema, devices=devices
-    )
+    run = compiled_step(spec_of(plan.start), ema=plan.ema, devices=devices)
+    constant = np.int32(per_epoch), *traced_plan(plan)
     state = drive.place_copies(state, devices)
     batches = _batches(
         plan, (images, labels, indices), range(done, steps), devices=devices
     )
     batch, signal = next(batches, None), None
     while batch is not None:
-        state, latest = run(
-            state, batch, np.int32(per_epoch), plan.objective, plan.augment
-        )
+        state, latest = run(state, batch, *constant)
         batch = next(batches, None)
         # One step may be under way while the caller looks at the one before it.
         signal = jax.block_until_ready(latest if signal is None else signal)
@@ -156,6 +153,11 @@ def train_steps(
             functools.partial(drive.host_copy, state, devices),
         )
         signal = latest
+
+
+def traced_plan(plan: TrainingPlan) -> tuple:
+    """What of a plan every step takes, as it takes it."""
+    return plan.objective, plan.augment, optimizer_pytree(plan.optimizer)
 
 
 def _batches(plan, examples, steps, *, devices) -> Iterator[Batch]:

@@ -15,7 +15,7 @@ import optax
 
 from mspd_jax import drive
 from mspd_jax.convolution import library_convolutions
-from mspd_jax.models import ModelSpec
+from mspd_jax.models import ModelSpec, as_pytree
 from mspd_jax.train._step import train_step
 
 _AXIS = "devices"
@@ -26,7 +26,6 @@ _LARGE = 32 * 32
 
 def compiled_step(
     spec: ModelSpec,
-    optimizer: optax.GradientTransformation,
     *,
     ema: float | None,
     devices: Sequence[jax.Device],
@@ -34,14 +33,22 @@ def compiled_step(
     """`train_step` for the devices; the state that it takes is consumed (donated).
 
     Equal arguments give the same function, so that several fits of one architecture
-    share a compilation.
+    share a compilation. Its optimizer is a pytree (`optimizer_pytree`).
     """
     frozen = json.dumps(spec._replace(origin={}), sort_keys=True)
-    return _compiled(frozen, optimizer, ema, tuple(devices))
+    return _compiled(frozen, ema, tuple(devices))
+
+
+def optimizer_pytree(
+    optimizer: optax.GradientTransformation,
+) -> optax.GradientTransformation:
+    """Any optimizer of optax as an argument of the step."""
+    functions = as_pytree(optimizer.init), as_pytree(optimizer.update)
+    return optax.GradientTransformation(*functions)
 
 
 @functools.lru_cache(maxsize=32)
-def _compiled(frozen, optimizer, ema, devices):
+def _compiled(frozen, ema, devices):
     spec = ModelSpec(*json.loads(frozen))
     spec = spec._replace(
         mean=tuple(spec.mean), std=tuple(spec.std), image_shape=tuple(spec.image_shape)
@@ -54,7 +61,6 @@ def _compiled(frozen, optimizer, ema, devices):
             return train_step(
                 *arguments,
                 spec=spec,
-                optimizer=optimizer,
                 ema=ema,
                 axis_name=axis_name,
             )
@@ -65,6 +71,6 @@ def _compiled(frozen, optimizer, ema, devices):
         functools.partial(step, axis_name=_AXIS),
         devices=devices,
         axis_name=_AXIS,
-        in_axes=(0, 0, None, None, None),
+        in_axes=(0, 0, None, None, None, None),
         donate=(0,),
     )

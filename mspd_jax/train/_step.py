@@ -99,9 +99,9 @@ def train_step(
     steps_per_epoch: jax.Array,
     objective: Objective,
     augment: Callable | None,
+    optimizer: optax.GradientTransformation,
     *,
     spec: ModelSpec,
-    optimizer: optax.GradientTransformation,
     ema: float | None = None,
     axis_name: str | None = None,
 ) -> tuple[TrainState, Signal]:

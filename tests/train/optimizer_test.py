@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from mspd_jax import train
@@ -48,9 +49,29 @@ def test_adamw_decays_kernels_alone():
     np.testing.assert_allclose(updates["kernel"], -0.1, rtol=1e-6)
 
 
-def test_equal_settings_are_one_object():
-    first = train.optimizer("sgd", learning_rate=0.1, clip=1.0)
-    assert first is train.optimizer("sgd", learning_rate=0.1, clip=1.0)
+def structure(clip=1.0, *, name="cosine", **options):
+    rate = train.learning_rate_schedule(name, **{"peak": 1.0, "steps": 9} | options)
+    return jax.tree.structure(train.optimizer("sgd", learning_rate=rate, clip=clip))
+
+
+def test_other_numbers_are_other_leaves_of_the_same_program():
+    assert structure() == structure(clip=2.0) == structure(peak=0.1)
+    others = [structure(steps=8), structure(warmup_steps=1), structure(name="linear")]
+    assert len({structure(), structure(clip=None), *others}) == 5
+
+
+@pytest.mark.parametrize("name", ["cosine", "linear", "thirds"])
+def test_rates_are_those_of_optax_to_the_last_bit(name):
+    peak, steps, warmup = 0.07, 40, 7
+    after = train.SCHEDULES[name](peak, steps - warmup)
+    before = optax.linear_schedule(peak / warmup, peak, warmup - 1)
+    expected = optax.join_schedules([before, after], [warmup])
+    ours = train.learning_rate_schedule(
+        name, peak=peak, steps=steps, warmup_steps=warmup
+    )
+    with jax.numpy_dtype_promotion("standard"):
+        at = [np.asarray(jax.jit(f)(np.arange(steps))) for f in (ours, expected)]
+    np.testing.assert_array_equal(*at)
 
 
 def test_unknown_names_and_long_warm_ups_are_refused():
