@@ -57,11 +57,11 @@ class Program(NamedTuple):
 
 
 def image_program(
-    name: str,
     key: jax.Array,
     predict: Callable,
     method: Callable,
     *,
+    name: str,
     image_shape: Sequence[int],
     block: int,
     axis_name: str | None = None,
@@ -70,8 +70,8 @@ def image_program(
     """The program by which `drive` applies a method to images.
 
     Args:
-      name: what it is for.
       key, predict, method, block, axis_name, devices: as `drive` takes them.
+      name: what it is for.
       image_shape: of an image.
 
     Returns:

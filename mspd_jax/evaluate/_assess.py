@@ -56,6 +56,7 @@ def assess(
     claim: str | None = None,
     each_alone: bool = False,
     eight_bit: bool = False,
+    precision: str = "float32",
     given: Source | None = None,
     check_images: int = 32,
     clean_gate: float = 0.5,
@@ -75,7 +76,8 @@ def assess(
     given: images attacked elsewhere, decided first but for those, under the name
     "given". eps: radius in pixels. block,
     batch_size: see `drive.drive`. eight_bit: judge what an
-    8-bit file keeps of an attacked image.
+    8-bit file keeps of an attacked image. precision: that attacks compute in, see
+    `models.passes_in`; what they found is decided in float32.
     check_images: how many images the reliability checks look at, 0 for no checks.
     clean_gate: the clean accuracy that the model is known to reach, at the least.
     checks: results of `examine`, if it was run before. journal: where the outcomes are
@@ -123,7 +125,7 @@ def assess(
         source,
         plan,
         journal,
-        threat=Threat(eps, norm, eight_bit),
+        threat=Threat(eps, norm, eight_bit, precision),
         keep=keep,
         block=block,
         batch_size=batch_size,

@@ -19,6 +19,7 @@ from mspd_jax import drive
 from mspd_jax.attacks import Staged, eot, fixed, is_random, reseed
 from mspd_jax.data import Record, Source, paired, select
 from mspd_jax.evaluate._judge import Verdict, decision, judge
+from mspd_jax.models import passes_in
 from mspd_jax.runs import Journal, done_in, note, share, still_right
 
 # Draws of a randomized model that one decision averages.
@@ -28,11 +29,13 @@ _CLEAN = "clean"
 
 class Threat(NamedTuple):
     """eps: radius in pixels. norm: of the ball. eight_bit: judge attacked images as
-    8-bit files would hold them."""
+    8-bit files would hold them. precision: that attacks compute in, see
+    `models.passes_in`; what they found is decided in float32."""
 
     eps: float
     norm: str
     eight_bit: bool = False
+    precision: str = "float32"
 
 
 def run_stages(
@@ -130,21 +133,22 @@ def stage_programs(
 
     with_image: whether attacked images are kept. All else as in `run_stages`.
     """
-    made = functools.partial(drive.image_program, block=block)
-    programs = [made(_CLEAN, key, predict, _predicted, image_shape=image_shape)]
+    made = functools.partial(drive.image_program, key, predict, block=block)
+    programs = [made(_predicted, name=_CLEAN, image_shape=image_shape)]
     for name, attack in attacks.items():
         part = attack.parts[0] if attack.parts else None  # all are alike
         method = _method(name, part, threat, with_image=with_image)
         shape = tuple(image_shape) if attack.given is None else (2, *image_shape)
-        programs.append(made(name, key, predict, method, image_shape=shape))
+        programs.append(made(method, name=name, image_shape=shape))
     return programs
 
 
 def _method(name, part, threat: Threat, *, with_image):
     """What a stage does with an image; part: of the attack, None for `given` images."""
     rules = {"norm": threat.norm, "eight_bit": threat.eight_bit}
+    rules |= {"precision": threat.precision, "with_image": with_image}
     return Partial(
-        fixed(_attacked, with_image=with_image, **rules),
+        fixed(_attacked, **rules),
         attack=part,
         eps=np.float32(threat.eps),
         stream=np.uint32(zlib.crc32(name.encode())),
@@ -154,19 +158,34 @@ def _method(name, part, threat: Threat, *, with_image):
 def _predicted(key, predict, image, label):
     """The class of the image as it is; -1 if the logits hold a NaN."""
     del label
-    return decision(_deciding(key, predict)(image))
+    with passes_in("float32"):
+        return decision(_deciding(key, predict)(image))
 
 
-def _attacked(key, predict, image, label, *, attack, eps, stream, with_image, **rules):
+def _attacked(
+    key,
+    predict,
+    image,
+    label,
+    *,
+    attack,
+    eps,
+    stream,
+    precision,
+    with_image,
+    **rules,
+):
     attack_key, judge_key = jax.random.split(jax.random.fold_in(key, stream))
     attacked = reseed(predict, attack_key) if is_random(predict) else predict
     if attack is None:  # the image and what is proposed for it
         image, proposed = image[0], image[1]
     else:
-        proposed = attack(attack_key, attacked, image, label).image
-    verdict = judge(
-        _deciding(judge_key, predict), image, proposed, label, eps=eps, **rules
-    )
+        with passes_in(precision):
+            proposed = attack(attack_key, attacked, image, label).image
+    with passes_in("float32"):
+        verdict = judge(
+            _deciding(judge_key, predict), image, proposed, label, eps=eps, **rules
+        )
     # Images are large: they leave the device only where somebody wants them.
     return verdict if with_image else verdict._replace(image=jnp.zeros(()))
 

@@ -10,6 +10,7 @@ from mspd_jax.jobs._images import Shardable
 from mspd_jax.jobs._machine import Machine
 from mspd_jax.jobs._measure import evaluation_programs, load_inputs, measured
 from mspd_jax.jobs._option import option
+from mspd_jax.jobs._precise import precision_option
 from mspd_jax.jobs._result import Result
 from mspd_jax.jobs._values import ModelInput, Radius, SourceInput
 
@@ -55,6 +56,7 @@ class Evaluation(Shardable):
     eight_bit: bool = option(
         False, help="decide about attacked images as 8-bit files would hold them"
     )
+    precision: str = precision_option()
     adversarial: SourceInput | None = option(
         None,
         help="a source of images attacked elsewhere, by index: they are projected into "

@@ -36,6 +36,8 @@ def fields_of(job: Any) -> dict:
     nested = choices_of(type(job))
     for field in dataclasses.fields(job):
         value = getattr(job, field.name)
+        if field.metadata.get("later") and value == field.default:
+            continue  # as in the runs from before it came
         if field.name in nested and value is not None:
             found |= {field.name: choice_name(type(value)), **fields_of(value)}
         else:

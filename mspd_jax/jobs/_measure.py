@@ -70,6 +70,9 @@ def load_inputs(job: Any, read: Callable = loaded, defend=defended) -> Inputs:
     given = job.adversarial and opened(job.adversarial, data_dir=job.data_dir)
     used = {"target": target, **({"surrogate": surrogate} if surrogate else {})}
     check_compatible(source, used)
+    for model in used.values():
+        shape = image_shape_of(model, source)
+        models.check_precision(model.predict, job.precision, image_shape=shape)
     behind = defend(
         target,
         chain_of(job.purify, job.defense),
@@ -145,6 +148,7 @@ def measured(
         claim=behind and behind.claim,
         each_alone=job.each_alone,
         eight_bit=job.eight_bit,
+        precision=job.precision,
         given=inputs.given,
         check_images=job.check_images,
         clean_gate=job.clean_gate,
@@ -177,7 +181,7 @@ def evaluation_programs(
         predict,
         plan,
         image_shape=image_shape_of(inputs.target, inputs.source),
-        threat=evaluate.Threat(inputs.radius, job.norm, job.eight_bit),
+        threat=evaluate.Threat(inputs.radius, job.norm, job.eight_bit, job.precision),
         block=_block(machine, inputs),
         with_image=job.save_images,
     )

@@ -17,9 +17,13 @@ def measuring_program(
     job: Any, predict: Callable, method: Callable, image_shape: tuple[int, ...]
 ) -> drive.Program:
     """The program of `measure_images`."""
-    key = measuring_key(job)
     return drive.image_program(
-        "evaluate", key, predict, method, image_shape=image_shape, block=BLOCK
+        measuring_key(job),
+        predict,
+        method,
+        name="evaluate",
+        image_shape=image_shape,
+        block=BLOCK,
     )
 
 

@@ -13,6 +13,7 @@ class Option(NamedTuple):
     text, whatever else research code may give. default: `dataclasses.MISSING` where
     there is none. choices: the texts that are accepted. lower, upper: bounds of a
     number. example: a value, for messages. repeated: a flag for each of its texts.
+    later: see `option`.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Option(NamedTuple):
     upper: float | None
     example: str | None = None
     repeated: bool = False
+    later: bool = False
 
 
 def option(
@@ -35,15 +37,18 @@ def option(
     upper: float | None = None,
     example: str | None = None,
     repeated: bool = False,
+    later: bool = False,
 ) -> Any:
     """A field of a job; without a default it must be set.
 
     Of a field that holds one of several dataclasses, `example` names the one that a
     command takes where it names none. A list of texts that may hold commas is
-    `repeated`: a command gives each in a flag of its own.
+    `repeated`: a command gives each in a flag of its own. later: it came when there
+    were runs without it, which its default describes: at that it is no part of a run's
+    identity.
     """
     metadata = {"help": help, "choices": choices, "lower": lower, "upper": upper}
-    metadata |= {"example": example, "repeated": repeated}
+    metadata |= {"example": example, "repeated": repeated, "later": later}
     return dataclasses.field(default=default, metadata=metadata)
 
 

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from jax.tree_util import Partial
 
-from mspd_jax import data, drive, paths, preempt
+from mspd_jax import data, drive, models, paths, preempt
 from mspd_jax.errors import InputError
 from mspd_jax.jobs._foreign import MODEL_NAMES
 from mspd_jax.jobs._frame import Kinds
@@ -18,6 +18,7 @@ from mspd_jax.jobs._identity import plain
 from mspd_jax.jobs._images import Shardable
 from mspd_jax.jobs._machine import ChunkedMachine
 from mspd_jax.jobs._option import option
+from mspd_jax.jobs._precise import precision_option
 from mspd_jax.jobs._values import (
     Loaded,
     ModelInput,
@@ -66,6 +67,7 @@ class Preemptive(Shardable):
         help="draw noise in pairs u, -u: 4 samples then do as well as 20 independent "
         "draws, at a fifth of the cost",
     )
+    precision: str = precision_option()
 
 
 class ProtectRecord(NamedTuple):
@@ -131,6 +133,9 @@ def preemptive_work(
         )
     measured = measure(source) if measure else None
     shape = image_shape_of(surrogate, source)
+    models.check_precision(surrogate.predict, job.precision, image_shape=shape)
+    if labeler == "coupled" and job.precision != "float32":
+        labeler = models.computed_in(surrogate.predict, "float32")
     draws = job.samples if job.method == "mspd" else 1
     block = machine.block or drive.images_per_block(
         shape, weights=weights_of(surrogate), draws=draws
@@ -143,7 +148,7 @@ def preemptive_work(
         return fields | (measured(folder, record, fields) if measured else {})
 
     return Work(
-        predict=surrogate.predict,
+        predict=models.computed_in(surrogate.predict, job.precision),
         method=_method(job, functions[job.method], eps, labeler, chunk),
         source=source,
         image_shape=shape,
@@ -167,7 +172,7 @@ def _load_labeler(labeler: ModelInput, surrogate: Loaded):
         raise InputError(
             f"`labeler`={labeler} is neither 'coupled' nor 'truth' nor a model: {error}"
         ) from None
-    return used["labeler"].predict, used
+    return models.computed_in(used["labeler"].predict, "float32"), used
 
 
 def _method(job: Any, function: Callable, eps: float, labeler, chunk: int) -> Partial:

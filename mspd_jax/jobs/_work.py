@@ -44,10 +44,10 @@ def programs_of(job: Any, work: Work) -> list[drive.Program]:
     name = job_name(type(job))
     return [
         drive.image_program(
-            name,
             stream(job.seed, name),
             work.predict,
             work.method,
+            name=name,
             image_shape=work.image_shape,
             block=work.block,
             axis_name=work.axis_name,

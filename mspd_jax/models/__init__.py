@@ -29,6 +29,10 @@ from mspd_jax.models._diffusion import alpha_bars as alpha_bars
 from mspd_jax.models._diffusion import noise_level, one_shot_denoiser
 from mspd_jax.models._ensemble import ensemble
 from mspd_jax.models._mixed_nuts import mixed_nuts
+from mspd_jax.models._precision import PRECISIONS as PRECISIONS
+from mspd_jax.models._precision import check_precision as check_precision
+from mspd_jax.models._precision import computed_in
+from mspd_jax.models._precision import passes_in as passes_in
 from mspd_jax.models._reach import PIXEL as PIXEL
 from mspd_jax.models._reach import Reach as Reach
 from mspd_jax.models._reach import reach_of as reach_of
@@ -55,6 +59,7 @@ __all__ = [
     "ModelSpec",
     "at_size",
     "behind",
+    "computed_in",
     "convert_published",
     "convert_torch",
     "create_model",

@@ -19,6 +19,7 @@ from mspd_jax.models._architectures import (
     restores,
 )
 from mspd_jax.models._initialize import initialize, variable_shapes
+from mspd_jax.models._precision import network_dtype
 from mspd_jax.models._spec import Model, ModelSpec, check_spec, input_shape
 from mspd_jax.models.networks import (
     CLASSIFIER,
@@ -223,7 +224,8 @@ def _predict_function(signed: Signature) -> Callable:
                 f"an image of shape {image.shape} for a {signed[0]} that reads "
                 f"[H, W, {mean.shape[0]}]"
             )
-        dtype = jax.tree.leaves(weights)[0].dtype
+        dtype = network_dtype(jax.tree.leaves(weights)[0].dtype, name=signed[0])
+        weights = jax.tree.map(lambda leaf: leaf.astype(dtype), weights)
         if kind == DIFFUSION:
             out = module.apply({"params": weights}, image.astype(dtype), False, *level)
             return out.astype(jnp.float32)

@@ -8,7 +8,7 @@ import contextlib
 import functools
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import jax
 import optax
@@ -29,7 +29,7 @@ def compiled_step(
     *,
     ema: float | None,
     devices: Sequence[jax.Device],
-) -> Callable:
+) -> jax.stages.Wrapped | drive.Replicated:
     """`train_step` for the devices; the state that it takes is consumed (donated).
 
     Equal arguments give the same function, so that several fits of one architecture

@@ -8,6 +8,7 @@ import pytest
 from mspd_jax import data, jobs, models
 from mspd_jax.convolution import _onednn as onednn
 from mspd_jax.errors import InputError
+from mspd_jax.jobs import fields_of
 
 ACCELERATORS = ("cuda", "tpu")
 
@@ -99,11 +100,11 @@ SLOW = {
         | {"source": source(32, 3)}
     ),
     "winograd": lambda: jobs.Protect(
-        **images(surrogate=model("resnet18", size=32, channels=3), eps=0.1)
+        **images(surrogate=model("preact_resnet18", size=32, channels=3), eps=0.1)
         | {"source": source(32, 3)}
     ),
     "a transformer": lambda: jobs.Protect(
-        **images(surrogate=model("vit_tiny", size=32, channels=3), eps=0.1)
+        **images(surrogate=model("xcit_small_12_p4", size=32, channels=3), eps=0.1)
         | {"source": source(32, 3)}
     ),
     "autoattack": lambda: evaluate("autoattack-plus"),
@@ -121,7 +122,7 @@ SLOW = {
     "given": lambda: evaluate("none", eps=0.1, adversarial=source()),
     "denoised": lambda: certify(
         jobs.Denoised(
-            sigma=0.25, samples=100, denoiser=model("dncnn_small"), force_sigma=True
+            sigma=0.25, samples=100, denoiser=model("dncnn"), force_sigma=True
         )
     ),
     "shared samples": lambda: certify(jobs.Smoothing(sigma=0.25, split="samples")),
@@ -152,7 +153,7 @@ SLOW = {
             batch_size=4,
             objective=objective,
             classifier=(model(),) if objective != "mse" else (),
-            arch="dncnn_small",
+            arch="dncnn",
         )
         for objective in ("mse", "stab", "clf")
     },
@@ -178,3 +179,26 @@ def test_a_real_codec_is_refused_in_one_line():
 def test_an_unknown_platform_is_refused():
     with pytest.raises(InputError, match="platform 'gpu': expected one of cpu, cuda"):
         jobs.lowered(evaluate("none"), "gpu")
+
+
+def test_what_bfloat16_reaches_and_what_it_does_not():
+    options = {"eps": 0.1, "precision": "bfloat16"}
+    job = evaluate("pgd-2", **options)
+    clean, attacked = (str(lowering(program)) for program in job.programs())
+    assert "bf16" not in clean and "bf16" in attacked
+    # The verdict is of float32: one convolution of a forward pass.
+    assert attacked.count("dense_convolution[") == 1
+    assert "precision" not in fields_of(evaluate("pgd-2"))
+    assert fields_of(job)["precision"] == "bfloat16"
+
+
+@pytest.mark.slow
+def test_labels_of_a_protection_in_bfloat16_are_of_float32():
+    options = {"eps": 0.1, "precision": "bfloat16"}
+    labeled = jobs.Protect(**images(surrogate=model(), samples=1, **options))
+    text = str(lowering(labeled.programs()[0]))
+    assert "bf16" in text and text.count("dense_convolution[") == 1
+
+
+def lowering(program):
+    return program.function.trace(*program.held, *program.rows).jaxpr
