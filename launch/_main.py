@@ -1,6 +1,7 @@
 """What every main shares: platform, cluster, compilation cache, one-line errors."""
 
 import dataclasses
+import difflib
 import os
 import pathlib
 import sys
@@ -16,23 +17,35 @@ import jax  # noqa: E402
 from absl import app, flags, logging  # noqa: E402
 
 from launch import _job_flags, _pipe, _show  # noqa: E402
+from mspd_jax import jobs  # noqa: E402
 from mspd_jax.errors import InputError, StoreError, StoreRefusedError  # noqa: E402
-from mspd_jax.jobs import kind_of  # noqa: E402
+
+_COMPILED = (
+    jobs.Protect,
+    jobs.Revert,
+    jobs.EvaluateGrid,
+    jobs.Certify,
+    jobs.TrainClassifier,
+    jobs.TrainDenoiser,
+    jobs.TrainTRN,
+)
 
 
 def run_job(
     job: type,
     *,
     show: Callable[[Any], int] = _show.result,
-    method: str = "run",
+    method: str | Callable[[Any, str, Any], Any] = "run",
     inner: Any = None,
+    keep_all: bool = False,
     **out: Any,
 ) -> None:
     """The main of a job: its flags, its run, what is printed of the result.
 
-    show: prints what `method` of the job returns, and gives the exit code, which is 2
-    for bad input. inner: the job whose flags are the fields of others, for a sweep.
-    out: see `_job_flags.define`.
+    show: prints what `method` of the job (or a function of the job, its folder and its
+    machine) returns, and gives the exit code, which is 2 for bad input. inner: the job
+    whose flags are the fields of others, for a sweep. keep_all: also small programs go
+    into the compilation cache. out: see `_job_flags.define`.
     """
     module = sys.modules["__main__"].__spec__
     if module is not None:
@@ -50,12 +63,13 @@ def run_job(
             if not flags.FLAGS["verbosity"].present:
                 logging.set_verbosity(logging.WARNING)  # absl's own default is chatty
             _show.beginning(job, flags.FLAGS.out)
-            _use_compilation_cache()
+            _use_compilation_cache(keep_all=keep_all)
             _join_cluster()
             made, machine = _job_flags.parsed(job)
             if inner is not None:
                 made = dataclasses.replace(made, fixed=_job_flags.given(inner))
-            return show(getattr(made, method)(flags.FLAGS.out, machine))
+            act = getattr(job, method) if isinstance(method, str) else method
+            return show(act(made, flags.FLAGS.out, machine))
         except (InputError, StoreRefusedError) as error:
             return _refuse(error)
         except StoreError as error:  # not for what the user gave: may go on later
@@ -73,9 +87,22 @@ def named_job(argv: Sequence[str]) -> Any:
     words = " ".join(argv).replace("--job ", "--job=").split(" ")
     named = [word.partition("=")[2] for word in words if word.startswith("--job=")]
     try:
-        return kind_of(named[-1]) if named else None
+        return jobs.kind_of(named[-1]) if named else None
     except InputError as error:
         sys.exit(_refuse(error))
+
+
+def job_named(name: str) -> type | None:
+    """The job of a main that compiles programs; None for --help."""
+    kinds = {jobs.job_name(kind).removesuffix("_sweep"): kind for kind in _COMPILED}
+    if name in ("-h", "--help", "help"):
+        return None
+    if name not in kinds:
+        close = difflib.get_close_matches(name, kinds, n=1, cutoff=0.4)
+        hint = f"did you mean {close[0]}? " if close else ""
+        line = f"no programs of a job {name!r}: {hint}(jobs: {', '.join(kinds)})"
+        sys.exit(_refuse(InputError(line)))
+    return kinds[name]
 
 
 def _parse(argv: Sequence[str]) -> list[str]:
@@ -94,15 +121,19 @@ def _refuse(error: Exception) -> int:
     return 2
 
 
-def _use_compilation_cache() -> None:
+def _use_compilation_cache(*, keep_all: bool) -> None:
     """Keeps compiled programs between runs (JAX_COMPILATION_CACHE_DIR moves them)."""
+    # A program that calls oneDNN cannot be kept, nor can any on a full disk.
+    warnings.filterwarnings("ignore", "Error writing persistent compilation cache")
+    if keep_all:
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
     if os.environ.get("JAX_COMPILATION_CACHE_DIR"):
         return
     base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
     jax.config.update("jax_compilation_cache_dir", str(pathlib.Path(base, "mspd_jax")))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
-    # A program that calls oneDNN cannot be kept, nor can any on a full disk.
-    warnings.filterwarnings("ignore", "Error writing persistent compilation cache")
+    if not keep_all:
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
 
 def _join_cluster() -> None:

@@ -4,9 +4,11 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 
+import jax
+
 from launch import _pipe
 from mspd_jax import models, runs
-from mspd_jax.jobs import Cell, Converted, Result, Swept, job_name
+from mspd_jax.jobs import Cell, Compiled, Converted, Result, Swept, job_name
 
 
 def beginning(job: type, out: str) -> None:
@@ -82,6 +84,15 @@ def checkpoint(made: Converted) -> int:
         f"{'x'.join(map(str, spec.image_shape))}, {made.parameters:,} parameters, "
         f"mean {mean}, std {std}, sha256 {made.digest[:16]}"
     )
+    return 0
+
+
+def compiled(programs: Sequence[Compiled]) -> int:
+    """Prints a line on each program, and where they are kept."""
+    for name, seconds, kept in programs:
+        note = "" if kept else ", not kept: it asks oneDNN, and is compiled in each run"
+        print(f"{name}: {seconds:.1f} s{note}")
+    print(f"compiled programs are in {jax.config.jax_compilation_cache_dir}")
     return 0
 
 

@@ -6,5 +6,6 @@ from mspd_jax.convolution._convolution import (
     library_convolutions,
 )
 from mspd_jax.convolution._max_pool import max_pool
+from mspd_jax.convolution._onednn import is_compiled_anew as is_compiled_anew
 
 __all__ = ["convolution", "direct_convolutions", "library_convolutions", "max_pool"]

@@ -37,6 +37,11 @@ def available() -> bool:
     )
 
 
+def is_compiled_anew(program: str) -> bool:
+    """Whether a lowered program asks oneDNN, and so is not kept between runs."""
+    return "__onednn$" in program
+
+
 def pays_off(pixels: int, kernel: Sequence[int], padding: Padding) -> bool:
     """Whether to ask oneDNN: `pixels` of all outputs, a kernel [h, w, C, K]."""
     enough = pixels * math.prod(kernel) >= _MIN_PRODUCTS

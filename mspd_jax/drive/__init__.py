@@ -1,5 +1,6 @@
 """The driver: per-example methods over data sets, devices, processes and restarts."""
 
+from mspd_jax.drive._compiling import compile_seconds as compile_seconds
 from mspd_jax.drive._devices import run_on_devices as run_on_devices
 from mspd_jax.drive._drive import Outcome, drive
 from mspd_jax.drive._drive import in_turn as in_turn

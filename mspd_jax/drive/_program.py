@@ -7,6 +7,7 @@ import jax
 import jax.export
 import numpy as np
 
+from mspd_jax.convolution import is_compiled_anew
 from mspd_jax.drive._devices import examples_program, on_all_devices, serving
 from mspd_jax.drive._replicate import Replicated, local_devices
 from mspd_jax.errors import InputError
@@ -49,11 +50,15 @@ class Program(NamedTuple):
                 f"codec, cannot be lowered for {', '.join(platforms)} without a device"
             ) from error
 
-    def compile(self) -> None:
-        """Compiles it as a run does, so that the compilation cache holds it."""
+    def compile(self) -> bool:
+        """Compiles it as a run does; whether the compilation cache can hold it."""
+        kept = True
         for device in self.devices or (None,):
             held = self.held if device is None else jax.device_put(self.held, device)
-            self.function.lower(*held, *self.rows).compile()
+            lowered = self.function.lower(*held, *self.rows)
+            kept = kept and not is_compiled_anew(lowered.as_text())
+            lowered.compile()
+        return kept
 
 
 def image_program(
@@ -105,6 +110,6 @@ def distinct(programs: Iterable[Program]) -> list[Program]:
     found: dict[Any, Program] = {}
     for program in programs:
         leaves, tree = jax.tree.flatten((program.held, program.rows))
-        shapes = tuple((np.shape(x), jax.numpy.result_type(x)) for x in leaves)
+        shapes = tuple(map(jax.typeof, leaves))  # and whether a type is weak
         found.setdefault((program.function, tree, shapes), program)
     return list(found.values())

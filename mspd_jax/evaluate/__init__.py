@@ -5,6 +5,7 @@ from mspd_jax.evaluate._assess import Assessment as Assessment
 from mspd_jax.evaluate._assess import assess, examine
 from mspd_jax.evaluate._assess import num_classes as num_classes
 from mspd_jax.evaluate._assess import planned as planned
+from mspd_jax.evaluate._assess import run_checks as run_checks
 from mspd_jax.evaluate._certified import CONFIDENCE as CONFIDENCE
 from mspd_jax.evaluate._certified import RADII as RADII
 from mspd_jax.evaluate._certified import certified_accuracy, certified_totals

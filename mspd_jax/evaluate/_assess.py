@@ -104,11 +104,9 @@ def assess(
     watched = check_images and (checks is None or checks)
     before = subject(predict, *_first(source, check_images)) if watched else None
     if checks is None:
-        averages = "-rand" in attack or any(a.view == "eot" for a in plan.values())
-        draws = SUITES["autoattack-rand"](norm).draws
         checks = examine(
             key,
-            eot(predict, draws=draws) if averages else predict,
+            _averaged(predict, attack, plan, norm),
             source,
             eps=eps,
             norm=norm,
@@ -148,6 +146,34 @@ def assess(
         "warnings": summary["warnings"] + _unaware(plan, claim) + failed_lines(checks),
     }
     return Assessment(records, summary, checks, examined, unreadable)
+
+
+def run_checks(
+    key: jax.Array,
+    predict: Callable,
+    source: Source,
+    plan: Mapping[str, Staged],
+    *,
+    attack: str,
+    eps: float,
+    norm: str,
+    images: int,
+) -> None:
+    """Looks at the model as `assess` does, so that what this takes is compiled.
+
+    plan: the attacks, as `planned` gives them. images: how many.
+    """
+    before = subject(predict, *_first(source, images))
+    averaged = _averaged(predict, attack, plan, norm)
+    examine(key, averaged, source, eps=eps, norm=norm, images=images)
+    check_constancy(before)
+
+
+def _averaged(predict, attack, plan, norm):
+    """What the checks look at: the mean of draws where attacks average them."""
+    if "-rand" in attack or any(a.view == "eot" for a in plan.values()):
+        return eot(predict, draws=SUITES["autoattack-rand"](norm).draws)
+    return predict
 
 
 def planned(

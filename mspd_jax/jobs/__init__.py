@@ -46,7 +46,8 @@ from mspd_jax.jobs._option import options_of as options_of
 from mspd_jax.jobs._option import single_choices_of as single_choices_of
 from mspd_jax.jobs._preemptive import ProtectRecord as ProtectRecord
 from mspd_jax.jobs._preemptive import ProtectSummary as ProtectSummary
-from mspd_jax.jobs._programs import lowered
+from mspd_jax.jobs._programs import Compiled as Compiled
+from mspd_jax.jobs._programs import compiled, lowered
 from mspd_jax.jobs._protect import Protect
 from mspd_jax.jobs._quickstart import Quickstart
 from mspd_jax.jobs._quickstart import Story as Story
@@ -90,6 +91,7 @@ __all__ = [
     "TrainDenoiser",
     "TrainTRN",
     "TrainingMachine",
+    "compiled",
     "grid",
     "lowered",
     "sweep",

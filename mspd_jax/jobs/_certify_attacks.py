@@ -1,6 +1,5 @@
 """Attacks on detectors of patches, and what becomes of an image under them."""
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -47,8 +46,8 @@ def patch_attacks(
     count = chosen.attack_positions or None
     positions = jnp.asarray(attacks.patch_positions(shape, patch=side, count=count))
     size: dict[str, Any] = {"patch": side, "steps": chosen.attack_steps}
-    pgd = functools.partial(attacks.patch_pgd, **size)
-    aware = functools.partial(patch.evade, sample=chosen.attack_sample or None, **size)
+    pgd = attacks.fixed(attacks.patch_pgd, **size)
+    aware = attacks.fixed(patch.evade, sample=chosen.attack_sample or None, **size)
     confidence = jnp.asarray(getattr(method, "confidence", 0.0), jnp.float32)
     made = {
         "pgd": (predict, Partial(pgd, positions=positions)),

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax.tree_util import Partial
 
 from mspd_jax import data, drive, evaluate, models, smoothing
+from mspd_jax.attacks import fixed
 from mspd_jax.errors import InputError
 from mspd_jax.jobs._certify_methods import CertifyMachine, Denoised, Smoothing
 from mspd_jax.jobs._frame import Kinds
@@ -60,6 +61,7 @@ class NoiseSummary(NamedTuple):
     wrong_certificates: dict[str, float] = {}
     samples_drawn: float | None = None
     warnings: list[str] = []
+    compile_seconds: float | None = None
 
 
 KINDS = Kinds(NoiseSummary, NoiseRecord)
@@ -85,7 +87,7 @@ def noise_work(job: Any, machine: CertifyMachine, source: data.Source) -> Work:
     return Work(
         predict=predict,
         method=Partial(
-            functools.partial(smoothing.smoothed_votes, chunk=chunk, axis_name=axis),
+            fixed(smoothing.smoothed_votes, chunk=chunk, axis_name=axis),
             sigma=jnp.asarray(method.sigma, jnp.float32),
             plan=jax.tree.map(jnp.asarray, plan),
         ),

@@ -9,6 +9,7 @@ import numpy as np
 from jax.tree_util import Partial
 
 from mspd_jax import data, drive, evaluate, models, patch
+from mspd_jax.attacks import fixed
 from mspd_jax.errors import InputError
 from mspd_jax.jobs._certify_attacks import (
     ask_and_attack,
@@ -70,6 +71,7 @@ class PatchSummary(NamedTuple):
     undetected: dict[str, float] = {}
     broken_certificates: int | None = None
     warnings: list[str] = []
+    compile_seconds: float | None = None
 
 
 KINDS = Kinds(PatchSummary, PatchRecord)
@@ -99,13 +101,11 @@ def patch_work(job: Any, machine: CertifyMachine, source: data.Source) -> Work:
     passes = max(least, math.ceil(windows.count / fit))
     budget = machine.chunk or math.ceil(windows.count / passes)
     if isinstance(method, PatchCleanser):
-        ask = Partial(functools.partial(patch.recover, budget=budget))
+        ask = Partial(fixed(patch.recover, budget=budget))
         attacked = target.predict
     else:
         threshold = jnp.asarray(confidence, jnp.float32)
-        ask = Partial(
-            functools.partial(patch.detect, budget=budget), confidence=threshold
-        )
+        ask = Partial(fixed(patch.detect, budget=budget), confidence=threshold)
         attacked = Partial(_whole, detector)
     attacks = patch_attacks(attacked, method=method, shape=shape, side=windows.patch)
     return Work(

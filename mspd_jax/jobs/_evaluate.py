@@ -8,7 +8,8 @@ from mspd_jax import attacks, defenses, drive
 from mspd_jax.jobs._foreign import MODEL_NAMES
 from mspd_jax.jobs._images import Shardable
 from mspd_jax.jobs._machine import Machine
-from mspd_jax.jobs._measure import evaluation_programs, load_inputs, measured
+from mspd_jax.jobs._measure import load_inputs, measured
+from mspd_jax.jobs._measure_programs import evaluation_programs, run_checks
 from mspd_jax.jobs._option import option
 from mspd_jax.jobs._precise import precision_option
 from mspd_jax.jobs._result import Result
@@ -117,3 +118,7 @@ class Evaluate(Evaluation):
         """The programs of the attacks that `run` has compiled."""
         machine = machine or self.MACHINE
         return evaluation_programs(self, machine, load_inputs(self))
+
+    def check(self) -> bool:
+        """Runs the reliability checks alone; whether there are any."""
+        return run_checks(self, load_inputs(self))

@@ -14,12 +14,8 @@ from mspd_jax.jobs._evaluate import Evaluate, Evaluation
 from mspd_jax.jobs._foreign import MODEL_NAMES
 from mspd_jax.jobs._frame import open_folder, sealed
 from mspd_jax.jobs._machine import Machine
-from mspd_jax.jobs._measure import (
-    Inputs,
-    evaluation_programs,
-    load_inputs,
-    measured,
-)
+from mspd_jax.jobs._measure import Inputs, load_inputs, measured
+from mspd_jax.jobs._measure_programs import evaluation_programs, run_checks
 from mspd_jax.jobs._option import option
 from mspd_jax.jobs._values import ModelInput, Radius, loaded, opened, radius_of
 
@@ -99,6 +95,12 @@ class EvaluateGrid(Evaluation):
             for cell in self._planned(pathlib.Path())
             for program in evaluation_programs(cell.job, machine, cell.inputs)
         )
+
+    def check(self) -> bool:
+        """Runs the reliability checks alone; whether there are any."""
+        cells = self._planned(pathlib.Path())
+        first = {(cell.name, cell.job.purify): cell for cell in reversed(cells)}
+        return any([run_checks(cell.job, cell.inputs) for cell in first.values()])
 
     def _in_order(self, cells: list["Cell"]) -> list["Cell"]:
         order = self._purifiers().index

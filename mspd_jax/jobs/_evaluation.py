@@ -46,3 +46,4 @@ class EvaluateSummary(NamedTuple):
     reliable: bool | None = None
     reliability: list[dict[str, Any]] = []
     warnings: list[str] = []
+    compile_seconds: float | None = None

@@ -27,7 +27,14 @@ class Kinds(NamedTuple):
 
 
 _ADDED = Kinds(
-    {"images", "seconds", "images_computed", "images_per_second", "warnings"},
+    {
+        "images",
+        "seconds",
+        "images_computed",
+        "images_per_second",
+        "compile_seconds",
+        "warnings",
+    },
     {"index", "label", "source_digest"},
 )
 
@@ -100,7 +107,7 @@ def record_outcomes(
 
     logs: names of the logs that the run wrote besides its records.
     """
-    here = drive.here()
+    here, compiled = drive.here(), drive.compile_seconds()
     # An image that is another now is refused; one that was added is not done yet.
     done = runs.read_records(folder.path) if folder.done else []
     digests = {record["index"]: record.get("source_digest") for record in done}
@@ -130,7 +137,9 @@ def record_outcomes(
         return Result(folder.path, None, (), tuple(ran.unreadable))
     for name in logs:
         runs.close_log(folder.path, name)
-    timing = ran.timing or earlier
+    timing = earlier
+    if ran.timing:
+        timing = ran.timing | compile_time(compiled)
     summary = {**timing, **(summarize(records) if records else {})}
     if missing:
         summary["warnings"] = [
@@ -209,6 +218,14 @@ def sealed(path: pathlib.PurePath, unreadable: Iterable[str] = ()) -> None:
         runs.seal(path)
 
 
+def compile_time(before: float) -> dict[str, float]:
+    """The field of a summary that says how long a start has compiled.
+
+    before: what `drive.compile_seconds` said when it began.
+    """
+    return {"compile_seconds": round(drive.compile_seconds() - before, 3)}
+
+
 def earlier(folder: runs.OpenRun, kinds: Kinds) -> Result:
     """What an earlier start of the run has finished."""
     records = merged(folder)
@@ -247,6 +264,7 @@ def _git_commit() -> str | None:
 def _earlier_timing(path: pathlib.PurePath) -> dict:
     """What the start that finished the run took, for one that had nothing to do."""
     nothing = {"seconds": 0.0, "images_computed": 0, "images_per_second": None}
+    nothing["compile_seconds"] = 0.0
     try:
         found = runs.read_json(path / "summary.json")
     except InputError:

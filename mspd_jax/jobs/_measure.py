@@ -13,6 +13,7 @@ from mspd_jax.jobs._defended import attacks_on, chain_of, defended, misfits
 from mspd_jax.jobs._evaluation import EvaluateRecord, EvaluateSummary
 from mspd_jax.jobs._frame import (
     Kinds,
+    compile_time,
     earlier,
     finished,
     merged,
@@ -111,8 +112,8 @@ def measured(
     Returns the result, and what was found of the model itself, which holds for smaller
     radii too; None where nothing was looked at.
     """
-    behind, here = inputs.behind, drive.here()
-    block = _block(machine, inputs)
+    behind, here, compiled = inputs.behind, drive.here(), drive.compile_seconds()
+    block = block_of(machine, inputs)
     # Of all images that the result rests on: they may change where they lie.
     sources = {"source": inputs.source, "adversarial": inputs.given}
     folder = open_folder(
@@ -135,7 +136,7 @@ def measured(
     )
     found = evaluate.assess(
         stream(job.seed, "evaluate"),
-        behind.predict if behind else inputs.target.predict,
+        attacked_by(inputs),
         inputs.source,
         attack=inputs.attacks,
         eps=inputs.radius,
@@ -156,38 +157,23 @@ def measured(
         progress=here.process == 0,
         checks=checks if here.process == 0 else [],  # one process looks at the model
     )
-    result = _kept(folder, found, inputs, whole=job.shard is None)
+    result = _kept(
+        folder,
+        found,
+        inputs,
+        compile_time(compiled),
+        whole=job.shard is None,
+    )
     return result, found.examined
 
 
-def evaluation_programs(
-    job: Any, machine: Machine, inputs: Inputs
-) -> list[drive.Program]:
-    """The programs of the stages; the checks of the model have some of their own."""
-    behind = inputs.behind
-    predict = behind.predict if behind else inputs.target.predict
-    plan = evaluate.planned(
-        predict,
-        inputs.source,
-        attack=inputs.attacks,
-        eps=inputs.radius,
-        norm=job.norm,
-        surrogate=inputs.surrogate and inputs.surrogate.predict,
-        views=behind and behind.views,
-        given=inputs.given,
-    )
-    return evaluate.stage_programs(
-        stream(job.seed, "evaluate"),
-        predict,
-        plan,
-        image_shape=image_shape_of(inputs.target, inputs.source),
-        threat=evaluate.Threat(inputs.radius, job.norm, job.eight_bit, job.precision),
-        block=_block(machine, inputs),
-        with_image=job.save_images,
-    )
+def attacked_by(inputs: Inputs) -> Callable:
+    """The model as attacks meet it."""
+    return inputs.behind.predict if inputs.behind else inputs.target.predict
 
 
-def _block(machine: Machine, inputs: Inputs) -> int:
+def block_of(machine: Machine, inputs: Inputs) -> int:
+    """Images that one program computes."""
     shape = image_shape_of(inputs.target, inputs.source)
     return machine.block or drive.images_per_block(
         shape, weights=weights_of(inputs.target)
@@ -195,11 +181,17 @@ def _block(machine: Machine, inputs: Inputs) -> int:
 
 
 def _kept(
-    folder: runs.OpenRun, found: evaluate.Assessment, inputs: Inputs, *, whole: bool
+    folder: runs.OpenRun,
+    found: evaluate.Assessment,
+    inputs: Inputs,
+    more: dict,
+    *,
+    whole: bool,
 ) -> Result:
     """Writes records and totals, and removes the journal that they are made of.
 
-    A part of a run keeps it: the whole is made of the notes of its parts.
+    more: further fields of the totals. whole: a part of a run keeps its journal: the
+    whole is made of the notes of its parts.
     """
     behind = inputs.behind
     note = {"defense": behind.text} if behind else {}
@@ -209,7 +201,7 @@ def _kept(
     records = merged(folder)
     if records is None:
         return Result(folder.path, None, (), tuple(found.unreadable))
-    summary = note | found.summary | _published(inputs.target)
+    summary = note | found.summary | more | _published(inputs.target)
     summary["warnings"] = summary["warnings"] + misfits(behind, inputs.target)
     result = finished(folder.path, records, summary, found.unreadable, _KINDS)
     if whole and not found.unreadable:

@@ -11,6 +11,7 @@ import numpy as np
 from jax.tree_util import Partial
 
 from mspd_jax import data, drive, models, paths, preempt
+from mspd_jax.attacks import fixed
 from mspd_jax.errors import InputError
 from mspd_jax.jobs._foreign import MODEL_NAMES
 from mspd_jax.jobs._frame import Kinds
@@ -104,6 +105,7 @@ class ProtectSummary(NamedTuple):
     l2_max: float | None = None
     l2_mean: float | None = None
     warnings: list[str] = []
+    compile_seconds: float | None = None
     linf_to_original_max: float | None = None
     linf_to_original_mean: float | None = None
 
@@ -185,11 +187,11 @@ def _method(job: Any, function: Callable, eps: float, labeler, chunk: int) -> Pa
         static = {name: getattr(job, name) for name in names}
         static |= {"num_samples": job.samples, "chunk": chunk}
     elif job.norm == "linf":
-        function = functools.partial(_labelled, defend=function)
+        function = fixed(_labelled, defend=function)
     else:
         raise InputError("`method`=bilevel is defined for `norm`=linf alone")
     (static if isinstance(labeler, str) else traced)["labeler"] = labeler
-    return Partial(functools.partial(function, **static), **traced)
+    return Partial(fixed(function, **static), **traced)
 
 
 def _labelled(

@@ -1,6 +1,7 @@
-"""The programs of jobs: for accelerators that are not here."""
+"""The programs of jobs: for accelerators that are not here, and ahead of a run."""
 
-from typing import Any
+import time
+from typing import Any, NamedTuple
 
 import jax.export
 
@@ -8,6 +9,42 @@ from mspd_jax import drive
 from mspd_jax.errors import InputError
 
 PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
+
+
+class Compiled(NamedTuple):
+    """A program that has been compiled.
+
+    kept: whether the compilation cache holds it for the next run. One on a CPU that
+    asks a library, as trainings on large images do, is compiled anew.
+    """
+
+    name: str
+    seconds: float
+    kept: bool
+
+
+def compiled(job: Any, machine: Any = None) -> list[Compiled]:
+    """Compiles what `job.run` would, into JAX's compilation cache, and runs nothing.
+
+    But the reliability checks of an evaluation, whose programs are many and small: they
+    are compiled by a look at their images.
+
+    Args:
+      job: protect, revert, evaluate, certify with a model at hand, or a training.
+      machine: default that of the job; sizes of blocks belong to the programs.
+
+    Returns:
+      The programs in the order of the run; those that share one are named once.
+    """
+    done = []
+    for program in drive.distinct(job.programs(machine)):
+        began = time.perf_counter()
+        kept = program.compile()
+        done.append(Compiled(program.name, time.perf_counter() - began, kept))
+    began = time.perf_counter()
+    if hasattr(job, "check") and job.check():
+        done.append(Compiled("checks", time.perf_counter() - began, True))
+    return done
 
 
 def lowered(

@@ -52,6 +52,7 @@ class TrainClassifierSummary(NamedTuple):
     attacks_each_alone: bool | None = None
     noisy_accuracy: float | None = None
     warnings: list[str] = []
+    compile_seconds: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -54,6 +54,7 @@ class TrainDenoiserSummary(NamedTuple):
     restored_accuracy: float | None = None
     noisy_accuracy: float | None = None
     warnings: list[str] = []
+    compile_seconds: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -53,6 +53,7 @@ class TrainTRNSummary(NamedTuple):
     plain_accuracy: dict[str, float] = {}
     restored_accuracy: dict[str, float] = {}
     warnings: list[str] = []
+    compile_seconds: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

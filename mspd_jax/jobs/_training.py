@@ -10,6 +10,7 @@ from mspd_jax import data, drive, models, runs, train
 from mspd_jax.errors import InputError
 from mspd_jax.jobs._frame import (
     Kinds,
+    compile_time,
     earlier,
     finished,
     merged,
@@ -109,7 +110,7 @@ class Training(Images):
         Returns:
           A `Result` of the summary and the records of this job.
         """
-        machine = machine or self.MACHINE
+        machine, compiled = machine or self.MACHINE, drive.compile_seconds()
         classifiers = self._classifiers()
         examples, evaluation, fingerprints = self._data()
         plan = self._plan(examples, classifiers)
@@ -143,6 +144,7 @@ class Training(Images):
         logged = runs.read_metrics(folder.path)[-1]
         totals |= {f"train_{k}": v for k, v in logged.items() if k in _LOGGED}
         totals["eval_images"] = len(records or [])
+        totals |= compile_time(compiled)
         summary = self._summary(totals, records or [])
         said = identity(self, held, data=fingerprints) | {"result": summary}
         spec = spec._replace(origin=self._origin(classifiers) | said)

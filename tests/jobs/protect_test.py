@@ -40,6 +40,7 @@ def test_records_are_typed_and_say_what_the_files_say(job, done):
         assert record.linf == pytest.approx(change, abs=1e-6)
         assert record.linf <= 0.1 + 1e-6
         assert record.label == original.label
+    assert done.summary.compile_seconds > 0
     assert done.summary.linf_max == max(record.linf for record in done.records)
 
 
