@@ -5,6 +5,7 @@ import difflib
 import os
 import pathlib
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,7 +17,7 @@ _platform.prepare()
 import jax  # noqa: E402
 from absl import app, flags, logging  # noqa: E402
 
-from launch import _job_flags, _pipe, _show  # noqa: E402
+from launch import _cluster, _job_flags, _pipe, _show  # noqa: E402
 from mspd_jax import jobs  # noqa: E402
 from mspd_jax.errors import InputError, StoreError, StoreRefusedError  # noqa: E402
 
@@ -71,13 +72,20 @@ def run_job(
             act = getattr(job, method) if isinstance(method, str) else method
             return show(act(made, flags.FLAGS.out, machine))
         except (InputError, StoreRefusedError) as error:
-            return _refuse(error)
+            return _ended(_refuse(error))
         except StoreError as error:  # not for what the user gave: may go on later
             _refuse(error)
-            return 1
+            return _ended(1)
         except KeyboardInterrupt:
             print("interrupted: the same command resumes the run", file=sys.stderr)
             return 130
+        except Exception as error:
+            if not _cluster.joined():
+                raise
+            if isinstance(error, jax.errors.JaxRuntimeError):
+                _cluster.wait_for_news()
+            traceback.print_exc()
+            return _ended(1)
 
     app.run(main, flags_parser=_parse)
 
@@ -116,6 +124,13 @@ def _parse(argv: Sequence[str]) -> list[str]:
     sys.exit(0)
 
 
+def _ended(code: int) -> int:
+    """Ends this process of a cluster at once; else it is its exit code."""
+    if _cluster.joined():
+        _cluster.leave(code)
+    return code
+
+
 def _refuse(error: Exception) -> int:
     print("error: " + _show.in_flags(" ".join(str(error).split())), file=sys.stderr)
     return 2
@@ -139,8 +154,6 @@ def _use_compilation_cache(*, keep_all: bool) -> None:
 def _join_cluster() -> None:
     values = flags.FLAGS
     if values.coordinator:
-        jax.distributed.initialize(
-            values.coordinator, values.num_processes, values.process_id
-        )
+        _cluster.join(values.coordinator, values.num_processes, values.process_id)
     elif values.cluster:
-        jax.distributed.initialize()
+        _cluster.join(None, None, None)
