@@ -78,7 +78,7 @@ def run_job(
             return _ended(1)
         except KeyboardInterrupt:
             print("interrupted: the same command resumes the run", file=sys.stderr)
-            return 130
+            return _ended(130)
         except Exception as error:
             if not _cluster.joined():
                 raise

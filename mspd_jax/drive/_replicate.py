@@ -29,9 +29,9 @@ class Replicated(NamedTuple):
         """Runs it; results are arrays over all devices."""
         return self.program(*self.placed(*arguments))
 
-    def placed(self, *arguments: Any) -> tuple:
-        """The arguments as arrays over all devices."""
-        return tuple(map(_placed, arguments, self.places))
+    def placed(self, *arguments: Any, first: int = 0) -> tuple:
+        """Arguments, from number `first` on, as arrays over all devices."""
+        return tuple(map(_placed, arguments, self.places[first:]))
 
 
 def replicate(

@@ -134,6 +134,8 @@ def train_steps(
     done = int(state.step)
     run = compiled_step(spec_of(plan.start), ema=plan.ema, devices=devices)
     constant = np.int32(per_epoch), *traced_plan(plan)
+    if isinstance(run, drive.Replicated):
+        constant = run.placed(*constant, first=2)  # once, not in each step
     state = drive.place_copies(state, devices)
     batches = _batches(
         plan, (images, labels, indices), range(done, steps), devices=devices

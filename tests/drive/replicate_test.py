@@ -12,7 +12,7 @@ from mspd_jax.drive._replicate import local_devices
 
 ON_TWO = """
     import sys
-    import jax, numpy as np
+    import jax, jax.export, numpy as np
     from mspd_jax import drive
     assert len(jax.devices()) == 2
     tree = {"a": np.arange(6.0, dtype=np.float32), "b": np.float32(3)}
@@ -36,6 +36,12 @@ ON_TWO = """
     np.testing.assert_array_equal(each, [28, 28])
     assert drive.any_scalar(each) == 28 and float(one) == 28
     assert drive.process_share(devices) == (0, 1)
+
+    # For accelerators that are not here, the collective included.
+    run = drive.replicate(mean, **options)
+    export = jax.export.export(run.program, platforms=["cuda", "tpu"])
+    found = export(*run.placed(rows, np.float32(2)))
+    assert found.nr_devices == 2 and "all_reduce" in found.mlir_module()
     print("equal")
 """
 
