@@ -8,6 +8,7 @@ is read by a process beside this one, which says in one line who has ended
 
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import time
@@ -18,6 +19,11 @@ from mspd_jax import drive
 
 # Of silence, after which a process is taken for dead; JAX sees it some seconds later.
 SILENCE = 30
+# What errors of XLA's network begin with.
+_STATUS = re.compile(
+    "(ABORTED|CANCELLED|DEADLINE_EXCEEDED|FAILED_PRECONDITION|INTERNAL|UNAVAILABLE|"
+    "UNKNOWN): "
+)
 _READER = pathlib.Path(__file__).with_name("_cluster_words.py")
 
 
@@ -54,6 +60,13 @@ def leave(code: int) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
+
+
+def is_broken(error: Exception) -> bool:
+    """Whether an error may come of another process that has ended."""
+    return isinstance(error, jax.errors.JaxRuntimeError) or bool(
+        _STATUS.match(str(error))  # as Gloo's, between CPUs: a ValueError
+    )
 
 
 def wait_for_news() -> None:

@@ -82,7 +82,7 @@ def run_job(
         except Exception as error:
             if not _cluster.joined():
                 raise
-            if isinstance(error, jax.errors.JaxRuntimeError):
+            if _cluster.is_broken(error):
                 _cluster.wait_for_news()
             traceback.print_exc()
             return _ended(1)

@@ -10,6 +10,9 @@ from launch import _pipe
 from mspd_jax import models, runs
 from mspd_jax.jobs import Cell, Compiled, Converted, Result, Swept, job_name
 
+# An option of JAX that its own types do not list.
+_CACHE = "jax_compilation_cache_dir"
+
 
 def beginning(job: type, out: str) -> None:
     """Says what begins to a person who waits; a log shows the progress alone."""
@@ -92,7 +95,7 @@ def compiled(programs: Sequence[Compiled]) -> int:
     for name, seconds, kept in programs:
         note = "" if kept else ", not kept: it asks oneDNN, and is compiled in each run"
         print(f"{name}: {seconds:.1f} s{note}")
-    print(f"compiled programs are in {jax.config.jax_compilation_cache_dir}")
+    print(f"compiled programs are in {getattr(jax.config, _CACHE)}")
     return 0
 
 

@@ -21,9 +21,9 @@ def _heard() -> list[float]:
     """Seconds of each compilation from now on."""
     durations: list[float] = []
 
-    def listen(event: str, seconds: float, **_: object) -> None:
+    def listen(event: str, duration_secs: float, **_: str | int) -> None:
         if event == _EVENT:
-            durations.append(seconds)
+            durations.append(duration_secs)
 
     jax.monitoring.register_event_duration_secs_listener(listen)
     return durations

@@ -86,8 +86,8 @@ def test_training():
 def test_large_images_are_not_trained_on_by_a_library_for_cpus():
     big = classifier(source=source(32), arch_options={"widths": [24, 32]}, batch_size=8)
     step = big.programs()[1]
-    step = step.function.lower(*step.held).as_text()
-    assert ("__onednn$" in step) == onednn.available()
+    # No cache keeps such a program: a run compiles it anew.
+    assert step.compile() == (not onednn.available())
     texts(big)
 
 

@@ -128,7 +128,7 @@ def test_one_that_is_killed_is_named_by_all_others(job, killed, model, tmp_path)
         written = "records-*"
     else:
         flags = ["--source=digits:train", "--arch=small_cnn", "--epochs=10000"]
-        flags += ["--batch_size=64", "--schedule=constant"]
+        flags += ["--batch_size=66", "--schedule=constant"]
         written = "metrics.jsonl"
     processes = started(job, *flags, f"--out={out}", processes=3, devices=1)
     try:
