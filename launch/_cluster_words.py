@@ -27,7 +27,8 @@ def passed_on(lines: Iterable[str]) -> Iterator[str]:
     if _FATAL not in text:
         yield from held
         return
-    yield f"error: {ended(text)}: the same command on every host resumes the run\n"
+    # On a line of its own: a line of progress may be unfinished.
+    yield f"\nerror: {ended(text)}: the same command on every host resumes the run\n"
 
 
 def ended(text: str) -> str:

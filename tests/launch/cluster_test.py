@@ -41,7 +41,7 @@ def test_a_page_of_jax_becomes_a_line(said, shown):
     page = (ORDINARY + POLLED + FATAL + said).splitlines(keepends=True)
     first, line = passed_on(page)
     assert first == ORDINARY
-    assert line.startswith(f"error: {shown}") and line.endswith("resumes the run\n")
+    assert line.startswith(f"\nerror: {shown}") and line.endswith("resumes the run\n")
 
 
 def test_all_else_is_passed_on_as_it_is():
