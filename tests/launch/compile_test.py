@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import pytest
 
@@ -23,6 +24,14 @@ def cached(tmp_path, monkeypatch):
     return lambda: {path.name for path in folder.glob("*-cache")}
 
 
+def done(job, *flags):
+    """What a main prints, in a process that reads the environment as it starts."""
+    process = mains.start(job, *flags)
+    said, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    return said
+
+
 JOBS = {
     "protect": ["--surrogate={model}", "--eps={eps}", "--samples=4", "--seed={seed}"],
     "revert": ["--surrogate={model}", "--eps={eps}", "--samples=4"],
@@ -33,6 +42,7 @@ JOBS = {
         "--eval_source=digits:test",
         "--eval_limit=8",
         "--epochs=1",
+        "--batch_size=16",
         "--adversarial=fgsm",
         "--eps={eps}",
         "--learning_rate={eps}",
@@ -53,15 +63,14 @@ def test_a_run_compiles_nothing_that_was_compiled_ahead(
         given = ["--source=digits:test", "--limit=48", *JOBS[job]]
         return [flag.format(model=model, eps=eps, seed=seed) for flag in given]
 
-    code, said, err = mains.run("compile", job, *flags(0.1, 0))
-    assert code == 0, err
+    said = done("compile", job, *flags(0.1, 0))
     assert re.search(r"^\w[\w-]*: [0-9.]+ s$", said, re.MULTILINE)
     ahead = entries()
     assert any(re.match(PROGRAMS, name) for name in ahead)
+    shutil.rmtree(model)
     mains.save_small_model(model, seed=1)
     out = tmp_path / "out"
-    code, said, err = mains.run(job, *flags(0.05, 7), f"--out={out}")
-    assert code == 0, err
+    said = done(job, *flags(0.05, 7), f"--out={out}")
     assert "compile_seconds: " in said
     new = {name for name in entries() - ahead if re.match(PROGRAMS, name)}
     assert new == set()
