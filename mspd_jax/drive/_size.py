@@ -11,13 +11,14 @@ import jax
 # memory goes: a float32 ResNet-18 keeps 3 KiB per pixel.
 _PIXELS = {True: 40 * 32**2, False: 2048 * 32**2}
 
-# Images per block, as far as these are no more pixels. On CPUs one image of 32x32 is
-# within a tenth of the best for a ResNet-20, and packs what an evaluation has left
-# without a gap; where the weights are more than caches hold, a block of eight reads
-# them an eighth as often, and is twice as fast (a PreAct ResNet-18; results/rounding).
-# Of 224x224, four images take 0.8 times as long as one by one through a ResNet-50, and
-# eight hardly less (results/families).
-_SMALL, _LARGE, _ACCELERATOR = (1, 32**2), (8, 4 * 224**2), (2**19, 2**19)
+# Pixels per block. On CPUs one image of 32x32 is within a tenth of the best for a
+# ResNet-20, and packs what an evaluation has left without a gap; where the weights are
+# more than caches hold, a block of eight reads them an eighth as often, and is twice as
+# fast (a PreAct ResNet-18; results/rounding). Of 224x224, four images take 0.8 times as
+# long as one by one through a ResNet-50, and eight hardly less (results/families): so
+# larger images come up to eight at a time, as far as they are no more pixels than that.
+_SMALL, _LARGE, _ACCELERATOR = 32**2, 8 * 32**2, 512 * 32**2
+_FEW, _LARGER = 8, 4 * 224**2
 _MANY_WEIGHTS = 2**20
 
 _platform: contextvars.ContextVar[str | None] = contextvars.ContextVar(
@@ -52,8 +53,10 @@ def images_per_block(
 
     weights: how many numbers the network holds.
     """
-    most, pixels = _ACCELERATOR
+    area = image_shape[0] * image_shape[1]
+    fitting = _ACCELERATOR // area
     if _on_cpu():
-        most, pixels = _LARGE if weights > _MANY_WEIGHTS else _SMALL
-    fitting = pixels // (image_shape[0] * image_shape[1])
-    return max(1, min(most, fitting) // draws)
+        fitting = _SMALL // area
+        if weights > _MANY_WEIGHTS:
+            fitting = max(_LARGE // area, min(_FEW, _LARGER // area))
+    return max(1, fitting // draws)

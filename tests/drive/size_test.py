@@ -12,10 +12,14 @@ FEW, MANY = 270_000, 11_000_000
 
 class ImagesPerBlockTest(parameterized.TestCase):
     @parameterized.parameters(
+        (8, FEW, 1, 16),
+        (8, FEW, 4, 4),
+        (8, MANY, 1, 128),
         (32, FEW, 1, 1),
         (32, MANY, 1, 8),
         (32, MANY, 4, 2),
         (32, MANY, 20, 1),
+        (64, MANY, 1, 8),
         (224, MANY, 1, 4),
         (224, MANY, 4, 1),
         (600, MANY, 1, 1),
