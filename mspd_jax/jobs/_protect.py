@@ -47,6 +47,6 @@ class Protect(Preemptive):
         """The programs that `run` has compiled."""
         return programs_of(self, self._work("", machine or self.MACHINE))
 
-    def _work(self, out: str | pathlib.Path, machine: ChunkedMachine) -> Work:
+    def _work(self, out: str | pathlib.PurePath, machine: ChunkedMachine) -> Work:
         functions = {"mspd": preempt.protect, "bilevel": preempt.bilevel}
         return preemptive_work(self, out, machine, functions)

@@ -49,7 +49,7 @@ class Revert(Preemptive):
         """The programs that `run` has compiled."""
         return programs_of(self, self._work("", machine or self.MACHINE))
 
-    def _work(self, out: str | pathlib.Path, machine: ChunkedMachine) -> Work:
+    def _work(self, out: str | pathlib.PurePath, machine: ChunkedMachine) -> Work:
         functions = {"mspd": preempt.revert, "bilevel": preempt.bilevel_reconstruct}
         measure = None if self.original is None else self._to_original
         return preemptive_work(self, out, machine, functions, measure=measure)

@@ -32,7 +32,9 @@ class Work(NamedTuple):
     axis_name: str | None = None
 
 
-def run_work(job: Any, out: str | pathlib.Path, machine: Machine, work: Work) -> Result:
+def run_work(
+    job: Any, out: str | pathlib.PurePath, machine: Machine, work: Work
+) -> Result:
     """Does it, in the run folder `out`."""
     arguments = work._asdict()
     del arguments["image_shape"]

@@ -176,7 +176,8 @@ def _loaded(folder: pathlib.PurePath, files: pathlib.Path) -> Model:
 
 def holds_model(path: str | os.PathLike) -> bool:
     """Whether a folder is a whole checkpoint of a model."""
-    return all(pathlib.Path(path, name).is_file() for name in (_MARK, _SUMS))
+    folder = paths.as_path(path)
+    return all(paths.is_file(folder / name) for name in (_MARK, paths.SUMS))
 
 
 def _find(path):

@@ -6,6 +6,7 @@ import pathlib
 import shutil
 from collections.abc import Sequence
 
+from mspd_jax import paths
 from mspd_jax.errors import InputError
 from mspd_jax.runs._write import write_json
 
@@ -16,32 +17,33 @@ _OWN = ("run.json", "summary.json")
 def read_lines(path: str | os.PathLike) -> list[str]:
     """The lines of a text file; InputError if it cannot be read."""
     try:
-        return pathlib.Path(path).read_text(encoding="utf-8").splitlines()
+        return paths.read_text(paths.as_path(path)).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read {path} ({error})") from error
 
 
 def absolute(path: str | os.PathLike) -> str:
     """The path as it is called from anywhere."""
-    return os.path.abspath(os.path.expanduser(path))
+    text = os.fspath(path)
+    return text if paths.is_store(text) else os.path.abspath(os.path.expanduser(text))
 
 
 def names_in(path: str | os.PathLike) -> list[str]:
     """What lies in a folder, sorted; nothing where there is none."""
-    folder = pathlib.Path(path)
-    return sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
+    folder = paths.as_path(path)
+    return [p.name for p in paths.children(folder)] if paths.is_dir(folder) else []
 
 
 def is_marked(path: str | os.PathLike) -> bool:
     """Whether a folder says in run.json what it holds."""
-    return pathlib.Path(path, "run.json").is_file()
+    return paths.is_file(paths.as_path(path) / "run.json")
 
 
 def mark_folder(path: str | os.PathLike, content: dict) -> None:
     """Says in run.json what a folder holds, unless it does; several may at a time."""
     if not is_marked(path):
         with contextlib.suppress(FileNotFoundError):  # another was quicker
-            write_json(pathlib.Path(path, "run.json"), content)
+            write_json(paths.as_path(path) / "run.json", content)
 
 
 def gather_run(parts: Sequence[str], out: str | os.PathLike, info: dict) -> None:

@@ -128,7 +128,6 @@ def _run_files(path: pathlib.PurePath, depth: int) -> list[pathlib.PurePath]:
     return found
 
 
-def _short_names(folders: Sequence[pathlib.PurePath]) -> list[str]:
 def _is_superseded(folder: pathlib.PurePath) -> bool:
     """Whether a run is a part of one that has been put together: X.shards/3_of_8."""
     parts = folder.parent

@@ -2,13 +2,14 @@
 
 import contextlib
 import pathlib
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 
-from mspd_jax import drive, report, runs
+from mspd_jax import drive, paths, report, runs
 from mspd_jax.errors import InputError
 from mspd_jax.jobs.sweeps._cell import SweepCell, title
 from mspd_jax.jobs.sweeps._engine import Engine, here_engine, run_tasks
@@ -28,7 +29,7 @@ class SweptCell(NamedTuple):
     why it failed, in a line."""
 
     job: Any
-    folder: pathlib.Path
+    folder: pathlib.PurePath
     axes: Mapping[str, Any]
     summary: dict[str, Any] | None
     error: str | None
@@ -43,7 +44,7 @@ class Swept(NamedTuple):
       table: Markdown, a row for each cell.
     """
 
-    folder: pathlib.Path
+    folder: pathlib.PurePath
     cells: tuple[SweptCell, ...]
     table: str
 
@@ -58,8 +59,8 @@ def check_folder(out: str) -> list[str]:
 
     It may be new, or begun by workers alone.
     """
-    path = pathlib.Path(out)
-    if path.exists() and not path.is_dir():
+    path = paths.as_path(out)
+    if paths.exists(path) and not paths.is_dir(path):
         raise InputError(f"`out`={path} is a file; a folder is needed")
     names = runs.names_in(out)
     if runs.is_run_folder(path):
@@ -130,7 +131,7 @@ def run_cell(
             _mark(out)
         parts = [f"{out}/{cells[part].folder}" for part in cell.parts]
         error = run_job(cell.job, cell.machine, folder, parts)
-    return Swept(pathlib.Path(out), (_swept(cell, out, error),), "")
+    return Swept(paths.as_path(out), (_swept(cell, out, error),), "")
 
 
 def tasks_of(cells: Sequence[SweepCell], out: str) -> list[Task]:
@@ -173,11 +174,11 @@ def overview(
     finished = sum(cell.summary is not None for cell in swept)
     totals = {"cells": len(swept), "finished": finished, "failed": failed}
     totals["seconds"] = round(seconds, 3)
-    runs.write_json(pathlib.Path(out, "summary.json"), totals)
+    runs.write_json(paths.as_path(out) / "summary.json", totals)
     table = ""
     if any(runs.is_marked(cell.folder) for cell in swept):
-        table = report.write_report([out], pathlib.Path(out, _PAGE)).table
-    return Swept(pathlib.Path(out), tuple(swept), table)
+        table = report.write_report([out], paths.as_path(out) / _PAGE).table
+    return Swept(paths.as_path(out), tuple(swept), table)
 
 
 def _why(
@@ -190,7 +191,7 @@ def _why(
 
 
 def _swept(cell: SweepCell, out: str, error: str | None) -> SweptCell:
-    folder = pathlib.Path(out, cell.folder)
+    folder = paths.as_path(out) / cell.folder
     summary: dict[str, Any] | None = None
     if is_done(cell.job, str(folder)):
         has = runs.is_marked(folder)
@@ -219,17 +220,22 @@ def _engine(machine: SweepMachine, tasks: Sequence[Task], out: str) -> Iterator[
     for task in tasks:
         spec_of(task)
     environment = _environment()
-    folder = pathlib.Path(out)
+    folder = paths.as_path(out)
     context: contextlib.AbstractContextManager[Engine]
     if machine.executor == "local":
         shares = drive.device_shares(machine.workers, most=len(tasks))
-        context = local_engine(shares, folder / _LOGS, environment)
+        context = local_engine(shares, _logs(folder), environment)
     elif machine.executor == "ray":
         resources = amounts("cell_resources", machine.cell_resources)
         context = ray_engine(machine.ray_address, resources, environment)
     elif machine.executor == "slurm":
         parameters = slurm_parameters(machine)
-        where = folder / _SLURM
+        if paths.is_store(folder):
+            raise InputError(
+                f"`out`={folder}: `executor`=slurm keeps its files there; wanted a "
+                "folder that all nodes see"
+            )
+        where = pathlib.Path(folder) / _SLURM
         context = slurm_engine(where, machine.slurm_cluster, parameters, environment)
     else:
         raise InputError(
@@ -237,6 +243,13 @@ def _engine(machine: SweepMachine, tasks: Sequence[Task], out: str) -> Iterator[
         )
     with context as engine:
         yield engine
+
+
+def _logs(folder: pathlib.PurePath) -> pathlib.Path:
+    """Where workers write what they print: on the disk, also for a sweep in a store."""
+    if paths.is_store(folder):
+        return pathlib.Path(tempfile.mkdtemp(prefix="mspd_sweep_"))
+    return pathlib.Path(folder) / _LOGS
 
 
 def _environment() -> dict[str, str]:

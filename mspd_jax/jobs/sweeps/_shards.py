@@ -4,13 +4,13 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mspd_jax import drive, runs
+from mspd_jax import drive, paths, runs
 from mspd_jax.errors import InputError
 from mspd_jax.jobs._frame import details_of
 from mspd_jax.jobs._identity import fields_of
 from mspd_jax.jobs._values import opened
 
-_TIMES = ("seconds", "images_computed")
+_TIMES = ("seconds", "images_computed", "compile_seconds")
 
 
 def run_whole(job: Any, folder: str, machine: Any, parts: Sequence[str]) -> Any:
@@ -26,13 +26,13 @@ def run_whole(job: Any, folder: str, machine: Any, parts: Sequence[str]) -> Any:
     drive.barrier()
     result = job.run(folder, machine)
     if result.summary is not None and not started:
-        _add_times(pathlib.Path(folder), parts)
+        _add_times(paths.as_path(folder), parts)
     return result
 
 
 def _info(job: Any, machine: Any, parts: Sequence[str]) -> dict[str, Any]:
     """What run.json of the whole run says; InputError where parts do not agree."""
-    first, *others = (runs.read_info(pathlib.Path(part)) for part in parts)
+    first, *others = (runs.read_info(paths.as_path(part)) for part in parts)
     details = {"num_classes", *details_of(machine)}
     deciding = first.keys() - details - {"fields", "data"}
     for part, other in zip(parts[1:], others, strict=True):
@@ -55,10 +55,10 @@ def _fingerprint(job: Any, field: str) -> str:
     return opened(getattr(job, field), data_dir=job.data_dir, **limits).fingerprint
 
 
-def _add_times(folder: pathlib.Path, parts: Sequence[str]) -> None:
+def _add_times(folder: pathlib.PurePath, parts: Sequence[str]) -> None:
     """Says in the totals what the parts took together, where the whole took nothing."""
     totals = runs.read_json(folder / "summary.json")
-    found = [runs.read_json(pathlib.Path(part, "summary.json")) for part in parts]
+    found = [runs.read_json(paths.as_path(part) / "summary.json") for part in parts]
     for name in _TIMES:
         if name in totals:
             totals[name] = round(sum(part.get(name) or 0 for part in found), 3)

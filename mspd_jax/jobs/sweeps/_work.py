@@ -2,11 +2,10 @@
 
 import dataclasses
 import logging
-import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from mspd_jax import models, runs
+from mspd_jax import models, paths, runs
 from mspd_jax.errors import InputError, first_line
 from mspd_jax.jobs._convert import Convert
 from mspd_jax.jobs._from_fields import job_of
@@ -80,7 +79,7 @@ def run_job(job: Any, machine: Any, folder: str, parts: Sequence[str]) -> str | 
 
 def is_done(job: Any, folder: str) -> bool:
     """Whether a finished run of these fields lies in a folder."""
-    path = pathlib.Path(folder)
+    path = paths.as_path(folder)
     if isinstance(job, Convert):
         return models.holds_model(path)
     if not runs.is_marked(path) or runs.is_unfinished(path):
