@@ -172,10 +172,3 @@ def test_a_chain_trains_protects_and_evaluates(tmp_path):
     (evaluated,) = out.glob("e-????????")
     totals = json.loads((evaluated / "summary.json").read_text())
     assert totals["images"] == 20
-    # An evaluation of parts is that of the whole.
-    fields = json.loads((evaluated / "run.json").read_text())["fields"]
-    names = ("source", "target", "attack", "eps", "check_images")
-    alone = [f"--{name}={fields[name]}" for name in names]
-    code, _, err = mains.run("evaluate", *alone, f"--out={tmp_path}/alone")
-    assert code == 0, err
-    assert mains.files(tmp_path / "alone") == mains.files(evaluated)

@@ -1,6 +1,5 @@
-"""Every job that goes image by image: its shards together are its one run."""
+"""Jobs that go image by image: the shards together are the one run."""
 
-import dataclasses
 import json
 
 import jax
@@ -19,9 +18,6 @@ def network(weights, image):
 PREDICT = Partial(network, jax.random.normal(jax.random.key(0), (64, 10)))
 SOURCE = data.open_source("digits:test", limit=9)
 JOBS = {
-    "revert": jobs.Revert(
-        source=SOURCE, surrogate=PREDICT, eps=0.1, samples=2, original=SOURCE
-    ),
     "certify": jobs.Certify(
         source=SOURCE,
         target=PREDICT,
@@ -65,6 +61,3 @@ def test_shards_are_the_run(tmp_path, name):
     assert {k: v for k, v in one.items() if k not in TIMES} == {
         k: v for k, v in two.items() if k not in TIMES
     }
-    # It is a run like any other: another start finds all done.
-    again = dataclasses.replace(job).run(cell.folder)
-    assert [r.index for r in again.records] == [r.index for r in job.run(whole).records]
