@@ -4,6 +4,7 @@ import contextlib
 import re
 import socket
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from mspd_jax import drive
 from mspd_jax.errors import InputError, first_line
@@ -52,7 +53,7 @@ def ray_engine(
         max_retries=_RETRIES,
     )
 
-    def error_of(reference: object) -> str | None:
+    def error_of(reference: Any) -> str | None:
         try:
             return ray.get(reference)
         except ray.exceptions.RayError as error:

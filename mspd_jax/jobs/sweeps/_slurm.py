@@ -38,7 +38,7 @@ class _Resumable(NamedTuple):
         import submitit
 
         self.stopped.append(True)
-        again = _Resumable(self.environment, [])
+        again: Any = _Resumable(self.environment, [])
         return submitit.helpers.DelayedSubmission(again, spec)
 
 
@@ -73,7 +73,8 @@ def slurm_engine(
 
     def start(tasks: Sequence[Task]) -> list:
         specs = [spec_of(task) for task in tasks]
-        jobs = executor.map_array(_Resumable(environment, []), specs)
+        work: Any = _Resumable(environment, [])
+        jobs: list[Any] = executor.map_array(work, specs)
         submitted.extend(jobs)
         return jobs
 
