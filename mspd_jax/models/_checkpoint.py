@@ -25,6 +25,7 @@ from jax.experimental import multihost_utils
 
 from mspd_jax import paths
 from mspd_jax.errors import InputError
+from mspd_jax.models._apart import save_apart
 from mspd_jax.models._build import build_module
 from mspd_jax.models._initialize import variable_shapes
 from mspd_jax.models._spec import (
@@ -112,7 +113,9 @@ def _save_to_store(path, tree, metadata):
         return
     with tempfile.TemporaryDirectory(prefix="mspd_jax_") as workshop:
         new = pathlib.Path(workshop, "checkpoint")
-        with _this_process_alone():
+        if jax.process_count() > 1:
+            save_apart(new, tree, metadata)
+        else:
             ocp.v1.save(new, tree, custom_metadata=metadata)
         _note_sums(new)
         paths.send_folder(new, path)

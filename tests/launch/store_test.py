@@ -316,3 +316,29 @@ def test_a_killed_training_ends_with_the_same_weights(ground):
     found = [[r["epoch"] for r in runs.read_metrics(f)] for f in (whole, killed)]
     assert found[0] == found[1] == list(range(1, 13))
     assert_sealed(killed)
+
+
+def test_two_processes_train_a_model_that_one_takes_up(server):
+    out = BUCKET / "trained_by_two"
+    flags = ("--source=digits:train", "--arch=small_cnn", "--epochs=2")
+    flags += ('--arch_options={"widths": [4]}', "--batch_size=64", f"--out={out}")
+    flags += ("--eval_source=digits:test", "--eval_limit=16")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    cluster = (f"--coordinator={address}", "--num_processes=2")
+    pair = [
+        mains.start(
+            "train_classifier", *flags, *cluster, f"--process_id={i}", devices=2
+        )
+        for i in range(2)
+    ]
+    for process in pair:
+        finish(process)
+    assert_sealed(out)
+    assert models.load_model(out).spec.architecture == "small_cnn"
+    assert [line["epoch"] for line in runs.read_metrics(out)] == [1, 2]
+    assert len(runs.read_records(out)) == 16
+    assert server.written[f"/bucket/trained_by_two/model/{paths.SUMS}"] == 1
+    code, said, err = mains.run("train_classifier", *flags, devices=1)
+    assert code == 0 and said.startswith("finished before"), err
