@@ -2,10 +2,15 @@
 
 import collections
 import contextlib
+import hashlib
+import json
+import socket
 import threading
 import time
 
 import pytest
+
+from mspd_jax import paths
 
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "somebody",
@@ -13,6 +18,7 @@ ENVIRONMENT = {
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_EC2_METADATA_DISABLED": "true",
 }
+BUCKET = paths.as_path("s3://bucket")
 _REFUSALS = {
     403: ("403 Forbidden", "AccessDenied"),
     500: ("500 Internal Server Error", "InternalError"),
@@ -108,3 +114,58 @@ def wait_for(condition, process, seconds=120):
         assert process.poll() is None, process.communicate()[1][-3000:]
         assert time.monotonic() < end, "it takes too long"
         time.sleep(0.02)
+
+
+def finish(process, code=0):
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == code, err[-3000:]
+    return err
+
+
+def cluster():
+    """The flags of a run of two processes, but for which of them each is."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    return (f"--coordinator={address}", "--num_processes=2")
+
+
+def content(folder, skip=()):
+    """All files below a folder by name, but for what is never the same."""
+    if paths.is_store(folder):
+        found = paths.files_below(folder)
+    else:
+        found = [p for p in folder.rglob("*") if p.is_file()]
+    names = {p.relative_to(folder).as_posix(): p for p in found}
+    kept = {n: p for n, p in names.items() if not n.startswith(tuple(skip))}
+    return {name: paths.read_bytes(path) for name, path in sorted(kept.items())}
+
+
+SEALS = ("MANIFEST.json", "_SUCCESS")
+TIMED = ("run.json", "summary.json", "metrics.jsonl")
+
+
+def assert_same(local, store, skip=()):
+    here = content(local, (*TIMED, *skip))
+    there = content(store, (*TIMED, *SEALS, *skip))
+    assert here and here == there
+    one, other = (
+        json.loads(paths.read_text(folder / "summary.json"))
+        for folder in (local, store)
+    )
+    timed = ("seconds", "images_per_second", "images_computed", "runs")
+    for summary in (one, other):
+        for name in timed:
+            summary.pop(name, None)
+    assert one == other
+    assert_sealed(store)
+
+
+def assert_sealed(store):
+    """The manifest is true, and nothing but what it lists is there."""
+    files = json.loads(paths.read_text(store / "MANIFEST.json"))["files"]
+    assert paths.read_bytes(store / "_SUCCESS") == b""
+    found = content(store, SEALS)
+    assert files.keys() == found.keys()
+    for name, entry in files.items():
+        assert entry["sha256"] == hashlib.sha256(found[name]).hexdigest()
