@@ -30,6 +30,7 @@ def test_products_are_asked_for_as_named():
         models.computed_in(PREDICT, "half")(IMAGE)
 
 
+@pytest.mark.slow
 def test_bfloat16_is_that_of_the_weights_and_logits_are_float32():
     model = models.create_model(jax.random.key(0), SPEC)
     expected = models.predictor(model, dtype=jnp.bfloat16)
