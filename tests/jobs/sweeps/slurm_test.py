@@ -73,7 +73,7 @@ def running(*words):
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.engine
 def test_24_cells_on_a_real_slurm_with_one_cancelled(ground, tmp_path):
     pytest.importorskip("submitit", reason=_NEEDED)
     if shutil.which("sbatch") is None:
