@@ -23,6 +23,7 @@ MAKES_KEYS = ("key", "PRNGKey", "wrap_key_data")
 DERIVES_KEYS = ("split", "fold_in", "clone")
 # Keys that are not those of a run.
 FIXED = {
+    "mspd_jax/drive/_replicate.py": "a key as it is, put on other devices",
     "mspd_jax/models/_initialize.py": "shapes of a network, nothing is drawn",
     "mspd_jax/train/_occlusion.py": "shapes of a network, its weights are not used",
     "mspd_jax/patch/_neurons.py": "a table of fixed numbers to compare sets by",
@@ -30,7 +31,7 @@ FIXED = {
 # Of the upper floors, what folds the key of an example or of its job by an index.
 PER_EXAMPLE = ("mspd_jax/jobs/_certify_attacks.py",)
 # Where the name of a stream is an argument.
-BY_ARGUMENT = ("mspd_jax/jobs/_frame.py",)
+BY_ARGUMENT = ("mspd_jax/jobs/_frame.py", "mspd_jax/jobs/_work.py")
 
 
 def calls(source):
