@@ -1,8 +1,9 @@
 """One function on several devices at once, in step, and what it takes and gives.
 
-The only file that names `shard_map`. A function that is replicated may use the
-collectives of `jax.lax` over `axis_name`; its arguments are copies (the same on every
-device) or shares (an equal part for each).
+The only file that names `shard_map`, under `jit`: what recent versions of JAX make
+`pmap` of, in a form that can also be lowered for devices that are not here. A function
+that is replicated may use the collectives of `jax.lax` over `axis_name`; its arguments
+are copies (the same on every device) or shares (an equal part for each).
 """
 
 from collections.abc import Callable, Sequence
