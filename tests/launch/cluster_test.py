@@ -11,6 +11,7 @@ import pytest
 from launch._cluster_words import passed_on
 from tests.launch import mains
 
+RELEASE = pytest.mark.release
 # As jaxlib 0.10.2 writes them; stack traces cut short.
 ORDINARY = "I1129 19:08:30.1 1 main.cc:1] hello\n"
 POLLED = (
@@ -82,7 +83,7 @@ JOBS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("processes", [2, 4])
+@pytest.mark.parametrize("processes", [pytest.param(2, marks=RELEASE), 4])
 @pytest.mark.parametrize("job", JOBS)
 def test_the_files_are_those_of_one_process(job, processes, model, tmp_path):
     flags = ["--source=digits:test", "--limit=50", "--batch_size=4", *JOBS[job]]
@@ -98,7 +99,7 @@ def test_the_files_are_those_of_one_process(job, processes, model, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("processes", [2, 4])
+@pytest.mark.parametrize("processes", [pytest.param(2, marks=RELEASE), 4])
 def test_trainings_learn_what_as_many_devices_of_one_process_learn(processes, tmp_path):
     flags = ["--source=digits:train", "--limit=512", "--eval_source=digits:test"]
     flags += ["--eval_limit=32", "--arch=small_cnn", '--arch_options={"widths":[4,8]}']
@@ -118,8 +119,15 @@ def test_trainings_learn_what_as_many_devices_of_one_process_learn(processes, tm
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("killed", [1, 0])
-@pytest.mark.parametrize("job", ["protect", "train_classifier"])
+@pytest.mark.parametrize(
+    ("job", "killed"),
+    [
+        ("protect", 0),
+        ("train_classifier", 1),
+        pytest.param("protect", 1, marks=RELEASE),
+        pytest.param("train_classifier", 0, marks=RELEASE),
+    ],
+)
 def test_one_that_is_killed_is_named_by_all_others(job, killed, model, tmp_path):
     out = tmp_path / "out"
     if job == "protect":

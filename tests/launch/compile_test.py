@@ -32,6 +32,8 @@ def done(job, *flags):
     return said
 
 
+# Of these the programs are made as those of protect are.
+ALIKE = ("revert",)
 JOBS = {
     "protect": ["--surrogate={model}", "--eps={eps}", "--samples=4", "--seed={seed}"],
     "revert": ["--surrogate={model}", "--eps={eps}", "--samples=4"],
@@ -53,7 +55,13 @@ PROGRAMS = "jit_(examples_program|step|example_keys|_logits|_gradients|_lambda)"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("job", JOBS)
+@pytest.mark.parametrize(
+    "job",
+    [
+        pytest.param(job, marks=pytest.mark.release) if job in ALIKE else job
+        for job in JOBS
+    ],
+)
 def test_a_run_compiles_nothing_that_was_compiled_ahead(
     job, model, tmp_path, monkeypatch
 ):

@@ -41,6 +41,7 @@ def test_a_job_that_is_pre_empted_is_submitted_again():
 
 
 @pytest.mark.slow
+@pytest.mark.release
 def test_a_job_that_is_lost_is_named_and_run_by_the_same_command(ground, tmp_path):
     pytest.importorskip("submitit", reason=_NEEDED)
     out = tmp_path / "out"
