@@ -1,7 +1,6 @@
 """What every main shares: platform, cluster, compilation cache, one-line errors."""
 
 import dataclasses
-import difflib
 import os
 import pathlib
 import sys
@@ -106,9 +105,7 @@ def job_named(name: str) -> type | None:
     if name in ("-h", "--help", "help"):
         return None
     if name not in kinds:
-        close = difflib.get_close_matches(name, kinds, n=1, cutoff=0.4)
-        hint = f"did you mean {close[0]}? " if close else ""
-        line = f"no programs of a job {name!r}: {hint}(jobs: {', '.join(kinds)})"
+        line = f"no programs of a job {name!r}: {jobs.jobs_meant(name, kinds)}"
         sys.exit(_refuse(InputError(line)))
     return kinds[name]
 

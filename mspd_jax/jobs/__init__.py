@@ -61,6 +61,7 @@ from mspd_jax.jobs._training import TrainingMachine
 from mspd_jax.jobs._values import number_of as number_of
 from mspd_jax.jobs.sweeps import Engine as Engine
 from mspd_jax.jobs.sweeps import Sweep, SweepMachine, Swept, sweep
+from mspd_jax.jobs.sweeps import jobs_meant as jobs_meant
 from mspd_jax.jobs.sweeps import kind_of as kind_of
 
 # What users call; other rooms may import the rest.

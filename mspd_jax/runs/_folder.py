@@ -9,7 +9,7 @@ import json
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mspd_jax import paths
 from mspd_jax.errors import InputError
@@ -160,15 +160,22 @@ def _check_identity(path: pathlib.PurePath, identity: dict) -> None:
                 f"`out`={path} holds the results for other images: what `source` names "
                 "has changed since that run began; name another folder"
             )
-        if _known(found.get(name)) != _known(value):
+        if not same_fields(found.get(name), value):
             change = _difference(name, found.get(name), value)
             raise InputError(
                 f"`out`={path} belongs to another run ({change}); name another folder"
             )
 
 
+def same_fields(found: Any, wanted: Any) -> bool:
+    """Whether two runs were asked for the same, but for what is None in either.
+
+    A field that came later says nothing of an older run.
+    """
+    return _known(found) == _known(wanted)
+
+
 def _known(value):
-    """Without what is None: a field that came later says nothing of an older run."""
     if not isinstance(value, dict):
         return value
     return {name: part for name, part in value.items() if part is not None}

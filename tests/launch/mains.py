@@ -101,3 +101,16 @@ def files(folder: pathlib.Path) -> dict[str, bytes]:
     """Records and images below a run folder, by relative name."""
     found = [folder / "records.jsonl", *sorted((folder / "images").rglob("*"))]
     return {str(p.relative_to(folder)): p.read_bytes() for p in found if p.is_file()}
+
+
+def processes(*words):
+    """The processes whose command holds all of these words."""
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if all(word in command for word in words):
+            found.append(int(path.parent.name))
+    return [pid for pid in found if pid != os.getpid()]

@@ -111,6 +111,13 @@ def serving():
             server.stop()
 
 
+@pytest.fixture(scope="module")
+def server():
+    """The server of a file of tests."""
+    with serving() as running:
+        yield running
+
+
 def wait_for(condition, process, seconds=120):
     """Waits until a condition holds, while a process runs."""
     end = time.monotonic() + seconds

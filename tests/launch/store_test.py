@@ -11,15 +11,11 @@ import pytest
 from mspd_jax import data, models, paths, runs
 from tests.launch import mains, s3
 from tests.launch.certify_test import save_denoiser
-from tests.launch.s3 import BUCKET
+from tests.launch.s3 import BUCKET, server
+
+__all__ = ["server"]  # a fixture
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def server():
-    with s3.serving() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

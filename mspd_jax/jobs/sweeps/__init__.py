@@ -6,6 +6,7 @@ run them (`_local`, `_ray`, `_slurm`), or files for them are printed (`_printed`
 """
 
 from mspd_jax.jobs.sweeps._engine import Engine as Engine
+from mspd_jax.jobs.sweeps._known import jobs_meant as jobs_meant
 from mspd_jax.jobs.sweeps._known import kind_of as kind_of
 from mspd_jax.jobs.sweeps._machine import SweepMachine
 from mspd_jax.jobs.sweeps._run import Swept

@@ -1,6 +1,7 @@
 """The jobs that a sweep can run, by name."""
 
 import difflib
+from collections.abc import Collection
 from typing import Any
 
 from mspd_jax.errors import InputError
@@ -28,10 +29,15 @@ _KINDS = (
 SWEEPABLE: dict[str, Any] = {job_name(kind): kind for kind in _KINDS}
 
 
+def jobs_meant(name: str, known: Collection[str]) -> str:
+    """Which of some jobs a wrong name may mean, and what they are called."""
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    hint = f"did you mean {close[0]}? " if close else ""
+    return f"{hint}(jobs: {', '.join(known)})"
+
+
 def kind_of(name: Any) -> Any:
     """The class of the job of this name; InputError where there is none."""
     if not isinstance(name, str) or name not in SWEEPABLE:
-        close = difflib.get_close_matches(str(name), SWEEPABLE, n=1, cutoff=0.4)
-        hint = f"did you mean {close[0]}? " if close else ""
-        raise InputError(f"`job`={name}: {hint}(jobs: {', '.join(SWEEPABLE)})")
+        raise InputError(f"`job`={name}: {jobs_meant(str(name), SWEEPABLE)}")
     return SWEEPABLE[name]

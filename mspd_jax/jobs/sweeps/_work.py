@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from mspd_jax import models, paths, runs
@@ -85,13 +85,8 @@ def is_done(job: Any, folder: str) -> bool:
     if not runs.is_marked(path) or runs.is_unfinished(path):
         return False
     info = runs.read_info(path)
-    same = _known(info.get("fields") or {}) == _known(fields_of(job))
+    same = runs.same_fields(info.get("fields") or {}, fields_of(job))
     return info.get("job") == job_name(type(job)) and same
-
-
-def _known(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what is None, which an older run may not say."""
-    return {n: v for n, v in fields.items() if v is not None}
 
 
 def _line(error: Exception) -> str:

@@ -38,7 +38,7 @@ def cluster():
             nodes[name] = raylet_of(folder, name)
         yield address, nodes
     finally:
-        for pid in processes(str(folder)):
+        for pid in mains.processes(str(folder)):
             kill(pid)
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -56,21 +56,8 @@ def start(folder, name, *how):
     )
 
 
-def processes(*words):
-    """The processes whose command holds all of these words."""
-    found = []
-    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            command = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue
-        if all(word in command for word in words):
-            found.append(int(path.parent.name))
-    return [pid for pid in found if pid != os.getpid()]
-
-
 def raylet_of(folder, name):
-    (pid,) = processes("raylet/raylet", str(folder), f"--node-name={name}")
+    (pid,) = mains.processes("raylet/raylet", str(folder), f"--node-name={name}")
     return pid
 
 

@@ -1,7 +1,6 @@
 """Job arrays of SLURM: by submitit, and where there is one, on a real SLURM."""
 
 import json
-import pathlib
 import shutil
 import subprocess
 import sys
@@ -50,28 +49,15 @@ def test_a_job_that_is_lost_is_named_and_run_by_the_same_command(ground, tmp_pat
     command += ("--executor=slurm", "--slurm_cluster=local", f"--out={out}")
     process = mains.start(*command, devices=1)
     limit = time.monotonic() + 60
-    while not (found := running("submitit.core._submit", str(out))):
+    while not (found := mains.processes("submitit.core._submit", str(out))):
         assert process.poll() is None and time.monotonic() < limit
         time.sleep(0.05)
-    subprocess.run(["kill", "-9", found[0]], check=True)
+    subprocess.run(["kill", "-9", str(found[0])], check=True)
     said, err = process.communicate(timeout=200)
     assert process.returncode == 1, said + err
     assert "2 cells, 1 finished, 1 failed" in said
     code, said, err = mains.run(*command)
     assert code == 0 and "2 cells, 2 finished" in said, err
-
-
-def running(*words):
-    """Numbers of the processes whose command holds all of these words."""
-    found = []
-    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            command = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue
-        if all(word in command for word in words):
-            found.append(path.parent.name)
-    return found
 
 
 @pytest.mark.engine
