@@ -19,8 +19,9 @@ _OUT = "folder for report.md, report.csv and pictures; an older report is replac
 
 
 def show(page: report.Page) -> int:
-    """Prints the table."""
-    print(f"{page.table}\nwrote {page.files[0]}")
+    """Prints the table, on the first process of a cluster."""
+    if page.files:
+        print(f"{page.table}\nwrote {page.files[0]}")
     return 0
 
 

@@ -5,7 +5,7 @@ import os
 import pathlib
 from typing import ClassVar
 
-from mspd_jax import report
+from mspd_jax import drive, report
 from mspd_jax.jobs._machine import FilesMachine
 from mspd_jax.jobs._option import option
 
@@ -29,6 +29,16 @@ class Report:
     def run(
         self, out: str | pathlib.PurePath, machine: FilesMachine | None = None
     ) -> report.Page:
-        """Writes report.md, report.csv and pictures; replaces an older report."""
+        """Writes report.md, report.csv and pictures; replaces an older report.
+
+        Of several processes the first one writes. The others wait, lest whoever comes
+        next on their hosts finds half a report, and return an empty page.
+        """
         del machine
-        return report.write_report(self.runs, out, images=self.images)
+        page = report.Page("", ())
+        alone = not drive.in_cluster()  # then no device need be started
+        if alone or drive.here().process == 0:
+            page = report.write_report(self.runs, out, images=self.images)
+        if not alone:
+            drive.barrier()
+        return page
