@@ -80,9 +80,13 @@ class Quickstart:
         """
         start = time.perf_counter()
         out, machine = paths.as_path(out), machine or self.MACHINE
+        if drive.in_cluster():
+            raise InputError(
+                "quickstart is told by one process; start it without `coordinator` and "
+                "`cluster`"
+            )
         _check_folder(out)
-        hidden = drive.here().process > 0
-        with drive.shared_line(self._weights(), hidden=hidden) as begin:
+        with drive.shared_line(self._weights()) as begin:
             self._train(out, begin)
             seconds = self._write(out, machine, begin)
             records = self._attack(out, machine, begin)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mspd_jax import data
+from mspd_jax import data, drive, jobs
+from mspd_jax.errors import InputError
 from tests.launch import mains
 
 _SHORT = ("--epochs=3", "--bilevel_images=2", "--batch_size=225")
@@ -26,6 +27,13 @@ def _row(out, title, n):
         rows = [r for r in csv.DictReader(file) if r["images"] == title]
     (row,) = [r for r in rows if r["n"] == str(n)]
     return {k: [float(x) for x in v.split(" / ")] for k, v in row.items() if "/" in v}
+
+
+def test_several_processes_are_refused(monkeypatch, tmp_path):
+    monkeypatch.setattr(drive, "in_cluster", lambda: True)
+    with pytest.raises(InputError, match="by one process; .* without `coordinator`"):
+        jobs.Quickstart().run(tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow
