@@ -81,6 +81,7 @@ def save_model(
     place = _absolute(path)
     check_spec(model.spec)
     _check_free(place, overwrite)
+    _wait_for_others(f"free {place}")  # all have looked before one writes
     metadata = {
         "format": FORMAT,
         "spec": spec_to_json(model.spec),
@@ -93,8 +94,12 @@ def save_model(
         save(place, tree, metadata)
     except OSError as error:
         raise InputError(f"cannot write checkpoint {place}: {error}") from error
+    _wait_for_others(f"saved {place}")
+
+
+def _wait_for_others(where):
     if jax.process_count() > 1:
-        multihost_utils.sync_global_devices(f"saved {place}")
+        multihost_utils.sync_global_devices(where)
 
 
 def _save_to_disk(path, tree, metadata):

@@ -5,6 +5,7 @@ import functools
 import jax
 import numpy as np
 import pytest
+from jax.experimental import multihost_utils
 
 from mspd_jax import models, paths
 from mspd_jax.errors import InputError
@@ -41,6 +42,20 @@ def test_a_checkpoint_is_replaced_only_on_demand(bucket):
     paths.write_object(paths.as_path("s3://b/mine/x.txt"), b"keep me")
     with pytest.raises(InputError, match="exists and is not a model"):
         models.save_model("s3://b/mine", model(), overwrite=True)
+
+
+def test_of_several_processes_all_have_looked_before_one_writes(bucket, monkeypatch):
+    waited = []
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    monkeypatch.setattr(jax, "process_index", lambda: 1)
+    monkeypatch.setattr(
+        multihost_utils,
+        "sync_global_devices",
+        lambda where: waited.append((where.split()[0], len(bucket.requests) > 0)),
+    )
+    models.save_model(WHERE, model())
+    assert waited == [("free", True), ("saved", True)]
+    assert not [what for what, _ in bucket.requests if what == "put"]
 
 
 def test_what_is_damaged_or_not_whole_is_refused(bucket):
