@@ -18,6 +18,9 @@ from mspd_jax.jobs._result import Result, typed
 from mspd_jax.jobs._values import Loaded
 from mspd_jax.streams import stream
 
+# In run.json of a run that was put together from parts: what these took.
+PARTS_TOOK = "parts_took"
+
 
 class Kinds(NamedTuple):
     """The NamedTuples of a job's totals and records, with all that a run adds."""
@@ -203,11 +206,16 @@ def finished(
     unreadable: Iterable[str],
     kinds: Kinds,
 ) -> Result:
-    """Writes summary.json, with the number of images and the warnings; the result."""
+    """Writes summary.json, with the number of images and the warnings; the result.
+
+    A run that was put together from parts took what these took.
+    """
     unreadable = tuple(unreadable)
     warnings = [f"unreadable, left out: {error}" for error in unreadable]
     warnings = summary.get("warnings", []) + warnings
     summary = {"images": len(records), **summary, "warnings": warnings}
+    took = runs.read_info(path).get(PARTS_TOOK, {})
+    summary |= {name: value for name, value in took.items() if name in summary}
     runs.write_json(path / "summary.json", summary)
     return result_of(path, records, summary, kinds, unreadable)
 

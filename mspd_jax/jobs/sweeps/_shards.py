@@ -1,12 +1,11 @@
 """One run made of the runs of its shards."""
 
-import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mspd_jax import drive, paths, runs
 from mspd_jax.errors import InputError
-from mspd_jax.jobs._frame import details_of
+from mspd_jax.jobs._frame import PARTS_TOOK, details_of
 from mspd_jax.jobs._identity import fields_of
 from mspd_jax.jobs._values import opened
 
@@ -24,15 +23,13 @@ def run_whole(job: Any, folder: str, machine: Any, parts: Sequence[str]) -> Any:
     if drive.here().process == 0 and not started:
         runs.gather_run(parts, folder, _info(job, machine, parts))
     drive.barrier()
-    result = job.run(folder, machine)
-    if result.summary is not None and not started:
-        _add_times(paths.as_path(folder), parts)
-    return result
+    return job.run(folder, machine)
 
 
 def _info(job: Any, machine: Any, parts: Sequence[str]) -> dict[str, Any]:
     """What run.json of the whole run says; InputError where parts do not agree."""
-    first, *others = (runs.read_info(paths.as_path(part)) for part in parts)
+    folders = [paths.as_path(part) for part in parts]
+    first, *others = paths.each(runs.read_info, folders)
     details = {"num_classes", *details_of(machine)}
     deciding = first.keys() - details - {"fields", "data"}
     for part, other in zip(parts[1:], others, strict=True):
@@ -45,7 +42,7 @@ def _info(job: Any, machine: Any, parts: Sequence[str]) -> dict[str, Any]:
     info = {**first, "fields": fields_of(job)}
     if "data" in first:
         info["data"] = {name: _fingerprint(job, name) for name in first["data"]}
-    return info
+    return {**info, PARTS_TOOK: _times(parts)}
 
 
 def _fingerprint(job: Any, field: str) -> str:
@@ -55,11 +52,10 @@ def _fingerprint(job: Any, field: str) -> str:
     return opened(getattr(job, field), data_dir=job.data_dir, **limits).fingerprint
 
 
-def _add_times(folder: pathlib.PurePath, parts: Sequence[str]) -> None:
-    """Says in the totals what the parts took together, where the whole took nothing."""
-    totals = runs.read_json(folder / "summary.json")
-    found = [runs.read_json(paths.as_path(part) / "summary.json") for part in parts]
-    for name in _TIMES:
-        if name in totals:
-            totals[name] = round(sum(part.get(name) or 0 for part in found), 3)
-    runs.write_json(folder / "summary.json", totals)
+def _times(parts: Sequence[str]) -> dict[str, float]:
+    """What the parts took together."""
+    files = [paths.as_path(part) / "summary.json" for part in parts]
+    found = list(paths.each(runs.read_json, files))
+    return {
+        name: round(sum(part.get(name) or 0 for part in found), 3) for name in _TIMES
+    }

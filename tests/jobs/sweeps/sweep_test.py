@@ -7,7 +7,7 @@ import jax
 import pytest
 from jax.tree_util import Partial
 
-from mspd_jax import data, jobs, paths
+from mspd_jax import data, jobs, paths, runs
 from mspd_jax.errors import InputError
 from mspd_jax.jobs import Engine
 from tests.launch.mains import files
@@ -123,6 +123,9 @@ def test_shards_become_one_run_to_the_byte(job, tmp_path):
         for folder in (whole.folder, cell.folder)
     )
     assert two["images_computed"] == len(source.indices)
+    parts = paths.children(cell.folder.with_name(f"{cell.folder.name}.shards"))
+    took = [runs.read_json(part / "summary.json")["seconds"] for part in parts]
+    assert len(took) == 2 and two["seconds"] == pytest.approx(sum(took), abs=0.002)
     apart = {"seconds", "images_per_second", "compile_seconds"}
     assert {k: v for k, v in one.items() if k not in apart} == {
         k: v for k, v in two.items() if k not in apart
@@ -138,12 +141,16 @@ def test_a_whole_that_was_not_gathered_to_its_end_is_gathered_again(job, tmp_pat
     source = data.select(job.source, job.source.indices[:2])
     cell = dataclasses.replace(job, source=source)
     (found,) = jobs.sweep([cell], out, shards=2, executor="here").cells
-    wanted = files(found.folder)
-    for name in ("run.json", "summary.json"):
-        (found.folder / name).unlink()
-    (found.folder / "records.jsonl").write_text("{")
-    (found,) = jobs.sweep([cell], out, shards=2, executor="here").cells
-    assert found.error is None and files(found.folder) == wanted
+    wanted, totals = files(found.folder), found.summary
+    # Killed when it had been gathered and not summed up, and while it was gathered.
+    for names in (["summary.json"], ["run.json", "summary.json"]):
+        for name in names:
+            (found.folder / name).unlink()
+        if len(names) == 2:
+            (found.folder / "records.jsonl").write_text("{")
+        (found,) = jobs.sweep([cell], out, shards=2, executor="here").cells
+        assert found.error is None and files(found.folder) == wanted
+        assert found.summary == totals
 
 
 def test_shards_that_disagree_are_not_put_together(tmp_path):
