@@ -1,6 +1,7 @@
 """A store in memory in the place of S3, which notes requests and fails on demand."""
 
 import contextlib
+import hashlib
 import pathlib
 
 from fsspec.implementations.memory import MemoryFileSystem
@@ -8,7 +9,10 @@ from fsspec.registry import _registry, register_implementation
 
 
 class Bucket(MemoryFileSystem):
-    """Objects by name. requests: what was asked. fails: called with each request."""
+    """Objects by name. requests: what was asked. fails: called with each request.
+
+    As in S3, an object's `ETag` is the hash of its content, also of a copy.
+    """
 
     protocol = ("s3",)
     store: dict = {}
@@ -25,17 +29,27 @@ class Bucket(MemoryFileSystem):
         if type(self).fails is not None:
             type(self).fails(what, path)
 
+    def _tagged(self, info):
+        if info["type"] != "file":
+            return info
+        content = self.store[info["name"]].getvalue()
+        return info | {"ETag": f'"{hashlib.md5(content).hexdigest()}"'}
+
     def info(self, path, **kwargs):
         self._asked("info", path)
-        return super().info(path, **kwargs)
+        return self._tagged(super().info(path, **kwargs))
 
     def ls(self, path, detail=True, **kwargs):
         self._asked("list", path)
-        return super().ls(path, detail, **kwargs)
+        found = super().ls(path, detail, **kwargs)
+        return [self._tagged(each) for each in found] if detail else found
 
     def find(self, path, **kwargs):
         self._asked("list", path)
-        return super().find(path, **kwargs)
+        found = super().find(path, **kwargs)
+        if kwargs.get("detail"):
+            found = {name: self._tagged(each) for name, each in found.items()}
+        return found
 
     def cat_file(self, path, **kwargs):
         self._asked("get", path)
@@ -50,6 +64,10 @@ class Bucket(MemoryFileSystem):
 
     def get_file(self, rpath, lpath, **kwargs):
         pathlib.Path(lpath).write_bytes(self.cat_file(rpath))
+
+    def cp_file(self, path1, path2, **kwargs):
+        self._asked("copy", path2)
+        return super().cp_file(path1, path2, **kwargs)
 
     def rm_file(self, path):
         self._asked("delete", path)

@@ -11,6 +11,7 @@ from mspd_jax.paths._copies import local_file as local_file
 from mspd_jax.paths._copies import send_folder as send_folder
 from mspd_jax.paths._copies import was_begun as was_begun
 from mspd_jax.paths._files import children as children
+from mspd_jax.paths._files import copy_object as copy_object
 from mspd_jax.paths._files import each as each
 from mspd_jax.paths._files import exists as exists
 from mspd_jax.paths._files import files_below as files_below

@@ -79,6 +79,11 @@ def write_object(path: pathlib.PurePath, data: bytes) -> None:
     _store.write(path, data)
 
 
+def copy_object(path: pathlib.PurePath, to: pathlib.PurePath) -> None:
+    """Copies an object within its store, all or nothing; nothing is sent here."""
+    _store.copy(path, to)
+
+
 def version(path: pathlib.PurePath) -> tuple[int, str]:
     """The size of a file and when, or as what, it last changed; an OSError if none."""
     if is_store(path):

@@ -81,6 +81,12 @@ def write(path: pathlib.PurePath, data: bytes) -> None:
         _filesystem(path).pipe_file(str(path), data)
 
 
+def copy(path: pathlib.PurePath, to: pathlib.PurePath) -> None:
+    """Has the store copy an object; FileNotFoundError where there is none."""
+    with _asked(path, "copy"):
+        _filesystem(path).cp_file(str(path), str(to))
+
+
 def delete(path: pathlib.PurePath) -> None:
     """Deletes an object, if it is there."""
     with _asked(path, "delete"), contextlib.suppress(FileNotFoundError):
@@ -137,13 +143,13 @@ def _scheme(path: pathlib.PurePath) -> str:
 def _asked(path: pathlib.PurePath, doing: str = "read") -> Iterator[None]:
     """Whatever a client raises as a StoreError of one line.
 
-    FileNotFoundError of an object to read is an answer, and stays what it is.
+    FileNotFoundError of an object to read or copy is an answer, and stays what it is.
     """
     scheme = _scheme(path)
     try:
         yield
     except FileNotFoundError as error:
-        if doing == "read":
+        if doing in ("read", "copy"):
             raise
         bucket = str(path).removeprefix(f"{scheme}://").partition("/")[0]
         raise StoreRefusedError(

@@ -15,6 +15,7 @@ from mspd_jax.runs._folder import record_lines as record_lines
 from mspd_jax.runs._folder import remove_run as remove_run
 from mspd_jax.runs._folder import reopen_run as reopen_run
 from mspd_jax.runs._folder import same_fields as same_fields
+from mspd_jax.runs._gather import gather_run as gather_run
 from mspd_jax.runs._journal import Journal as Journal
 from mspd_jax.runs._journal import disk_journal as disk_journal
 from mspd_jax.runs._journal import done_in as done_in
@@ -38,7 +39,6 @@ from mspd_jax.runs._metrics import epoch_line as epoch_line
 from mspd_jax.runs._metrics import read_metrics as read_metrics
 from mspd_jax.runs._metrics import rewind_metrics as rewind_metrics
 from mspd_jax.runs._parts import absolute as absolute
-from mspd_jax.runs._parts import gather_run as gather_run
 from mspd_jax.runs._parts import is_marked as is_marked
 from mspd_jax.runs._parts import mark_folder as mark_folder
 from mspd_jax.runs._parts import names_in as names_in

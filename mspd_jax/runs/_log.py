@@ -130,6 +130,13 @@ def log_files(folder: pathlib.PurePath, name: str) -> list[pathlib.PurePath]:
     ]
 
 
+def log_of(name: str) -> str | None:
+    """The log that an object of this name in a run folder is a part of, if any."""
+    top, _, below = name.partition("/")
+    suffix = ".parts" if below else ".jsonl"
+    return top.removesuffix(suffix) if top.endswith(suffix) else None
+
+
 def _parsed(line: str) -> dict | None:
     try:
         entry = json.loads(line)

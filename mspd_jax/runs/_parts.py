@@ -1,17 +1,11 @@
-"""Folders of several runs: what is in them, and one run made of its parts."""
+"""What lies in the folders of several runs, and how they are marked."""
 
 import contextlib
 import os
-import pathlib
-import shutil
-from collections.abc import Sequence
 
 from mspd_jax import paths
 from mspd_jax.errors import InputError
 from mspd_jax.runs._write import write_json
-
-# What a run says of itself; everything else in its folder is its output.
-_OWN = ("run.json", "summary.json")
 
 
 def read_lines(path: str | os.PathLike) -> list[str]:
@@ -44,43 +38,3 @@ def mark_folder(path: str | os.PathLike, content: dict) -> None:
     if not is_marked(path):
         with contextlib.suppress(FileNotFoundError):  # another was quicker
             write_json(paths.as_path(path) / "run.json", content)
-
-
-def gather_run(parts: Sequence[str], out: str | os.PathLike, info: dict) -> None:
-    """Makes the folder of a run out of those of its parts, in their order.
-
-    Its logs (records, journals) are theirs one after the other, its other files the
-    same files under a second name, or copies where a disk has no such thing; of totals
-    there are none yet. `info` is written last: a folder without it is not whole.
-    """
-    folder = pathlib.Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
-    logs: dict[str, list[pathlib.Path]] = {}
-    for part in map(pathlib.Path, parts):
-        for file in sorted(path for path in part.rglob("*") if path.is_file()):
-            name = file.relative_to(part)
-            if len(name.parts) == 1 and name.suffix == ".jsonl":
-                logs.setdefault(name.name, []).append(file)
-            elif name.name not in _OWN and not name.name.startswith("."):
-                _share(file, folder / name)
-    for log, files in logs.items():
-        _concatenate(files, folder / log)
-    write_json(folder / "run.json", info)
-
-
-def _share(file: pathlib.Path, name: pathlib.Path) -> None:
-    name.parent.mkdir(parents=True, exist_ok=True)
-    name.unlink(missing_ok=True)
-    try:
-        os.link(file, name)
-    except OSError:
-        shutil.copyfile(file, name)
-
-
-def _concatenate(files: Sequence[pathlib.Path], name: pathlib.Path) -> None:
-    partial = name.with_name(f".{name.name}.partial")
-    with open(partial, "wb") as whole:
-        for file in files:
-            with open(file, "rb") as part:
-                shutil.copyfileobj(part, whole)
-    os.replace(partial, name)

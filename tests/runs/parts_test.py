@@ -1,43 +1,9 @@
-"""One run made of its parts, and what lies in a folder."""
+"""What lies in the folders of several runs."""
 
 import pytest
 
 from mspd_jax import runs
 from mspd_jax.errors import InputError
-
-
-def part(root, number):
-    folder = root / f"part{number}"
-    (folder / "images").mkdir(parents=True)
-    (folder / "images" / f"{number}.png").write_bytes(bytes([number]))
-    (folder / "images" / ".9.png.partial").write_bytes(b"torn")
-    (folder / "records.jsonl").write_text(f'{{"index": {number}}}\n')
-    (folder / "stages.jsonl").write_text(f"stage {number}\n")
-    (folder / "run.json").write_text("{}")
-    (folder / "summary.json").write_text("{}")
-    return str(folder)
-
-
-def test_a_run_is_made_of_its_parts_in_their_order(tmp_path):
-    parts = [part(tmp_path, number) for number in (3, 1)]
-    out = tmp_path / "out"
-    for _ in range(2):  # as after a kill
-        runs.gather_run(parts, out, {"job": "protect"})
-    assert (out / "records.jsonl").read_text() == '{"index": 3}\n{"index": 1}\n'
-    assert (out / "stages.jsonl").read_text() == "stage 3\nstage 1\n"
-    found = {path.name: path.read_bytes() for path in (out / "images").iterdir()}
-    assert found == {"1.png": b"\x01", "3.png": b"\x03"}
-    assert runs.read_info(out) == {"job": "protect"}
-    assert not (out / "summary.json").exists()
-
-
-def test_files_are_copied_where_there_are_no_links(tmp_path, monkeypatch):
-    def refuse(*_):
-        raise OSError("no links here")
-
-    monkeypatch.setattr("os.link", refuse)
-    runs.gather_run([part(tmp_path, 1)], tmp_path / "out", {})
-    assert (tmp_path / "out" / "images" / "1.png").read_bytes() == b"\x01"
 
 
 def test_parts_are_no_runs_once_the_whole_has_finished(tmp_path):

@@ -16,7 +16,6 @@ from mspd_jax.jobs.sweeps._cell import (
     hash_of,
 )
 from mspd_jax.jobs.sweeps._references import levels_of, needs_of, replaced
-from mspd_jax.paths import is_store
 from mspd_jax.runs import SHARDS
 
 
@@ -47,11 +46,6 @@ def planned(
     """
     if not asked:
         raise InputError("a sweep needs at least one cell")
-    if shards not in (None, 1) and is_store(out):
-        raise InputError(
-            f"`shards`={shards}: the parts of a source are put together on a disk; "
-            f"`out`={out} lies in a store"
-        )
     jobs = [cell.job for cell in asked]
     names = _names(asked)
     needs = needs_of(jobs, names)

@@ -107,8 +107,20 @@ def test_a_sweep_in_a_store_is_that_of_the_disk(job, bucket, tmp_path):
     again = jobs.sweep(cells, out, executor="here")
     assert [cell.error for cell in again.cells] == [None, None]
     assert not [p for what, p in bucket.requests if what == "put" and "images" in p]
-    with pytest.raises(InputError, match="`shards`=2: .* lies in a store"):
-        jobs.sweep(cells, out, shards=2)
+
+
+def test_shards_in_a_store_become_one_run_to_the_byte(job, bucket, tmp_path):
+    whole = job.run(tmp_path / "whole")
+    (cell,) = jobs.sweep([job], "s3://b/sweep", shards=2, executor="here").cells
+    assert cell.error is None
+    for name, content in files(whole.folder).items():
+        assert paths.read_bytes(cell.folder / name) == content
+    assert paths.is_file(cell.folder / "_SUCCESS")
+    assert cell.summary["images_computed"] == len(job.source.indices)
+    before = {n: f for n, f in bucket.store.items() if cell.folder.name in n}
+    again = jobs.sweep([job], "s3://b/sweep", shards=2, executor="here")
+    assert again.failed == ()
+    assert all(bucket.store[name] is file for name, file in before.items())
 
 
 def test_shards_become_one_run_to_the_byte(job, tmp_path):
