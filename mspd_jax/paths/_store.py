@@ -117,7 +117,8 @@ def state(path: pathlib.PurePath) -> dict[str, Any]:
 
 def version_of(info: dict[str, Any]) -> str:
     """What changes whenever an object does, of what a store says of it."""
-    keys = ("ETag", "etag", "md5Hash", "LastModified", "updated", "mtime", "created")
+    # A hash of the content first: a copy has the same. Google's etag is of the write.
+    keys = ("ETag", "md5Hash", "etag", "LastModified", "updated", "mtime", "created")
     return next((str(info[key]).strip('"') for key in keys if info.get(key)), "")
 
 

@@ -1,5 +1,6 @@
 """A job on an emulator of Google Cloud Storage: the files of a local run."""
 
+import hashlib
 import json
 import socket
 
@@ -49,6 +50,32 @@ def test_files_and_folders(server):
         paths.read_bytes(file)
     with pytest.raises(StoreRefusedError, match="there is no bucket 'unknown'"):
         runs.write_file("gs://unknown/x", b"")
+
+
+def test_parts_become_one_run_by_copies_that_the_store_makes(server, tmp_path):
+    for root in (tmp_path, BUCKET):
+        parts = []
+        for number in range(2):
+            run = runs.open_run(root / "cell.shards" / str(number), {"job": "protect"})
+            runs.write_file(run.path / "images" / f"{number} [1].png", bytes([number]))
+            runs.append_records(run, [{"index": number}])
+            runs.merge_records(run)
+            runs.seal(run.path)
+            parts.append(str(run.path))
+        for _ in range(2):  # as after a kill
+            runs.gather_run(parts, root / "cell", {"job": "protect"})
+    out = BUCKET / "cell"
+    files = [p for p in (tmp_path / "cell").rglob("*") if p.is_file()]
+    assert len(files) == 4
+    for file in files:
+        name = file.relative_to(tmp_path / "cell").as_posix()
+        assert paths.read_bytes(out / name) == file.read_bytes()
+    before = json.loads(paths.read_text(out / "MANIFEST.json"))["files"]
+    runs.seal(out)
+    after = json.loads(paths.read_text(out / "MANIFEST.json"))["files"]
+    image = "images/1 [1].png"
+    assert after[image] == before[image], "it has been read again"
+    assert after[image]["sha256"] == hashlib.sha256(bytes([1])).hexdigest()
 
 
 def test_protect_writes_the_files_of_a_local_run(server, tmp_path):
