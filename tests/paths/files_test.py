@@ -6,6 +6,7 @@ import pytest
 
 from mspd_jax import paths
 from mspd_jax.errors import StoreError, StoreRefusedError
+from mspd_jax.paths import _store
 from mspd_jax.runs import write_file
 
 
@@ -90,3 +91,23 @@ def test_the_listing_of_a_folder_knows_no_neighbors(bucket):
 def test_local_paths_are_left_to_pathlib(tmp_path):
     assert isinstance(paths.resolved(tmp_path / ".."), pathlib.Path)
     assert paths.resolved(tmp_path / "..") == tmp_path.parent
+
+
+def test_a_copy_is_known_by_its_content():
+    s3 = {"ETag": '"ab"', "LastModified": "today"}
+    google = {"etag": "CKih16H=", "md5Hash": "ab==", "updated": "today"}
+    composed = {"etag": "CKih16H=", "updated": "today"}  # has no hash
+    found = [_store.version_of(info) for info in (s3, google, composed)]
+    assert found == ["ab", "ab==", "CKih16H="]
+
+
+def test_an_object_is_copied_within_its_store(bucket):
+    one, two = (paths.as_path(f"s3://b/{name} [*].png") for name in "xy")
+    paths.write_object(one, b"1")
+    bucket.requests.clear()
+    paths.copy_object(one, two)
+    assert paths.read_bytes(two) == b"1"
+    assert [what for what, _ in bucket.requests] == ["copy", "get"]
+    assert paths.version(one) == paths.version(two)
+    with pytest.raises(FileNotFoundError):
+        paths.copy_object(paths.as_path("s3://b/none"), two)
