@@ -1,6 +1,5 @@
 """Settings for every test: strict arrays, exact products, and the shared data."""
 
-import importlib.metadata
 import os
 import pathlib
 import tempfile
@@ -12,6 +11,8 @@ os.environ["XLA_FLAGS"] = (
 
 import jax  # noqa: E402
 import pytest  # noqa: E402
+
+from tests.hasty import hasty_flags  # noqa: E402
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
@@ -25,14 +26,7 @@ def pytest_configure(config):
     optimization. The slow ones run what users run, and share what they have compiled.
     """
     if "slow" not in config.option.markexpr.replace("not slow", ""):
-        flags = ["xla_backend_optimization_level=0"]
-        # In one piece: there is a worker for each core.
-        flags += ["xla_cpu_parallel_codegen_split_count=1"]
-        # The older emitters compile in two thirds of the time. XLA aborts on a flag
-        # that it does not know, as later versions do not know this one.
-        if importlib.metadata.version("jaxlib").startswith("0.10."):
-            flags += ["xla_cpu_use_fusion_emitters=false"]
-        os.environ["XLA_FLAGS"] += "".join(f" --{flag}" for flag in flags)
+        os.environ["XLA_FLAGS"] += "".join(f" {flag}" for flag in hasty_flags())
     elif not hasattr(config, "workerinput"):  # workers inherit what it sets
         folder = tempfile.TemporaryDirectory(prefix="mspd_jax_compiled_")
         config.add_cleanup(folder.cleanup)

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import socket
 import time
 
 import numpy as np
@@ -58,24 +57,12 @@ def test_eight_devices(model, expected, tmp_path):
 
 
 def test_two_processes_of_four_devices(model, expected, tmp_path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
     out = tmp_path / "out"
-    cluster = [f"--coordinator={address}", "--num_processes=2"]
-    processes = [
-        mains.start(
-            "protect",
-            *_flags(model, out, batch_size=8, limit=100),
-            *cluster,
-            f"--process_id={i}",
-            devices=4,
-        )
-        for i in range(2)
-    ]
-    for process in processes:
-        _, err = process.communicate(timeout=300)
-        assert process.returncode == 0, err
+    flags = _flags(model, out, batch_size=8, limit=100)
+    pair = [("protect", [*flags, *own]) for own in mains.cluster(2)]
+    with mains.together(pair, devices=4) as begun:
+        for code, _, err in begun.finish():
+            assert code == 0, err
     assert mains.files(out) == expected
     assert not list(out.glob("records-*"))
 

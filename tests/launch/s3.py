@@ -4,7 +4,6 @@ import collections
 import contextlib
 import hashlib
 import json
-import socket
 import threading
 import time
 import urllib.request
@@ -133,14 +132,6 @@ def finish(process, code=0):
     return err
 
 
-def cluster():
-    """The flags of a run of two processes, but for which of them each is."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    return (f"--coordinator={address}", "--num_processes=2")
-
-
 def content(folder, skip=()):
     """All files below a folder by name, but for what is never the same."""
     if paths.is_store(folder):
@@ -160,17 +151,16 @@ def assert_same(local, store, skip=()):
     here = content(local, (*TIMED, *skip))
     there = content(store, (*TIMED, *SEALS, *skip))
     assert here and here == there
-    one, other = (
-        json.loads(paths.read_text(folder / "summary.json"))
-        for folder in (local, store)
-    )
+    assert totals(local) == totals(store)
+    assert_sealed(store)
+
+
+def totals(folder):
+    """What a run comes to, but for the time it took."""
     timed = ("seconds", "images_per_second", "images_computed", "runs")
     timed += ("compile_seconds",)
-    for summary in (one, other):
-        for name in timed:
-            summary.pop(name, None)
-    assert one == other
-    assert_sealed(store)
+    found = json.loads(paths.read_text(folder / "summary.json"))
+    return {name: value for name, value in found.items() if name not in timed}
 
 
 def assert_sealed(store):

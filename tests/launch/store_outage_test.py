@@ -57,8 +57,7 @@ def test_killed_and_taken_up_by_two_processes_and_by_one(server, ground, expecte
     process.communicate()
     done = runs.read_records(out)
     assert 20 <= len(done) < 96
-    cluster = s3.cluster()
-    pair = [begin(out, *cluster, f"--process_id={i}") for i in range(2)]
+    pair = [begin(out, *own) for own in mains.cluster(2)]
     s3.wait_for(lambda: any("-of-00002" in p.name for p in parts(out)), pair[0])
     for process in pair:
         process.send_signal(signal.SIGKILL)
@@ -76,8 +75,7 @@ def test_killed_and_taken_up_by_two_processes_and_by_one(server, ground, expecte
 
 def test_two_processes_write_what_one_does(expected):
     out = BUCKET / "two"
-    cluster = s3.cluster()
-    for process in [begin(out, *cluster, f"--process_id={i}") for i in range(2)]:
+    for process in [begin(out, *own) for own in mains.cluster(2)]:
         s3.finish(process)
     s3.assert_same(expected, out)
 

@@ -131,15 +131,10 @@ def test_two_processes_train_a_model_that_one_takes_up(server):
     flags = ("--source=digits:train", "--arch=small_cnn", "--epochs=2")
     flags += ('--arch_options={"widths": [4]}', "--batch_size=64", f"--out={out}")
     flags += ("--eval_source=digits:test", "--eval_limit=16")
-    cluster = s3.cluster()
-    pair = [
-        mains.start(
-            "train_classifier", *flags, *cluster, f"--process_id={i}", devices=2
-        )
-        for i in range(2)
-    ]
-    for process in pair:
-        s3.finish(process)
+    pair = [("train_classifier", [*flags, *own]) for own in mains.cluster(2)]
+    with mains.together(pair, devices=2) as begun:
+        for code, _, err in begun.finish():
+            assert code == 0, err
     s3.assert_sealed(out)
     assert models.load_model(out).spec.architecture == "small_cnn"
     assert [line["epoch"] for line in runs.read_metrics(out)] == [1, 2]

@@ -2,9 +2,10 @@
 
     python -m tests.launch.warm
 
-imports what mains need, then reads one request a line and forks for each: a child with
-the module, arguments, folder, environment and output files that it names. JAX starts
-its devices in the child, where the environment is already that of the request.
+imports what mains need, then reads one request a line and forks for each main in it: a
+child with its module, arguments and output files, in the folder and environment of the
+request. It answers with their numbers, and when all have ended with their exit codes.
+JAX starts its devices in the child, where the environment is already the child's.
 """
 
 import importlib
@@ -13,6 +14,8 @@ import os
 import runpy
 import sys
 import traceback
+
+import jax
 
 # Whatever takes long to import, and nothing that has started a thread or a device.
 _MODULES = (
@@ -34,22 +37,30 @@ _MODULES = (
 
 
 def serve() -> None:
-    """Answers each request with the exit code of its main."""
+    """Answers each request: the numbers of its processes, then their exit codes."""
     for module in _MODULES:
         importlib.import_module(module)
     for line in sys.stdin:
         request = json.loads(line)
-        child = os.fork()
-        if child == 0:
-            _become(**request)
-        _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        pids = []
+        for main in request.pop("each"):
+            place = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+            files = [os.open(main.pop(name), place) for name in ("out", "err")]
+            pids.append(os.fork())
+            if pids[-1] == 0:
+                _become(*files, **main, **request)
+            for file in files:
+                os.close(file)
+        print(json.dumps(pids), flush=True)
+        codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
+        print(json.dumps(codes), flush=True)
 
 
-def _become(module, flags, folder, env, out, err):
+def _become(out, err, *, module, flags, folder, env):
     """Is the main, to its end."""
-    for path, descriptor in ((out, 1), (err, 2)):
-        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
+    for file, descriptor in ((out, 1), (err, 2)):
+        os.dup2(file, descriptor)
+        os.close(file)
     os.environ.clear()
     os.environ.update(env)
     os.chdir(folder)
@@ -70,6 +81,7 @@ def _become(module, flags, folder, env, out, err):
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
+        jax.distributed.shutdown()  # waits for the others of a cluster, if any
         os._exit(code)
 
 
