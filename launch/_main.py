@@ -1,6 +1,7 @@
 """What every main shares: platform, cluster, compilation cache, one-line errors."""
 
 import dataclasses
+import functools
 import os
 import pathlib
 import sys
@@ -55,38 +56,46 @@ def run_job(
         _job_flags.define_inner(inner)
 
     def main(argv: Sequence[str]) -> int:
-        try:
-            if len(argv) > 1:
-                raise InputError(
-                    f"unexpected argument {argv[1]!r}: flags are written --name=value"
-                )
-            if not flags.FLAGS["verbosity"].present:
-                logging.set_verbosity(logging.WARNING)  # absl's own default is chatty
-            _show.beginning(job, flags.FLAGS.out)
-            _use_compilation_cache(keep_all=keep_all)
-            _join_cluster()
-            made, machine = _job_flags.parsed(job)
-            if inner is not None:
-                made = dataclasses.replace(made, fixed=_job_flags.given(inner))
-            act = getattr(job, method) if isinstance(method, str) else method
-            return show(act(made, flags.FLAGS.out, machine))
-        except (InputError, StoreRefusedError) as error:
-            return _ended(_refuse(error))
-        except StoreError as error:  # not for what the user gave: may go on later
-            _refuse(error)
-            return _ended(1)
-        except KeyboardInterrupt:
-            print("interrupted: the same command resumes the run", file=sys.stderr)
-            return _ended(130)
-        except Exception as error:
-            if not _cluster.joined():
-                raise
-            if _cluster.is_broken(error):
-                _cluster.wait_for_news()
-            traceback.print_exc()
-            return _ended(1)
+        return ending(functools.partial(begun, argv))
+
+    def begun(argv: Sequence[str]) -> int:
+        if len(argv) > 1:
+            raise InputError(
+                f"unexpected argument {argv[1]!r}: flags are written --name=value"
+            )
+        if not flags.FLAGS["verbosity"].present:
+            logging.set_verbosity(logging.WARNING)  # absl's own default is chatty
+        _show.beginning(job, flags.FLAGS.out)
+        _use_compilation_cache(keep_all=keep_all)
+        _join_cluster()
+        made, machine = _job_flags.parsed(job)
+        if inner is not None:
+            made = dataclasses.replace(made, fixed=_job_flags.given(inner))
+        act = getattr(job, method) if isinstance(method, str) else method
+        return show(act(made, flags.FLAGS.out, machine))
 
     app.run(main, flags_parser=_parse)
+
+
+def ending(act: Callable[[], int]) -> int:
+    """The exit code that `act` gives; of what it raises, after a line on that."""
+    try:
+        return act()
+    except (InputError, StoreRefusedError) as error:
+        return _ended(_refuse(error))
+    except StoreError as error:  # not for what the user gave: may go on later
+        _refuse(error)
+        return _ended(1)
+    except KeyboardInterrupt:
+        print("interrupted: the same command resumes the run", file=sys.stderr)
+        return _ended(130)
+    except Exception as error:
+        if not _cluster.joined():
+            raise
+        if _cluster.is_broken(error):
+            _cluster.wait_for_news()
+        traceback.print_exc()
+        return _ended(1)
 
 
 def named_job(argv: Sequence[str]) -> Any:

@@ -1,17 +1,16 @@
-"""Several processes: the files of one; and one that ends, of which the others tell."""
+"""A process of several that ends: the others tell which, and the run goes on."""
 
-import json
+import os
 import signal
-import socket
 import time
 
 import numpy as np
 import pytest
 
 from launch._cluster_words import passed_on
-from tests.launch import mains
+from mspd_jax import models, runs
+from tests.launch import mains, s3, small_jobs
 
-RELEASE = pytest.mark.release
 # As jaxlib 0.10.2 writes them; stack traces cut short.
 ORDINARY = "I1129 19:08:30.1 1 main.cc:1] hello\n"
 POLLED = (
@@ -50,133 +49,90 @@ def test_all_else_is_passed_on_as_it_is():
     assert list(passed_on(lines)) == lines
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    path = tmp_path_factory.mktemp("model") / "cnn"
-    mains.save_small_model(path)
-    return path
-
-
-def started(job, *flags, processes, devices=2):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    cluster = (f"--coordinator={address}", f"--num_processes={processes}")
-    return [
-        mains.start(job, *flags, *cluster, f"--process_id={i}", devices=devices)
-        for i in range(processes)
-    ]
-
-
-JOBS = {
-    "revert": ["--surrogate={model}", "--eps=0.1", "--samples=4"],
-    "evaluate": ["--target={model}", "--attack=pgd-3,square-20", "--eps=0.1"],
-    "certify": ["--target={model}", "--sigma=0.25", "--samples=100"],
-    "certify patches": [
-        "--target={model}",
-        "--method=scalecert",
-        "--patch=2",
-        "--windows=2",
-        "--cut=layer0",
-    ],
+IMAGES, TRAININGS = small_jobs.IMAGES, small_jobs.TRAININGS
+# How many processes, which of them is killed, and when: once there is a line in a file
+# of this name.
+KILLED = {
+    "protect": (3, 0, "records-*"),
+    "revert": (3, 1, "records-*"),
+    "evaluate": (3, 2, "stages-*"),
+    "smoothing": (3, 0, "records-*"),
+    "patches": (3, 1, "records-*"),
+    "train_classifier": (2, 1, "metrics.jsonl"),
+    "stab": (2, 0, "metrics.jsonl"),
+    "train_trn": (2, 1, "metrics.jsonl"),
 }
+LONGER = {name: IMAGES[name] | {"limit": 90} for name in KILLED if name in IMAGES}
+LONGER |= {n: TRAININGS[n] | {"epochs": 4} for n in KILLED if n in TRAININGS}
+
+
+def ran_alone(ground, out):
+    """Runs all these jobs in one process, with as many devices as a training had."""
+    file = small_jobs.write_jobs(ground / "longer.jsonl", LONGER, ground, out)
+    small_jobs.run_jobs(file, devices=4)
+    return out
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("processes", [pytest.param(2, marks=RELEASE), 4])
-@pytest.mark.parametrize("job", JOBS)
-def test_the_files_are_those_of_one_process(job, processes, model, tmp_path):
-    flags = ["--source=digits:test", "--limit=50", "--batch_size=4", *JOBS[job]]
-    flags = [flag.format(model=model) for flag in flags]
-    job = job.split()[0]
-    code, _, err = mains.run(job, *flags, f"--out={tmp_path / 'one'}", devices=1)
-    assert code == 0, err
-    many = started(job, *flags, f"--out={tmp_path / 'many'}", processes=processes)
-    said = [process.communicate(timeout=300)[1] for process in many]
-    assert [process.returncode for process in many] == [0] * processes, said
-    assert f"cluster: {processes} processes, {2 * processes} devices" in said[0]
-    assert mains.files(tmp_path / "many") == mains.files(tmp_path / "one")
+def test_one_that_is_killed_is_named_and_its_run_goes_on(tmp_path):
+    """All jobs at once, as it takes JAX half a minute to see that a process is gone."""
+    small_jobs.save_models(tmp_path)
+    whole, out = ran_alone(tmp_path, tmp_path / "whole"), tmp_path / "out"
+    commands, places = [], {}
+    for name, (processes, _, _) in KILLED.items():
+        places[name] = range(len(commands), len(commands) + processes)
+        flags = small_jobs.as_flags(LONGER[name]) + [f"--out={out}/{name}"]
+        flags = [flag.replace("@", str(tmp_path)) for flag in flags]
+        job = LONGER[name]["job"]
+        commands += [(job, [*flags, *own]) for own in mains.cluster(processes)]
+    with mains.together(commands, devices=2, hastily=True) as begun:
+        left, end, first = dict(KILLED), time.monotonic() + 120, None
+        while left and time.monotonic() < end:
+            for name, (_, killed, pattern) in list(left.items()):
+                if any(path.stat().st_size for path in (out / name).glob(pattern)):
+                    os.kill(begun.pids[places[name][killed]], signal.SIGKILL)
+                    first = first or time.monotonic()
+                    del left[name]
+            time.sleep(0.002)
+        assert not left
+        ended = begun.finish()
+        assert time.monotonic() - first < 60
+    for name, (processes, killed, _) in KILLED.items():
+        assert not (out / name / "summary.json").exists()
+        for place in range(processes):
+            code, _, text = ended[places[name][place]]
+            assert code != 0
+            lines = [line for line in text.splitlines() if line.startswith("error: ")]
+            if place == killed:
+                continue
+            assert len(lines) == 1, text
+            assert lines[0].startswith(f"error: process {killed} of the cluster")
+            assert "Traceback" not in text and "LogMessage" not in text
+    ran_alone(tmp_path, out)
+    for name in KILLED:
+        if name in IMAGES:
+            found, wanted = (
+                s3.content(root / name, ("run.json", "summary.json"))
+                for root in (out, whole)
+            )
+            assert found == wanted
+            continue
+        found, wanted = (runs.read_metrics(root / name) for root in (out, whole))
+        assert [line["epoch"] for line in found] == [1, 2, 3, 4]
+        losses = [[line["loss"] for line in lines] for lines in (found, wanted)]
+        np.testing.assert_allclose(*losses, rtol=1e-4)
+        assert models.load_model(out / name).spec
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("processes", [pytest.param(2, marks=RELEASE), 4])
-def test_trainings_learn_what_as_many_devices_of_one_process_learn(processes, tmp_path):
-    flags = ["--source=digits:train", "--limit=512", "--eval_source=digits:test"]
-    flags += ["--eval_limit=32", "--arch=small_cnn", '--arch_options={"widths":[4,8]}']
-    flags += ["--epochs=2", "--adversarial=fgsm", "--eps=0.1", "--batch_size=64"]
-    one, many = tmp_path / "one", tmp_path / "many"
-    job, devices = "train_classifier", 2 * processes
-    code, _, err = mains.run(job, *flags, f"--out={one}", devices=devices)
-    assert code == 0, err
-    began = started(job, *flags, f"--out={many}", processes=processes)
-    said = [process.communicate(timeout=300)[1] for process in began]
-    assert [process.returncode for process in began] == [0] * processes, said
-    losses = [
-        [json.loads(line)["loss"] for line in (out / "metrics.jsonl").open()]
-        for out in (one, many)
-    ]
-    np.testing.assert_allclose(*losses, rtol=1e-3)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("job", "killed"),
-    [
-        ("protect", 0),
-        ("train_classifier", 1),
-        pytest.param("protect", 1, marks=RELEASE),
-        pytest.param("train_classifier", 0, marks=RELEASE),
-    ],
-)
-def test_one_that_is_killed_is_named_by_all_others(job, killed, model, tmp_path):
-    out = tmp_path / "out"
-    if job == "protect":
-        flags = ["--source=digits:test", f"--surrogate={model}", "--eps=0.1"]
-        flags += ["--samples=400", "--chunk=4", "--batch_size=1"]
-        written = "records-*"
-    else:
-        flags = ["--source=digits:train", "--arch=small_cnn", "--epochs=10000"]
-        flags += ["--batch_size=66", "--schedule=constant"]
-        written = "metrics.jsonl"
-    processes = started(job, *flags, f"--out={out}", processes=3, devices=1)
-    try:
-        wait_until(lambda: any(p.stat().st_size for p in out.glob(written)), processes)
-        processes[killed].send_signal(signal.SIGKILL)
-        began = time.monotonic()
-        others = [p for place, p in enumerate(processes) if place != killed]
-        said = [process.communicate(timeout=120)[1] for process in others]
-        assert time.monotonic() - began < 60
-    finally:
-        for process in processes:
-            process.kill()
-    name = f"process {killed} of the cluster"
-    for process, text in zip(others, said, strict=True):
-        assert process.returncode not in (0, None)
-        lines = [line for line in text.splitlines() if line.startswith("error: ")]
-        assert len(lines) == 1 and lines[0].startswith(f"error: {name}"), text
-        assert "Traceback" not in text and "LogMessage" not in text
-
-
-@pytest.mark.slow
-def test_what_is_refused_on_one_host_ends_all(model, tmp_path):
-    flags = ["--source=digits:test", f"--surrogate={model}", "--eps=0.1"]
-    out = f"--out={tmp_path / 'out'}"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    cluster = [f"--coordinator={address}", "--num_processes=2"]
-    good = mains.start("protect", *flags, out, *cluster, "--process_id=0", devices=1)
-    flags[1] = "--surrogate=nowhere"
-    bad = mains.start("protect", *flags, out, *cluster, "--process_id=1", devices=1)
-    _, refused = bad.communicate(timeout=60)
-    _, told = good.communicate(timeout=90)
-    assert bad.returncode == 2 and "error: " in refused
-    assert good.returncode != 0
+def test_what_is_refused_on_one_host_ends_all(tmp_path):
+    mains.save_small_model(tmp_path / "cnn")
+    flags = ["--source=digits:test", "--eps=0.1", f"--out={tmp_path / 'out'}"]
+    own, other = mains.cluster(2)
+    good = ("protect", [*flags, f"--surrogate={tmp_path / 'cnn'}", *own])
+    bad = ("protect", [*flags, "--surrogate=nowhere", *other])
+    with mains.together([good, bad], devices=1) as begun:
+        (code, _, told), (refusal, _, refused) = begun.finish()
+    assert refusal == 2 and "error: " in refused
+    assert code != 0
     assert "error: process 1 of the cluster has ended" in told
-
-
-def wait_until(done, processes):
-    while not done():
-        for process in processes:
-            assert process.poll() is None, process.stderr.read()
-        time.sleep(0.05)
