@@ -20,6 +20,7 @@ from mspd_jax.streams import stream
 
 # In run.json of a run that was put together from parts: what these took.
 PARTS_TOOK = "parts_took"
+_LEFT_OUT = "unreadable, left out: "
 
 
 class Kinds(NamedTuple):
@@ -211,7 +212,7 @@ def finished(
     A run that was put together from parts took what these took.
     """
     unreadable = tuple(unreadable)
-    warnings = [f"unreadable, left out: {error}" for error in unreadable]
+    warnings = [f"{_LEFT_OUT}{error}" for error in unreadable]
     warnings = summary.get("warnings", []) + warnings
     summary = {"images": len(records), **summary, "warnings": warnings}
     took = runs.read_info(path).get(PARTS_TOOK, {})
@@ -224,6 +225,14 @@ def sealed(path: pathlib.PurePath, unreadable: Iterable[str] = ()) -> None:
     """Says in a store that all is there, once the last file of the run is written."""
     if not list(unreadable):
         runs.seal(path)
+
+
+def lacks_seal(path: pathlib.PurePath) -> bool:
+    """Whether a run that is summed up was killed before it was sealed."""
+    if runs.is_sealed(path):
+        return False
+    warnings = runs.read_json(path / "summary.json").get("warnings", [])
+    return not any(warning.startswith(_LEFT_OUT) for warning in warnings)
 
 
 def compile_time(before: float) -> dict[str, float]:

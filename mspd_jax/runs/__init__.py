@@ -31,6 +31,7 @@ from mspd_jax.runs._log import close_log as close_log
 from mspd_jax.runs._log import log_files as log_files
 from mspd_jax.runs._log import open_log as open_log
 from mspd_jax.runs._log import read_log as read_log
+from mspd_jax.runs._manifest import is_sealed as is_sealed
 from mspd_jax.runs._manifest import seal as seal
 from mspd_jax.runs._manifest import unseal as unseal
 from mspd_jax.runs._metrics import append_metrics as append_metrics

@@ -45,6 +45,11 @@ def seal(folder: pathlib.PurePath) -> None:
     paths.write_object(folder / _SUCCESS, b"")
 
 
+def is_sealed(folder: pathlib.PurePath) -> bool:
+    """Whether a run in a store has been sealed; on the disk there is nothing to do."""
+    return not paths.is_store(folder) or paths.is_file(folder / _SUCCESS)
+
+
 def unseal(folder: pathlib.PurePath) -> None:
     """Takes back _SUCCESS, before a run in a store goes on."""
     if paths.is_store(folder):

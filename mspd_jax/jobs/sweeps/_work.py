@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from mspd_jax import models, paths, runs
 from mspd_jax.errors import InputError, first_line
 from mspd_jax.jobs._convert import Convert
+from mspd_jax.jobs._frame import lacks_seal
 from mspd_jax.jobs._from_fields import job_of
 from mspd_jax.jobs._identity import fields_of, job_name
 from mspd_jax.jobs.sweeps._cell import SweepCell, plain_fields, title
@@ -83,6 +84,8 @@ def is_done(job: Any, folder: str) -> bool:
     if isinstance(job, Convert):
         return models.holds_model(path)
     if not runs.is_marked(path) or runs.is_unfinished(path):
+        return False
+    if lacks_seal(path):
         return False
     info = runs.read_info(path)
     same = runs.same_fields(info.get("fields") or {}, fields_of(job))

@@ -109,6 +109,22 @@ def test_a_sweep_in_a_store_is_that_of_the_disk(job, bucket, tmp_path):
     assert not [p for what, p in bucket.requests if what == "put" and "images" in p]
 
 
+def test_a_cell_that_was_killed_before_it_was_sealed_is_sealed(job, bucket):
+    (cell,) = jobs.sweep([job], "s3://b/sweep", executor="here").cells
+    paths.remove([cell.folder / "_SUCCESS"])
+    bucket.requests.clear()
+    found = jobs.sweep([job], "s3://b/sweep", executor="here")
+    assert found.failed == () and found.cells[0].summary == cell.summary
+    assert paths.is_file(cell.folder / "_SUCCESS")
+    assert not [p for what, p in bucket.requests if what == "put" and "images" in p]
+    # One that has left images out is not sealed, and has ended all the same.
+    warnings = ["unreadable, left out: 3.png"]
+    runs.write_json(cell.folder / "summary.json", cell.summary | {"warnings": warnings})
+    paths.remove([cell.folder / "_SUCCESS"])
+    jobs.sweep([job], "s3://b/sweep", engine=finishing(seen := []))
+    assert seen == []
+
+
 def test_shards_in_a_store_become_one_run_to_the_byte(job, bucket, tmp_path):
     whole = job.run(tmp_path / "whole")
     (cell,) = jobs.sweep([job], "s3://b/sweep", shards=2, executor="here").cells
