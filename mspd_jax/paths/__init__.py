@@ -8,6 +8,7 @@ Whatever a user gives as a path becomes one by `as_path`. Paths of the disk are 
 from mspd_jax.paths._copies import fetch as fetch
 from mspd_jax.paths._copies import local_copy as local_copy
 from mspd_jax.paths._copies import local_file as local_file
+from mspd_jax.paths._copies import send_file as send_file
 from mspd_jax.paths._copies import send_folder as send_folder
 from mspd_jax.paths._copies import was_begun as was_begun
 from mspd_jax.paths._files import children as children

@@ -61,6 +61,11 @@ def fetch(
         pass
 
 
+def send_file(local: pathlib.Path, path: pathlib.PurePath) -> None:
+    """Copies a file of the disk to a store, all or nothing."""
+    _store.upload(local, path)
+
+
 def send_folder(local: pathlib.Path, folder: pathlib.PurePath) -> None:
     """Copies a folder of the disk, which has SHA256SUMS, to a store.
 

@@ -36,6 +36,13 @@ def test_what_is_sent_comes_back(bucket, tmp_path):
     assert same.exists()
 
 
+def test_a_file_that_is_sent_comes_back(bucket, tmp_path):
+    (tmp_path / "a").write_bytes(b"1")
+    paths.send_file(tmp_path / "a", WHERE / "b")
+    with paths.local_file(WHERE / "b") as copy:
+        assert copy.name == "b" and copy.read_bytes() == b"1"
+
+
 @pytest.mark.parametrize("requests", range(6))
 def test_a_killed_upload_is_none_and_may_begin_again(bucket, tmp_path, requests):
     paths.send_folder(made(tmp_path / "old", a="1", old="2"), WHERE)
