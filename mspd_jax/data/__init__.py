@@ -1,13 +1,18 @@
-"""Sources of images (embedded digits, TFDS, folders, arrays) and 8-bit files.
+"""Sources of images (embedded digits, TFDS, folders, arrays), 8-bit files, data sets.
 
 Images are float32 [H, W, C] in [0, 1]; labels are integers, -1 where unknown. A source
 knows its content: `Source.fingerprint` changes with any image, label, name or index,
 `Source.digest_of` with one image, wherever the data lies.
 """
 
+from mspd_jax.data._arrayrecord_layout import has_data_set as has_data_set
+from mspd_jax.data._arrayrecord_layout import shards_in as shards_in
+from mspd_jax.data._arrayrecord_write import merge_parts as merge_parts
+from mspd_jax.data._arrayrecord_write import write_part as write_part
 from mspd_jax.data._check import check_compatible as check_compatible
 from mspd_jax.data._check import check_unchanged as check_unchanged
 from mspd_jax.data._check import load_arrays
+from mspd_jax.data._example import Row as Row
 from mspd_jax.data._image import encode_png as encode_png
 from mspd_jax.data._image import read_image, write_png
 from mspd_jax.data._open import open_source
