@@ -3,7 +3,7 @@
 Which of the four it is follows from what is there:
 
 1. a run folder (protect or revert wrote it): the files, indices, labels and names of
-   its records.
+   its records; where its images are a data set, the same as `arrayrecord:`.
 2. images in sub-folders: one class each. If all sub-folders are named by integers the
    label is that integer (and the number of classes unknown), otherwise the classes
    count through in the order of their names.
@@ -27,6 +27,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mspd_jax import paths, runs
+from mspd_jax.data._arrayrecord import data_set_in, open_arrayrecord
 from mspd_jax.data._digest import digest, file_digest, file_prints
 from mspd_jax.data._image import (
     IMAGE_SUFFIXES,
@@ -73,6 +74,8 @@ def open_folder(spec: str, rest: str, *, limit: int | None) -> Source:
         raise InputError(
             f"source {spec!r}: {root} {problem}, wanted a folder of images"
         )
+    if data_set_in(root) is not None:
+        return open_arrayrecord(spec, rest, limit=limit)
     try:
         listing = _list_folder(spec, root)
     except OSError as error:

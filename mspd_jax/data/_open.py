@@ -3,6 +3,7 @@
 import os
 import re
 
+from mspd_jax.data._arrayrecord import open_arrayrecord
 from mspd_jax.data._digits import open_digits
 from mspd_jax.data._folder import open_folder
 from mspd_jax.data._npz import open_npz
@@ -17,6 +18,7 @@ _SCHEMES = {
     "tfds": "tfds:NAME:SPLIT",
     "folder": "folder:PATH",
     "npz": "npz:PATH",
+    "arrayrecord": "arrayrecord:PATH",
 }
 _RULE = re.compile(r"(?:resize|crop)[^:]*")
 
@@ -33,6 +35,7 @@ def open_source(
     tfds:NAME:SPLIT     a prepared TFDS data set below `data_dir`, no TensorFlow
     folder:PATH         a run folder, class folders, flat `00042_7.png`, or photos
     npz:PATH            arrays x (images) and y (labels)
+    arrayrecord:PATH    a data set of images that a job wrote, or the folder of its run
 
     In front of these a rule, as in `resize256-crop224-bicubic:folder:PATH`, resizes and
     crops the images as published evaluations do.
@@ -68,4 +71,6 @@ def open_source(
         return open_tfds(spec, rest, data_dir=data_dir, limit=limit)
     if scheme == "folder":
         return open_folder(spec, rest, limit=limit)
+    if scheme == "arrayrecord":
+        return open_arrayrecord(spec, rest, limit=limit)
     return open_npz(spec, rest, limit=limit)

@@ -46,7 +46,7 @@ def open_tfds(
     try:
         # The readers of TFDS and array_record want files: of a store, those that the
         # split needs are copied, and are there as long as the source is.
-        copy = _copied_heads(folder) if paths.is_store(folder) else None
+        copy = copied_heads(folder) if paths.is_store(folder) else None
         at_hand = folder if copy is None else pathlib.Path(copy.name)
         builder = tfds.builder_from_directory(at_hand)
         features = builder.info.features
@@ -148,7 +148,7 @@ def _import_tfds(spec: str) -> Any:
     return tensorflow_datasets
 
 
-def _copied_heads(folder: pathlib.PurePath) -> tempfile.TemporaryDirectory:
+def copied_heads(folder: pathlib.PurePath) -> tempfile.TemporaryDirectory:
     """A folder with all but the records of a prepared data set in a store."""
     copy = tempfile.TemporaryDirectory(prefix="mspd_jax_")
     names = [

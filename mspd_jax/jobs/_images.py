@@ -13,7 +13,8 @@ class Images:
     source: SourceInput = option(
         help="where the images come from: digits:test (embedded), tfds:NAME:SPLIT, "
         "folder:PATH (class folders, files like 00042_7.png, unlabeled photos, or the "
-        "output of protect) or npz:PATH (arrays x, y); with a rule before it, as in "
+        "output of protect), npz:PATH (arrays x, y) or arrayrecord:PATH (the output of "
+        "protect as one data set); with a rule before it, as in "
         "resize256-crop224-bicubic:folder:PATH, resized as published evaluations do; a "
         "PATH may be gs:// or s3://"
     )

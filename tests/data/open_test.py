@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mspd_jax.data import open_source, write_png
+from mspd_jax.data import Row, merge_parts, open_source, write_part, write_png
 from mspd_jax.errors import InputError
 
 
@@ -31,7 +31,15 @@ def make_digits(path):
     return "digits:test"
 
 
-MAKERS = [make_npz, make_flat, make_photos, make_digits]
+def make_arrayrecord(path):
+    images = np.random.default_rng(1).integers(0, 256, (6, 4, 5, 3), np.uint8)
+    rows = [Row(7 * i, i % 3, f"{i}.png", levels) for i, levels in enumerate(images)]
+    write_part(path / "part", rows)
+    merge_parts([path / "part"], path / "images")
+    return f"arrayrecord:{path / 'images'}"
+
+
+MAKERS = [make_npz, make_flat, make_photos, make_digits, make_arrayrecord]
 
 
 @pytest.mark.parametrize("make", MAKERS)
@@ -76,6 +84,9 @@ def test_limit_below_one_is_refused(limit):
 def test_unknown_scheme_lists_the_schemes(spec):
     with pytest.raises(InputError) as caught:
         open_source(spec)
-    for scheme in ("digits:", "tfds:", "folder:", "npz:", repr(spec)):
+    for scheme in (
+        *("digits:", "tfds:", "folder:", "npz:", "arrayrecord:"),
+        repr(spec),
+    ):
         assert scheme in str(caught.value)
     assert "\n" not in str(caught.value)

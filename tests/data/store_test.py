@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from mspd_jax import data, paths, runs
+from mspd_jax.data import _arrayrecord_write
 from mspd_jax.errors import InputError, StoreError
+from tests.data.arrayrecord_write_test import rows_of
 from tests.data.folder_test import put
 from tests.data.tfds_test import prepare
 
@@ -107,6 +109,24 @@ def test_prepared_data_sets(bucket, tmp_path):
     bucket.fails = None
     with pytest.raises(InputError, match="no data set 'huge' in s3://b/data"):
         data.open_source("tfds:huge:train", data_dir=str(STORE))
+
+
+def test_data_sets_of_images(bucket, tmp_path, monkeypatch):
+    monkeypatch.setattr(_arrayrecord_write, "_SHARD_SIZE", 3 * 60)
+    data.write_part(tmp_path / "parts" / "0", rows_of(range(7)))
+    data.merge_parts([tmp_path / "parts" / "0"], tmp_path / "images", num_classes=3)
+    moved(tmp_path)
+    for spec in ("arrayrecord:{}", "arrayrecord:{}/images", "folder:{}/images"):
+        here, there = (
+            data.open_source(spec.format(root)) for root in (tmp_path, STORE)
+        )
+        assert_equal(here, there)
+    bucket.requests.clear()
+    data.open_source(f"arrayrecord:{STORE}", limit=3).read(2)
+    got = {path.rpartition("/")[2] for what, path in bucket.requests if what == "get"}
+    assert [name for name in got if "array_record-" in name] == [
+        "images-data.array_record-00000-of-00003"
+    ]
 
 
 def test_what_is_not_there_is_named(bucket):
