@@ -18,6 +18,7 @@ from mspd_jax.data._image import read_image, write_png
 from mspd_jax.data._open import open_source
 from mspd_jax.data._quantize import quantize
 from mspd_jax.data._record import Record, Source
+from mspd_jax.data._record import as_float as as_float
 from mspd_jax.data._select import every as every
 from mspd_jax.data._select import from_arrays, select
 from mspd_jax.data._select import paired as paired

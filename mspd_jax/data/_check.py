@@ -1,6 +1,7 @@
 """Whether a model fits a source, whether its images changed, and sources as arrays."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -44,26 +45,28 @@ def check_compatible(
         )
 
 
-def check_unchanged(source: Source, digests: Mapping[int, str | None]) -> list[int]:
+def check_unchanged(
+    source: Source, indices: np.ndarray, digests: Iterable[str | None]
+) -> list[int]:
     """Raises InputError naming an image that is not what it was when it was recorded.
 
     So that a run that is continued never mixes results of two images of one name.
-    digests: by data-set index what `source.digest_of` said then; None is not checked.
-    Returns the indices of `digests` that the source does not have any more.
+    digests: of each index what `source.digest_of` said then; None is not checked.
+    Returns those of the indices that the source does not have any more.
     """
-    places = {int(index): place for place, index in enumerate(source.indices)}
-    common = sorted(digests.keys() & places.keys())
-    found = _each(source, source.digest_of, [places[index] for index in common])
-    for index, now in zip(common, found, strict=True):
-        before = digests[index]
+    known = np.isin(indices, source.indices)
+    places = np.searchsorted(source.indices, indices[known]).tolist()
+    found = _each(source, source.digest_of, places)
+    recorded = itertools.compress(digests, known)
+    for place, before, now in zip(places, recorded, found, strict=True):
         if before is not None and now != before:
             what = "cannot be read" if now is None else "has another content or label"
             raise InputError(
-                f"source {source.spec!r}: {_where(source, places[index])} {what}, "
-                "unlike when this run did it; put the old one back, or name another "
-                "folder for the results"
+                f"source {source.spec!r}: {_where(source, place)} {what}, unlike when "
+                "this run did it; put the old one back, or name another folder for the "
+                "results"
             )
-    return sorted(digests.keys() - places.keys())
+    return indices[~known].tolist()
 
 
 def load_arrays(source: Source) -> tuple[np.ndarray, np.ndarray]:

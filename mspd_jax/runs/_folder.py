@@ -13,17 +13,10 @@ from typing import Any, NamedTuple
 
 from mspd_jax import paths
 from mspd_jax.errors import InputError
-from mspd_jax.runs._log import (
-    append_log,
-    entries_of,
-    json_lines,
-    lines_of,
-    log_files,
-    open_log,
-    read_log,
-)
+from mspd_jax.runs._log import append_log, log_files, open_log
 from mspd_jax.runs._manifest import unseal
-from mspd_jax.runs._write import write_file, write_json
+from mspd_jax.runs._records import Records, find_records, records_in
+from mspd_jax.runs._write import write_chunks, write_json
 
 _RECORDS = "records"
 SUMMARY = "summary.json"
@@ -72,7 +65,7 @@ def open_run(
         path, _RECORDS, process_index=process_index, process_count=process_count
     )
     wait()
-    return OpenRun(path, log, frozenset(r["index"] for r in read_records(path)))
+    return OpenRun(path, log, frozenset(read_records(path).indices.tolist()))
 
 
 def append_records(run: OpenRun, records: Iterable[dict]) -> None:
@@ -80,9 +73,12 @@ def append_records(run: OpenRun, records: Iterable[dict]) -> None:
     append_log(run.log, records)
 
 
-def read_records(path: str | os.PathLike) -> list[dict]:
-    """All records in a run folder, ordered by index; torn lines are left out."""
-    return _by_index(read_log(paths.as_path(path), _RECORDS))
+def read_records(path: str | os.PathLike) -> Records:
+    """All records in a run folder, ordered by index; torn lines are left out.
+
+    A sequence of dictionaries, each parsed when it is looked at.
+    """
+    return find_records(paths.as_path(path), _RECORDS)
 
 
 def remove_run(run: OpenRun) -> None:
@@ -120,22 +116,18 @@ def record_lines(path: pathlib.PurePath) -> Iterator[tuple[str, str]]:
             yield f"line {number} of {part}", line
 
 
-def merge_records(run: OpenRun) -> list[dict]:
+def merge_records(run: OpenRun) -> Records:
     """Rewrites records.jsonl with all records in order of index; returns them.
 
     Called by one process, after all have finished: the file is then the same whatever
     the number of processes and interruptions.
     """
     parts = log_files(run.path, _RECORDS)  # once: what is not read is not removed
-    records = _by_index(entries_of(lines_of(parts)))
-    write_file(run.path / "records.jsonl", json_lines(records).encode())
+    records = records_in(parts)
+    lines = map(records.line, range(len(records)))
+    write_chunks(run.path / "records.jsonl", lines)
     paths.remove(part for part in parts if part.name != "records.jsonl")
     return records
-
-
-def _by_index(records: Iterable[dict]) -> list[dict]:
-    found = {record["index"]: record for record in records}
-    return [found[index] for index in sorted(found)]
 
 
 def _check_identity(path: pathlib.PurePath, identity: dict) -> None:

@@ -9,14 +9,18 @@ each write leaves a part, whole or not at all, numbered by the nanosecond and th
 process. `close_log` makes one file of them.
 """
 
+import contextlib
 import json
 import os
 import pathlib
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 from mspd_jax import paths
 from mspd_jax.errors import StoreError
+
+_Value = TypeVar("_Value")
 
 
 def open_log(
@@ -61,24 +65,32 @@ def read_log(folder: pathlib.PurePath, name: str) -> Iterator[dict]:
 
 
 def log_lines(folder: pathlib.PurePath, name: str) -> Iterator[str]:
-    """The lines of all processes, the last of a file perhaps torn.
+    """The lines of all processes, the last of a file perhaps torn."""
+    if paths.is_store(folder):
+        yield from read_files(folder, name, lambda files: list(lines_of(files)))
+    else:
+        yield from lines_of(log_files(folder, name))
+
+
+def read_files(
+    folder: pathlib.PurePath,
+    name: str,
+    read: Callable[[list[pathlib.PurePath]], _Value],
+) -> _Value:
+    """What a function reads from the files of a log.
 
     In a store, another process may be putting the parts together meanwhile: then they
     are listed again.
     """
-    if not paths.is_store(folder):
-        yield from lines_of(log_files(folder, name))
-        return
-    for attempt in range(3):
-        try:
-            lines = list(lines_of(log_files(folder, name)))
-        except FileNotFoundError as error:
-            if attempt == 2:
-                text = f"the parts of {name} in {folder} vanish while they are read"
-                raise StoreError(text) from error
-        else:
-            yield from lines
-            return
+    for _ in range(2 if paths.is_store(folder) else 0):
+        with contextlib.suppress(FileNotFoundError):
+            return read(log_files(folder, name))
+    try:
+        return read(log_files(folder, name))
+    except FileNotFoundError as error:
+        raise StoreError(
+            f"the parts of {name} in {folder} vanish while they are read"
+        ) from error
 
 
 def lines_of(files: list[pathlib.PurePath]) -> Iterator[str]:

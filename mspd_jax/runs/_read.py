@@ -9,6 +9,7 @@ from typing import NamedTuple
 from mspd_jax import paths
 from mspd_jax.errors import InputError
 from mspd_jax.runs._folder import SUMMARY, is_summed_up, read_records
+from mspd_jax.runs._records import Records
 
 _DEPTH = 5  # levels of folders in which runs are looked for
 _OWN = ("images", "adversarial", "checkpoints", "model")  # folders that runs write
@@ -22,7 +23,7 @@ class Run(NamedTuple):
 
     path: the folder. name: what tables call it. info: run.json. fields: those of
     the job, in older folders its flags. summary: summary.json, None while the run is
-    unfinished. records: one dict per image.
+    unfinished. records: a sequence of one dict per image.
     """
 
     path: pathlib.PurePath
@@ -30,7 +31,7 @@ class Run(NamedTuple):
     info: dict
     fields: dict
     summary: dict | None
-    records: list[dict]
+    records: Records
 
 
 def read_runs(folders: Sequence[str]) -> list[Run]:

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+from collections.abc import Iterable
 
 from mspd_jax import paths
 
@@ -15,14 +16,23 @@ def write_file(path: str | os.PathLike, data: bytes) -> None:
     once it has run again. Parent folders are made. In a store, where a renaming is a
     copy and an object is there when it is whole, they go to their place at once.
     """
-    path = paths.as_path(path)
+    write_chunks(path, (data,))
+
+
+def write_chunks(path: str | os.PathLike, chunks: Iterable[bytes]) -> None:
+    """The same for bytes that come in pieces, which on the disk are never all there."""
     if paths.is_store(path):
-        paths.write_object(path, data)
+        paths.write_object(paths.as_path(path), b"".join(chunks))
         return
-    path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(data)
+    folder, name = os.path.split(os.fspath(path))
+    partial = os.path.join(folder, f".{name}.partial")
+    try:
+        file = open(partial, "wb")
+    except FileNotFoundError:
+        os.makedirs(folder, exist_ok=True)
+        file = open(partial, "wb")
+    with file:
+        file.writelines(chunks)
     os.replace(partial, path)
 
 
