@@ -120,10 +120,20 @@ def _one_behind(batches: Iterable[Any]) -> Iterator[Any]:
 
 
 def _begin_reading(readers, source: Source, blocks: list[Block]):
-    """(block, futures of its records) of the blocks of a batch."""
-    needed = np.unique(np.concatenate([block.positions for block in blocks]))
-    records = {p: readers.submit(_read, source, int(p)) for p in needed}
-    return [(block, [records[p] for p in block.positions]) for block in blocks]
+    """The blocks of a batch, and (positions, future of their records) for all images.
+
+    Images are read by the handful: a future costs as much as a small image.
+    """
+    needed = np.unique(np.concatenate([block.positions for block in blocks])).tolist()
+    share = -(-len(needed) // _READERS)
+    handfuls = [needed[at : at + share] for at in range(0, len(needed), share)]
+    return blocks, [
+        (some, readers.submit(_read_all, source, some)) for some in handfuls
+    ]
+
+
+def _read_all(source: Source, positions: list[int]) -> list[Record | str]:
+    return [_read(source, position) for position in positions]
 
 
 def _read(source: Source, position: int) -> Record | str:
@@ -140,8 +150,10 @@ def _begin(start, batch):
     Images that cannot be read become copies of others.
     """
     begun = []
-    for number, (block, futures) in enumerate(batch):
-        records = [future.result() for future in futures]
+    blocks, handfuls = batch
+    read = {p: r for some, f in handfuls for p, r in zip(some, f.result(), strict=True)}
+    for number, block in enumerate(blocks):
+        records = [read[position] for position in block.positions.tolist()]
         readable = [r for r in records if not isinstance(r, str)]
         if not readable:
             begun.append((block, records, None))
@@ -161,12 +173,12 @@ def _finish(batch) -> list[Outcome]:
     """The outcomes of the blocks of a batch, in the order of the source."""
     outcomes = []
     for block, records, future in batch:
-        results = None if future is None else future.result()
-        for row in np.flatnonzero(block.wanted):
+        leaves, tree = jax.tree.flatten(None if future is None else future.result())
+        for row in np.flatnonzero(block.wanted).tolist():
             position, record = int(block.positions[row]), records[row]
             if isinstance(record, str):
                 outcomes.append(Outcome(position, None, None, record))
             else:
-                result = jax.tree.map(lambda x, row=row: x[row], results)
+                result = jax.tree.unflatten(tree, [leaf[row] for leaf in leaves])
                 outcomes.append(Outcome(position, record, result, None))
     return sorted(outcomes, key=lambda outcome: outcome.position)

@@ -1,11 +1,27 @@
-"""The frame of a run: outcomes in, one record per image out, flushed, resumable."""
+"""The frame of a run: outcomes in, one record per image out, flushed, resumable.
 
+    outcomes -> describe (threads, in any order) -> write (one thread, in order)
+
+What is said of a result, and the files that hold it, are made beside the devices: the
+thread that feeds them only hands on. The way is bounded: outcomes wait where the disk
+is slower than the devices.
+"""
+
+import concurrent.futures
+import os
+import queue
+import threading
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from mspd_jax.data import Record
 from mspd_jax.drive._drive import Outcome
+
+# Threads that describe: encoding, hashing, writing a file let go of the interpreter.
+_DESCRIBERS = min(4, os.cpu_count() or 1)
+# Batches that wait for the disk, while as many at most are being written.
+_WAITING = 4
 
 
 class Ran(NamedTuple):
@@ -20,6 +36,13 @@ class Ran(NamedTuple):
     timing: dict[str, Any]
 
 
+class _Batch(NamedTuple):
+    """A batch on its way: how many images, and the parts of its records to come."""
+
+    size: int
+    parts: list[concurrent.futures.Future]
+
+
 def run(
     outcomes: Iterable[list[Outcome]],
     describe: Callable[[Record, Any], dict],
@@ -30,41 +53,111 @@ def run(
     """Writes a record of each outcome, batch by batch, as the outcomes come.
 
     Every loop of a job over images is this one: protecting, attacking in stages,
-    certifying, asking a classifier, measuring a trained model.
+    certifying, asking a classifier, measuring a trained model. Batches are written in
+    order, those that are ready together at once, so that one flush serves them all.
+    Whatever ends the loop early, what has been computed is written.
 
     Args:
       outcomes: batches of outcomes, as `drive` yields them.
-      describe: (image, result) -> what the record holds besides the image's `index`; it
-        may write files.
-      write: keeps the records of a batch, through to the disk if it is to survive.
+      describe: (image, result) -> what the record holds besides the image's `index`;
+        called in several threads, it may write files.
+      write: keeps the records of some batches, through to the disk if they are to
+        survive. Called in a thread of its own.
       advance: called with how many images have been finished, after they are written.
 
     Returns:
       What could not be read, and how long it took.
     """
-    clock, sizes, unreadable = [time.perf_counter()], [], []
-    for batch in outcomes:
-        unreadable += [outcome.error for outcome in batch if outcome.error]
-        write(
-            [
-                {"index": o.record.index, **describe(o.record, o.result)}
-                for o in batch
-                if o.record is not None
-            ]
+    begun, first = time.perf_counter(), 0.0
+    sizes: list[int] = []
+    unreadable: list[str] = []
+    on_the_way: queue.Queue[_Batch | None] = queue.Queue(_WAITING)
+    failed: list[BaseException] = []
+    with concurrent.futures.ThreadPoolExecutor(_DESCRIBERS) as pool:
+        writer = threading.Thread(
+            target=_write_in_order, args=(on_the_way, write, advance, failed)
         )
-        advance(len(batch))
-        clock.append(time.perf_counter())
-        sizes.append(len(batch))
-    return Ran(unreadable, _timing(clock, sizes))
+        writer.start()
+        try:
+            for batch in outcomes:
+                first = first or time.perf_counter()
+                sizes.append(len(batch))
+                unreadable += [outcome.error for outcome in batch if outcome.error]
+                share = -(-len(batch) // _DESCRIBERS)
+                parts = [
+                    pool.submit(_records_of, batch[start : start + share], describe)
+                    for start in range(0, len(batch), share)
+                ]
+                on_the_way.put(_Batch(len(batch), parts))
+                if failed:
+                    break
+        finally:
+            on_the_way.put(None)
+            writer.join()
+    if failed:
+        raise failed[0]
+    return Ran(unreadable, _timing(begun, first, time.perf_counter(), sizes))
 
 
-def _timing(clock: list[float], images: list[int]) -> dict[str, Any]:
+def _records_of(outcomes: list[Outcome], describe) -> list[dict]:
+    return [
+        {"index": o.record.index, **describe(o.record, o.result)}
+        for o in outcomes
+        if o.record is not None
+    ]
+
+
+def _write_in_order(
+    on_the_way: "queue.Queue[_Batch | None]",
+    write: Callable[[list[dict]], None],
+    advance: Callable[[int], object],
+    failed: list[BaseException],
+) -> None:
+    """Writes batches until there are no more; after a failure it only takes them."""
+    more = True
+    while more:
+        batches, more = _take_all(on_the_way)
+        if failed:
+            continue
+        records, size = [], 0
+        try:
+            for batch in batches:
+                parts = [part.result() for part in batch.parts]
+                records += [record for part in parts for record in part]
+                size += batch.size
+        except BaseException as error:  # the thread that feeds the devices raises it
+            failed.append(error)
+        try:
+            if size:
+                write(records)
+                advance(size)
+        except BaseException as error:
+            failed.append(error)
+
+
+def _take_all(
+    on_the_way: "queue.Queue[_Batch | None]",
+) -> tuple[list[_Batch], bool]:
+    """The next batch with all that wait behind it, and whether more will come."""
+    taken = []
+    next_one = on_the_way.get()
+    while next_one is not None:
+        taken.append(next_one)
+        try:
+            next_one = on_the_way.get_nowait()
+        except queue.Empty:
+            return taken, True
+    return taken, False
+
+
+def _timing(
+    begun: float, first: float, end: float, images: list[int]
+) -> dict[str, Any]:
     if not images:
         return {}
     later = sum(images[1:])
-    rate = round(later / (clock[-1] - clock[1]), 6) if later else None
     return {
-        "seconds": round(clock[-1] - clock[0], 3),
+        "seconds": round(end - begun, 3),
         "images_computed": sum(images),
-        "images_per_second": rate,
+        "images_per_second": round(later / (end - first), 6) if later else None,
     }

@@ -171,7 +171,7 @@ class ResumeTest(parameterized.TestCase):
     def test_a_killed_run_ends_with_the_same_records(self):
         attacks = {"a": staged([0], [1]), "b": staged([2])}
         want = records(attacks)
-        for kill in range(1, 18, 3):
+        for kill in range(1, 76, 15):
             folder = self.folder()
             with self.assertRaises(KeyboardInterrupt):
                 records(attacks, journal=_killed_after(folder, kill))
@@ -202,15 +202,15 @@ def _journal(folder, **process):
     return disk_journal(pathlib.Path(folder), **process)
 
 
-def _killed_after(folder, batches):
-    """A journal whose process dies after writing so many batches."""
+def _killed_after(folder, count):
+    """A journal whose process dies after writing so many notes."""
     journal = _journal(folder)
-    left = [batches]
+    left = [count]
 
     def write(notes):
-        journal.write(notes)
-        left[0] -= 1
-        if left[0] == 0:
+        journal.write(notes[: left[0]])
+        left[0] -= len(notes)
+        if left[0] <= 0:
             raise KeyboardInterrupt
 
     return journal._replace(write=write)
