@@ -1,6 +1,7 @@
 """Certificates under noise: how many votes, their count on the devices, totals."""
 
 import functools
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -187,7 +188,7 @@ def described(
 
 
 def summarized(
-    method: Smoothing, plan: smoothing.SamplingPlan, records: list[dict]
+    method: Smoothing, plan: smoothing.SamplingPlan, records: Sequence[dict]
 ) -> dict:
     """The totals of a certification; without labels there are no accuracies."""
     totals = evaluate.certified_totals(records, alpha=method.alpha)

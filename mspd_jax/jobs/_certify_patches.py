@@ -2,6 +2,7 @@
 
 import functools
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -170,7 +171,7 @@ def _described(
     }
 
 
-def _summarized(windows: patch.Windows, records: list[dict]) -> dict:
+def _summarized(windows: patch.Windows, records: Sequence[dict]) -> dict:
     """The totals; without labels there are no accuracies."""
     totals = evaluate.detected_totals(records)
     warnings = []

@@ -1,6 +1,7 @@
 """What a trained classifier is worth: clean, under attack, and under noise."""
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -128,7 +129,7 @@ def _under_noise(key, predict, image, label, *, sigma) -> dict[str, jax.Array]:
     return {"correct": jnp.argmax(predict(noisy)) == label}
 
 
-def summarize(totals: dict[str, Any], records: list[dict]) -> dict[str, Any]:
+def summarize(totals: dict[str, Any], records: Sequence[dict]) -> dict[str, Any]:
     """What it cost, how it ended, what the records say."""
     if not records:
         return {**totals, "warnings": []}

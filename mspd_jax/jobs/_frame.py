@@ -5,7 +5,7 @@ import math
 import pathlib
 import subprocess
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from mspd_jax import data, drive, runs
 from mspd_jax.errors import InputError
 from mspd_jax.jobs._identity import identity, job_name
+from mspd_jax.jobs._image_files import ImageFiles
 from mspd_jax.jobs._machine import Machine
 from mspd_jax.jobs._result import Result, typed
 from mspd_jax.jobs._values import Loaded
@@ -52,22 +53,23 @@ def run_over_images(
     method: Callable,
     source: data.Source,
     describe: Callable[[data.Record, Any], dict],
-    summarize: Callable[[list[dict]], dict],
+    summarize: Callable[[Sequence[dict]], dict],
     used: dict[str, Loaded],
     kinds: Kinds,
     block: int,
     axis_name: str | None = None,
+    files: ImageFiles | None = None,
     **resolved: Any,
 ) -> Result:
     """Drives `method` over `source` and keeps what `describe` says of each result.
 
     Args:
       describe: (image, result) -> fields of the image's record, besides its index and
-        label; it may write files below `out`.
+        label; called in several threads.
       summarize: records -> totals.
       used: the models by role, whose hashes belong to the identity.
-      block, axis_name: see `drive.drive`. resolved: what else decides results by
-        rounding, as `chunk`.
+      block, axis_name: see `drive.drive`. files: that `describe` adds images to.
+      resolved: what else decides results by rounding, as `chunk`.
     """
     for kind, added in zip(kinds, _ADDED, strict=True):
         if missing := sorted(added - set(kind._fields)):
@@ -93,6 +95,7 @@ def run_over_images(
         describe=describe,
         summarize=summarize,
         kinds=kinds,
+        files=files,
     )
 
 
@@ -103,9 +106,10 @@ def record_outcomes(
     *,
     source: data.Source,
     describe: Callable[[data.Record, Any], dict],
-    summarize: Callable[[list[dict]], dict],
+    summarize: Callable[[Sequence[dict]], dict],
     kinds: Kinds,
     logs: Iterable[str] = (),
+    files: ImageFiles | None = None,
 ) -> Result:
     """Keeps a record of each outcome, and the totals of all; shows the progress.
 
@@ -113,9 +117,9 @@ def record_outcomes(
     """
     here, compiled = drive.here(), drive.compile_seconds()
     # An image that is another now is refused; one that was added is not done yet.
-    done = runs.read_records(folder.path) if folder.done else []
-    digests = {record["index"]: record.get("source_digest") for record in done}
-    missing = data.check_unchanged(source, digests)
+    done = runs.read_records(folder.path)
+    digests = (record.get("source_digest") for record in done)
+    missing = data.check_unchanged(source, done.indices, digests)
     earlier = _earlier_timing(folder.path)
     if len(folder.done) < len(source.indices):
         # Until the rest is done the folder is no finished run, nor a source of images.
@@ -128,17 +132,23 @@ def record_outcomes(
         typed(kinds.record, {"index": record.index} | fields)  # now, not at the end
         return fields
 
+    def write(records):
+        if files:
+            files.flush([record["index"] for record in records])
+        runs.append_records(folder, records)
+
     with drive.progress_bar(
         total=math.ceil(len(source.indices) / here.processes),
         done=len(folder.done) // here.processes,
         description=job_name(type(job)),
         hidden=here.process > 0,
     ) as bar:
-        write = functools.partial(runs.append_records, folder)
         ran = drive.run(outcomes, described, write, advance=bar.update)
     records = merged(folder)
     if records is None:
         return Result(folder.path, None, (), tuple(ran.unreadable))
+    if files:
+        files.finish()
     for name in logs:
         runs.close_log(folder.path, name)
     timing = earlier
@@ -194,7 +204,7 @@ def details_of(machine: Any, source: data.Source | None = None) -> dict[str, Any
     }
 
 
-def merged(folder: runs.OpenRun) -> list[dict] | None:
+def merged(folder: runs.OpenRun) -> runs.Records | None:
     """All records once every process is done; None but on the first process."""
     drive.barrier()
     return runs.merge_records(folder) if drive.here().process == 0 else None
@@ -202,7 +212,7 @@ def merged(folder: runs.OpenRun) -> list[dict] | None:
 
 def finished(
     path: pathlib.PurePath,
-    records: list[dict],
+    records: runs.Records,
     summary: dict,
     unreadable: Iterable[str],
     kinds: Kinds,
@@ -255,7 +265,7 @@ def earlier(folder: runs.OpenRun, kinds: Kinds) -> Result:
 
 def result_of(
     path: pathlib.PurePath,
-    records: Iterable[dict],
+    records: runs.Records,
     summary: dict,
     kinds: Kinds,
     unreadable: tuple[str, ...] = (),
@@ -264,7 +274,7 @@ def result_of(
     return Result(
         path,
         typed(kinds.summary, summary),
-        tuple(typed(kinds.record, record) for record in records),
+        records.as_made_by(functools.partial(typed, kinds.record)),
         unreadable,
     )
 

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import jax
@@ -16,6 +16,7 @@ from mspd_jax.errors import InputError
 from mspd_jax.jobs._foreign import MODEL_NAMES
 from mspd_jax.jobs._frame import Kinds
 from mspd_jax.jobs._identity import plain
+from mspd_jax.jobs._image_files import image_files
 from mspd_jax.jobs._images import Shardable
 from mspd_jax.jobs._machine import ChunkedMachine
 from mspd_jax.jobs._option import option
@@ -69,12 +70,20 @@ class Preemptive(Shardable):
         "draws, at a fifth of the cost",
     )
     precision: str = precision_option()
+    format: str = option(
+        "png",
+        choices=("png", "arrayrecord"),
+        help="png: a file for each image; arrayrecord: a few large ones, for hundreds "
+        "of thousands of images, which TFDS, Grain and arrayrecord:OUT read",
+        later=True,
+    )
 
 
 class ProtectRecord(NamedTuple):
-    """What was done to an image, measured on the written 8-bit file.
+    """What was done to an image, measured on the 8-bit levels that were written.
 
-    used_label: the label that the protection took for true. file: below the folder.
+    used_label: the label that the protection took for true. file: below the folder,
+    None where many images lie in one.
     linf, l2: distances to the source image. source_digest: of that, as it was.
     linf_to_original: of a reverted image to the image before its protection, where
     that is known.
@@ -84,7 +93,7 @@ class ProtectRecord(NamedTuple):
     label: int
     used_label: int
     name: str
-    file: str
+    file: str | None
     linf: float
     l2: float
     linf_to_original: float | None = None
@@ -116,12 +125,13 @@ def preemptive_work(
     machine: ChunkedMachine,
     functions: Mapping[str, Any],
     *,
-    measure: Callable[[data.Source], Callable] | None = None,
+    measure: Callable[[data.Source], Callable[[data.Record, np.ndarray], dict]]
+    | None = None,
 ) -> Work:
     """What a protection or a reversion comes to.
 
     out: folder of the images. functions: what is done to an image, by method. measure:
-    source -> (folder, image, fields of its record) -> further fields.
+    source -> (image of the source, what was made of it) -> further fields.
     """
     eps = radius_of(job.eps, job.norm)
     surrogate = loaded(job.surrogate)
@@ -143,11 +153,16 @@ def preemptive_work(
         shape, weights=weights_of(surrogate), draws=draws
     )
     fit = machine.chunk or drive.images_per_pass(shape, batch_size=block)
-    chunk, folder = min(fit, job.samples), paths.as_path(out)
+    chunk = min(fit, job.samples)
+    process = drive.here().process
+    files = image_files(job.format, paths.as_path(out), source, process=process)
 
     def describe(record, result):
-        fields = _write_image(folder, record, result, eps=eps, norm=job.norm)
-        return fields | (measured(folder, record, fields) if measured else {})
+        levels = data.quantize(result.image, record.image, eps=eps, norm=job.norm)
+        file, made = files.add(record, levels), data.as_float(levels)
+        fields = {"used_label": int(result.label), "name": record.name, "file": file}
+        fields |= _distances(made, record.image)
+        return fields | (measured(record, made) if measured else {})
 
     return Work(
         predict=models.computed_in(surrogate.predict, job.precision),
@@ -155,6 +170,7 @@ def preemptive_work(
         source=source,
         image_shape=shape,
         describe=describe,
+        files=files,
         summarize=functools.partial(_totals, plain(job.labeler)),
         used=used,
         kinds=Kinds(ProtectSummary, ProtectRecord),
@@ -202,42 +218,34 @@ def _labelled(
     return preempt.Protected(defend(key, predict, image, label, eps=eps), label)
 
 
-def _write_image(
-    folder: pathlib.PurePath, record: data.Record, result, *, eps: float, norm: str
-) -> dict:
-    """Writes a result as PNG; its label, its file, its distances as read back.
-
-    The 8-bit image lies in the eps ball around the image of `record`.
-    """
-    file = pathlib.PurePosixPath("images", record.name)
-    pixels = data.quantize(result.image, record.image, eps=eps, norm=norm)
-    data.write_png(folder / file, pixels)
-    change = data.read_image(folder / file).astype(np.float64) - record.image
+def _distances(made: np.ndarray, image: np.ndarray) -> dict[str, float]:
+    change = made.astype(np.float64) - image
     return {
-        "used_label": int(result.label),
-        "name": record.name,
-        "file": str(file),
         "linf": round(float(np.abs(change).max()), 6),
         "l2": round(float(np.sqrt(np.square(change).sum())), 6),
     }
 
 
-def _totals(labeler: str, records: list[dict]) -> dict:
+def _totals(labeler: str, records: Sequence[dict]) -> dict:
     """Accuracy of the labels that were used, and distances over all files."""
-    known = [r for r in records if r["label"] >= 0]
-    right = sum(r["used_label"] == r["label"] for r in known)
+    columns = ("label", "used_label", "linf", "l2", "linf_to_original")
+    rows = [tuple(record.get(name) for name in columns) for record in records]
+    table = np.array(rows, np.float64)  # None is not a number
+    label, used, linf, l2, back = table.T
+    known = label >= 0
     oracle = "the labels are the oracle's (`labeler`=truth): no owner has them"
     totals = {
         "labeler": labeler,
-        "labeler_accuracy": right / len(known) if known else None,
-        "linf_max": max(r["linf"] for r in records),
-        "linf_mean": float(np.mean([r["linf"] for r in records])),
-        "l2_max": max(r["l2"] for r in records),
-        "l2_mean": float(np.mean([r["l2"] for r in records])),
+        "labeler_accuracy": float((used == label)[known].mean())
+        if known.any()
+        else None,
+        "linf_max": float(linf.max()),
+        "linf_mean": float(linf.mean()),
+        "l2_max": float(l2.max()),
+        "l2_mean": float(l2.mean()),
         "warnings": [oracle] if labeler == "truth" else [],
     }
-    if "linf_to_original" in records[0]:
-        back = [r["linf_to_original"] for r in records]
-        totals["linf_to_original_max"] = max(back)
-        totals["linf_to_original_mean"] = float(np.mean(back))
+    if not np.isnan(back).any():
+        totals["linf_to_original_max"] = float(back.max())
+        totals["linf_to_original_mean"] = float(back.mean())
     return totals

@@ -32,7 +32,7 @@ class Protect(Preemptive):
     def run(
         self, out: str | pathlib.PurePath, machine: ChunkedMachine | None = None
     ) -> Result:
-        """Writes every protected image as an 8-bit PNG into OUT/images.
+        """Writes every protected image with 8 bits into OUT/images, by `format`.
 
         The same call goes on where it was interrupted. Each file lies in the eps ball
         around its source image.

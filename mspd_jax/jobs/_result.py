@@ -1,6 +1,7 @@
 """What a job returns: typed records and totals of what lies on the disk."""
 
 import pathlib
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 
@@ -12,14 +13,15 @@ class Result(NamedTuple):
         `pathlib.Path`, or in an object store an `epath.Path`.
       summary: the totals, a NamedTuple of the job's own; None on all but the first
         process of a cluster.
-      records: one NamedTuple per image, ordered by index; none but there.
+      records: a sequence of one NamedTuple per image, ordered by index, each made of
+        its line in records.jsonl when it is looked at; none but there.
       unreadable: why, for each image that could not be read.
       finished_before: whether a training was found finished.
     """
 
     folder: pathlib.PurePath
     summary: Any
-    records: tuple
+    records: Sequence[Any]
     unreadable: tuple[str, ...] = ()
     finished_before: bool = False
 

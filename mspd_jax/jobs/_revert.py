@@ -37,7 +37,7 @@ class Revert(Preemptive):
     def run(
         self, out: str | pathlib.PurePath, machine: ChunkedMachine | None = None
     ) -> Result:
-        """Writes every reverted image as an 8-bit PNG into OUT/images.
+        """Writes every reverted image with 8 bits into OUT/images, by `format`.
 
         Returns:
           A `Result` of `ProtectSummary` and `ProtectRecord`s.
@@ -65,11 +65,8 @@ class Revert(Preemptive):
                 f"`source`={source.spec} holds"
             )
 
-        def measure(
-            folder: pathlib.PurePath, record: data.Record, fields: dict
-        ) -> dict:
+        def measure(record: data.Record, reverted: np.ndarray) -> dict:
             place = int(np.searchsorted(original.indices, record.index))
-            reverted = data.read_image(folder / fields["file"])
             change = np.abs(reverted - original.read(place).image).max()
             return {"linf_to_original": round(float(change), 6)}
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -161,7 +161,9 @@ class TrainDenoiser(Training):
         method = Partial(_restored, classifiers=predicts, sigma=sigma)
         return models.restorer(model, sigma=self.sigma), method
 
-    def _summary(self, totals: dict[str, Any], records: list[dict]) -> dict[str, Any]:
+    def _summary(
+        self, totals: dict[str, Any], records: Sequence[dict]
+    ) -> dict[str, Any]:
         summary = totals | {"warnings": []}
         if not records:
             return summary

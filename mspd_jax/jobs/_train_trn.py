@@ -1,7 +1,7 @@
 """Training a Two-stream Restoration Network for a classifier that stays as it is."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -146,7 +146,9 @@ class TrainTRN(Training):
         behind = defenses.trn(predict, model)
         return predict, Partial(_classes, attacks=found, defended=behind)
 
-    def _summary(self, totals: dict[str, Any], records: list[dict]) -> dict[str, Any]:
+    def _summary(
+        self, totals: dict[str, Any], records: Sequence[dict]
+    ) -> dict[str, Any]:
         summary = totals | {"eval_eps": max(self._radii())}
         for kind in ("plain", "restored") if records else ():
             summary[f"{kind}_accuracy"] = {

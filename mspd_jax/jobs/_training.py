@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from mspd_jax import data, drive, models, runs, train
@@ -244,7 +244,9 @@ class Training(Images):
             write=functools.partial(runs.append_records, folder),
         )
 
-    def _summary(self, totals: dict[str, Any], records: list[dict]) -> dict[str, Any]:
+    def _summary(
+        self, totals: dict[str, Any], records: Sequence[dict]
+    ) -> dict[str, Any]:
         """The totals with what the records say; there may be none."""
         raise NotImplementedError
 

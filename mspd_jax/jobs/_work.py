@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from mspd_jax import data, drive
 from mspd_jax.jobs._frame import Kinds, run_over_images
 from mspd_jax.jobs._identity import job_name
+from mspd_jax.jobs._image_files import ImageFiles
 from mspd_jax.jobs._machine import Machine
 from mspd_jax.jobs._result import Result
 from mspd_jax.jobs._values import Loaded
@@ -30,6 +31,7 @@ class Work(NamedTuple):
     block: int
     chunk: int
     axis_name: str | None = None
+    files: ImageFiles | None = None
 
 
 def run_work(

@@ -21,10 +21,14 @@ _TITLES = (
 
 
 class _Shown(NamedTuple):
-    """A run, evaluations of its originals and its images, and an attack they saved."""
+    """A run, evaluations of its originals and its images, and an attack they saved.
+
+    source: the originals. released: its images where they are no files of their own.
+    """
 
     protect: Run
     source: data.Source | None
+    released: data.Source | None
     before: Run | None
     after: Run | None
     attack: str | None
@@ -42,10 +46,13 @@ def protection_section(runs: Sequence[Run], *, images: int = 8) -> Section:
     protect = next((r for r in runs if _is(r, "protect")), None)
     if protect is None:
         return Section("\nNo picture: no protect run with images is among the runs.\n")
-    source, missing = _opened(protect)
+    source, missing = _opened(*_source_of(protect))
     after, before = _evaluations(runs, protect)
-    shown = _Shown(protect, source, before, after, _strongest_attack(after, before))
-    records = [r for r in protect.records if r.get("file")][:images]
+    records = [r for r in protect.records[:images] if "file" in r]
+    alone = all(record.get("file") for record in records)
+    released, _ = (None, "") if alone else _opened(f"folder:{protect.path}")
+    attack = _strongest_attack(after, before)
+    shown = _Shown(protect, source, released, before, after, attack)
     rows = [_row(record, shown) for record in records]
     used = [c for c in range(len(_TITLES)) if any(row[c] is not None for row in rows)]
     if not used:
@@ -72,6 +79,8 @@ def _row(record: dict, shown: _Shown) -> list[Tile | None]:
     index, label = record["index"], record["label"]
     before, after = (_record(run, index) for run in (shown.before, shown.after))
     protected = _file(shown.protect, record)
+    if not record.get("file"):
+        protected = _original(shown.released, index)
     original = _original(shown.source, index)
 
     def tile(image: np.ndarray | None, found: Mapping[str, Any]) -> Tile | None:
@@ -109,7 +118,9 @@ def _source_of(run: Run) -> tuple[Any, Any]:
 
 def _reads(run: Run, protect: Run) -> bool:
     scheme, _, rest = str(run.fields.get("source")).partition(":")
-    return scheme == "folder" and paths.resolved(paths.as_path(rest)) in (
+    return scheme in ("folder", "arrayrecord") and paths.resolved(
+        paths.as_path(rest)
+    ) in (
         paths.resolved(protect.path),
         paths.resolved(protect.path / "images"),
     )
@@ -145,9 +156,8 @@ def _strongest_attack(*evaluations: Run | None) -> str | None:
     return min(names, key=lambda name: (accuracy.get(name, 1.0), name), default=None)
 
 
-def _opened(protect: Run) -> tuple[data.Source | None, str]:
+def _opened(spec: Any, data_dir: Any = None) -> tuple[data.Source | None, str]:
     """The source that was protected, or None and why."""
-    spec, data_dir = _source_of(protect)
     try:
         return data.open_source(str(spec), data_dir=data_dir), ""
     except (InputError, StoreError) as error:
@@ -170,13 +180,16 @@ def _class_name(source: data.Source | None, label: int) -> str:
 
 
 def _record(run: Run | None, index: int) -> dict:
-    records = [] if run is None else run.records
-    return next((r for r in records if r["index"] == index), {})
+    if run is None:
+        return {}
+    return next(
+        (run.records[p] for p in np.flatnonzero(run.records.indices == index)), {}
+    )
 
 
 def _file(run: Run, record: Mapping[str, Any]) -> np.ndarray | None:
     """The image that a run wrote for a record, None if it cannot be read."""
-    if "file" not in record:
+    if not record.get("file"):
         return None
     path = run.path / record["file"]
     if not paths.resolved(path).is_relative_to(paths.resolved(run.path)):

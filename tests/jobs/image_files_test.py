@@ -1,0 +1,115 @@
+"""Images of a run in few large files: the same pixels, whatever interrupts it."""
+
+import dataclasses
+import hashlib
+
+import jax
+import numpy as np
+import pytest
+from jax.tree_util import Partial
+
+from mspd_jax import data, jobs, runs
+from mspd_jax.errors import InputError
+
+MACHINE = jobs.ChunkedMachine(batch_size=2)
+
+
+def network(weights, image):
+    return image.ravel() @ weights
+
+
+@pytest.fixture(scope="module")
+def job():
+    weights = jax.random.normal(jax.random.key(0), (64, 10))
+    source = data.open_source("digits:test", limit=14)
+    return jobs.Protect(
+        source=source, surrogate=Partial(network, weights), eps="0.1", samples=2
+    )
+
+
+@pytest.fixture(scope="module")
+def png(job, tmp_path_factory):
+    return job.run(tmp_path_factory.mktemp("runs") / "png", MACHINE)
+
+
+@pytest.fixture(scope="module")
+def packed(job):
+    return dataclasses.replace(job, format="arrayrecord")
+
+
+@pytest.fixture(scope="module")
+def whole(packed, tmp_path_factory):
+    return packed.run(tmp_path_factory.mktemp("runs") / "packed", MACHINE)
+
+
+def digests(folder):
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+        if path.name not in ("run.json", "summary.json")
+    }
+
+
+@pytest.mark.parametrize("word", ["folder", "arrayrecord"])
+def test_the_same_pixels_as_in_files_of_their_own(png, whole, word):
+    wanted = data.open_source(f"folder:{png.folder}")
+    found = data.open_source(f"{word}:{whole.folder}")
+    assert found.indices.tolist() == wanted.indices.tolist()
+    for place in range(14):
+        one, other = wanted.read(place), found.read(place)
+        np.testing.assert_array_equal(one.image, other.image)
+        assert one[2:] == other[2:]
+    for one, other in zip(png.records, whole.records, strict=True):
+        assert other == one._replace(file=None)
+    assert whole.summary.linf_max == png.summary.linf_max
+    assert not (whole.folder / "images.parts").exists()
+
+
+@pytest.mark.parametrize("after", [1, 4, 6])
+def test_a_kill_leaves_nothing_behind_and_loses_nothing(
+    packed, whole, tmp_path, monkeypatch, after
+):
+    """Killed between an image file and its records, so that images come twice."""
+    real, left = runs.append_records, [after]
+
+    def killed(folder, records):
+        left[0] -= len(records)
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        real(folder, records)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "append_records", killed)
+        with pytest.raises(KeyboardInterrupt):
+            packed.run(tmp_path / "out", MACHINE)
+    again = packed.run(tmp_path / "out", jobs.ChunkedMachine(batch_size=5))
+    assert digests(again.folder) == digests(whole.folder)
+
+
+def test_a_kill_while_parts_are_put_together(packed, whole, tmp_path, monkeypatch):
+    real = data.merge_parts
+
+    def killed(*args, **kwargs):
+        real(*args, **kwargs)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(data, "merge_parts", killed)
+        with pytest.raises(KeyboardInterrupt):
+            packed.run(tmp_path / "out", MACHINE)
+    again = packed.run(tmp_path / "out", MACHINE)
+    assert digests(again.folder) == digests(whole.folder)
+
+
+def test_a_run_goes_on_when_its_source_has_grown(packed, whole, tmp_path):
+    few = data.select(packed.source, packed.source.indices[::3])
+    begun = dataclasses.replace(packed, source=few).run(tmp_path / "out", MACHINE)
+    assert len(begun.records) == 5
+    grown = packed.run(tmp_path / "out", MACHINE)
+    assert digests(grown.folder) == digests(whole.folder)
+
+
+def test_a_format_belongs_to_the_run(packed, png):
+    with pytest.raises(InputError, match="`format` was None, now 'arrayrecord'"):
+        packed.run(png.folder)
