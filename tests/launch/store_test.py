@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from mspd_jax import data, models, paths, runs
+from tests.data.arrayrecord_write_test import parts_of, rows_of
 from tests.launch import mains, s3
 from tests.launch.certify_test import save_denoiser
 from tests.launch.s3 import BUCKET, server
@@ -64,6 +65,20 @@ def test_protect_revert_evaluate_and_report(ground):
     assert one.count("\n") == other.count("\n") > 3
     table = paths.read_text(store / "report.md")
     assert "picture.png" in table and "Verdicts by the target" in table
+
+
+def test_data_sets_of_images(server, tmp_path):
+    rows = rows_of(range(300), [(32, 32, 3)])
+    for root in (tmp_path, BUCKET / "data"):
+        parts = parts_of(root / "parts", rows[200:], rows[:120], rows[100:200])
+        data.merge_parts(parts, root / "images", num_classes=3)
+    wanted = s3.content(tmp_path / "images")
+    assert wanted and s3.content(BUCKET / "data" / "images") == wanted
+    here, there = (
+        data.open_source(f"arrayrecord:{root}") for root in (tmp_path, BUCKET / "data")
+    )
+    assert here.fingerprint == there.fingerprint
+    np.testing.assert_array_equal(here.read(299).image, there.read(299).image)
 
 
 @pytest.mark.parametrize(
