@@ -112,18 +112,26 @@ def _same(key, predict, image, label):
 
 
 def _job(count: int) -> jobs.Protect:
-    rng = np.random.default_rng(FLAGS.seed)
-    images = rng.integers(0, 256, (count, 32, 32, 3), np.uint8)
     spec = models.ModelSpec(
         "resnet20", {}, (0.5,) * 3, (0.25,) * 3, 10, (32, 32, 3), {}
     )
     return jobs.Protect(
-        source=data.from_arrays(images, np.arange(count) % 10),
+        source=data.from_arrays(_pictures(count), np.arange(count) % 10),
         surrogate=models.create_model(jax.random.key(FLAGS.seed), spec),
         eps=8 / 255,
         samples=FLAGS.samples,
         antithetic=FLAGS.samples % 2 == 0,
     )
+
+
+def _pictures(count: int) -> np.ndarray:
+    """Slopes of color with some noise, which PNG packs as well as photographs."""
+    rng = np.random.default_rng(FLAGS.seed)
+    y, x = np.mgrid[:32, :32, None] / 31
+    slopes = rng.uniform(-0.5, 0.5, (2, count, 1, 1, 3))
+    noise = 0.03 * rng.normal(size=(count, 32, 32, 3))
+    pictures = 0.5 + slopes[0] * x + slopes[1] * y + noise
+    return (255 * np.clip(pictures, 0, 1)).astype(np.uint8)
 
 
 def _machine(block: int) -> jobs.ChunkedMachine:

@@ -8,7 +8,6 @@ is slower than the devices.
 """
 
 import concurrent.futures
-import os
 import queue
 import threading
 import time
@@ -18,8 +17,9 @@ from typing import Any, NamedTuple
 from mspd_jax.data import Record
 from mspd_jax.drive._drive import Outcome
 
-# Threads that describe: encoding, hashing, writing a file let go of the interpreter.
-_DESCRIBERS = min(4, os.cpu_count() or 1)
+# Threads that describe: hashing, and above all creating a file, let go of the interpreter
+# for half of the time, so that more of them than cores help.
+_DESCRIBERS = 4
 # Batches that wait for the disk, while as many at most are being written.
 _WAITING = 4
 
