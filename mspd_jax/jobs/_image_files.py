@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mspd_jax import data, paths
+from mspd_jax import data, paths, runs
+
+_PARTS = "images.parts"  # the folder of what flushes have left
 
 
 class ImageFiles(NamedTuple):
@@ -47,7 +49,7 @@ def arrayrecord_files(
     own, whole or not at all. In the end they become shards that depend on the images
     alone. process: number of this process, by which its parts are called.
     """
-    parts = folder / "images.parts"
+    parts = folder / _PARTS
     waiting: dict[int, data.Row] = {}  # between `add` and `flush`
 
     def add(record: data.Record, levels: np.ndarray) -> None:
@@ -75,6 +77,23 @@ def arrayrecord_files(
                 pathlib.Path(parts).rmdir()
 
     return ImageFiles(add, flush, finish)
+
+
+def gathered_name(form: str | None) -> Callable[[int, str], str | None]:
+    """How the files of a part of a run are called in the whole, for `runs.gather_run`.
+
+    Shards of a data set become parts of another, of which `finish` makes one.
+    """
+    if form != "arrayrecord":
+        return runs.same_name
+
+    def named(number: int, name: str) -> str | None:
+        folder, _, file = name.rpartition("/")
+        if folder != "images":
+            return name
+        return f"{_PARTS}/{number:020d}-{file}" if ".array_record" in file else None
+
+    return named
 
 
 def image_files(

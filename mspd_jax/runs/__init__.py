@@ -16,6 +16,7 @@ from mspd_jax.runs._folder import remove_run as remove_run
 from mspd_jax.runs._folder import reopen_run as reopen_run
 from mspd_jax.runs._folder import same_fields as same_fields
 from mspd_jax.runs._gather import gather_run as gather_run
+from mspd_jax.runs._gather import same_name as same_name
 from mspd_jax.runs._journal import Journal as Journal
 from mspd_jax.runs._journal import disk_journal as disk_journal
 from mspd_jax.runs._journal import done_in as done_in

@@ -3,7 +3,7 @@
 import os
 import pathlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from mspd_jax import paths
 from mspd_jax.runs._log import log_lines, log_of
@@ -14,7 +14,18 @@ from mspd_jax.runs._write import write_json
 _OWN = ("run.json", "summary.json", *SEALS)
 
 
-def gather_run(parts: Sequence[str], out: str | os.PathLike, info: dict) -> None:
+def same_name(number: int, name: str) -> str:
+    """Files of the whole run are called as in the parts."""
+    return name
+
+
+def gather_run(
+    parts: Sequence[str],
+    out: str | os.PathLike,
+    info: dict,
+    *,
+    named: Callable[[int, str], str | None] = same_name,
+) -> None:
     """Makes the folder of a run out of those of its parts, in their order.
 
     Its logs (records, journals) are theirs one after the other. Its other files are the
@@ -22,24 +33,29 @@ def gather_run(parts: Sequence[str], out: str | os.PathLike, info: dict) -> None
     they are copies that it makes by itself, but for those that a call which was killed
     has made. Of totals there are none yet. `info` is written last: a folder without it
     is not whole.
+
+    named: (number of the part, name of a file in it) -> its name in the whole run, None
+    for a file that is left out.
     """
     folder = paths.as_path(out)
     gather = _in_store if paths.is_store(folder) else _on_disk
-    gather([paths.as_path(part) for part in parts], folder)
+    gather([paths.as_path(part) for part in parts], folder, named)
     write_json(folder / "run.json", info)
 
 
-def _on_disk(parts: Sequence[pathlib.PurePath], out: pathlib.PurePath) -> None:
+def _on_disk(parts: Sequence[pathlib.PurePath], out: pathlib.PurePath, named) -> None:
     folder = pathlib.Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     logs: dict[str, list[pathlib.Path]] = {}
-    for part in map(pathlib.Path, parts):
+    for number, part in enumerate(map(pathlib.Path, parts)):
         for file in sorted(path for path in part.rglob("*") if path.is_file()):
             name = file.relative_to(part)
             if len(name.parts) == 1 and name.suffix == ".jsonl":
                 logs.setdefault(name.name, []).append(file)
             elif name.name not in _OWN and not name.name.startswith("."):
-                _share(file, folder / name)
+                new = named(number, name.as_posix())
+                if new is not None:
+                    _share(file, folder / new)
     for log, files in logs.items():
         _concatenate(files, folder / log)
 
@@ -62,18 +78,20 @@ def _concatenate(files: Sequence[pathlib.Path], name: pathlib.Path) -> None:
     os.replace(partial, name)
 
 
-def _in_store(parts: Sequence[pathlib.PurePath], folder: pathlib.PurePath) -> None:
+def _in_store(
+    parts: Sequence[pathlib.PurePath], folder: pathlib.PurePath, named
+) -> None:
     there = paths.files_below(folder)  # what a killed call has copied
     logs: dict[str, None] = {}
-    for part in parts:  # one by one: there may be millions of images
+    for number, part in enumerate(parts):  # one by one: there may be millions of images
         copies = []
         for file, version in paths.files_below(part).items():
             name = file.relative_to(part).as_posix()
-            log = log_of(name)
+            log, new = log_of(name), named(number, name)
             if log is not None:
                 logs[log] = None
-            elif name not in _OWN and there.get(folder / name) != version:
-                copies.append((file, folder / name))
+            elif name not in _OWN and new and there.get(folder / new) != version:
+                copies.append((file, folder / new))
         for _ in paths.side_by_side(lambda pair: paths.copy_object(*pair), copies):
             pass
     for log in logs:

@@ -7,6 +7,7 @@ from mspd_jax import drive, paths, runs
 from mspd_jax.errors import InputError
 from mspd_jax.jobs._frame import PARTS_TOOK, details_of
 from mspd_jax.jobs._identity import fields_of
+from mspd_jax.jobs._image_files import gathered_name
 from mspd_jax.jobs._values import opened
 
 _TIMES = ("seconds", "images_computed", "compile_seconds")
@@ -21,7 +22,8 @@ def run_whole(job: Any, folder: str, machine: Any, parts: Sequence[str]) -> Any:
     started = runs.is_marked(folder)
     drive.barrier()
     if drive.here().process == 0 and not started:
-        runs.gather_run(parts, folder, _info(job, machine, parts))
+        named = gathered_name(getattr(job, "format", None))
+        runs.gather_run(parts, folder, _info(job, machine, parts), named=named)
     drive.barrier()
     return job.run(folder, machine)
 

@@ -33,6 +33,9 @@ JOBS = {
         save_images=True,
         adversarial=SOURCE,
     ),
+    "protect": jobs.Protect(
+        source=SOURCE, surrogate=PREDICT, eps=0.1, samples=2, format="arrayrecord"
+    ),
 }
 # Times, and what a start takes from them.
 TIMES = {"seconds", "images_per_second", "images_computed", "compile_seconds"}
