@@ -101,7 +101,7 @@ def test_trainings_learn_what_one_process_learns(name, processes, made):
     losses = [[x["loss"] for x in runs.read_metrics(out / name)] for out in (many, one)]
     assert len(losses[0]) == 2
     np.testing.assert_allclose(*losses, **exact)
-    records = [runs.read_records(out / name) for out in (many, one)]
+    records = [list(runs.read_records(out / name)) for out in (many, one)]
     assert len(records[1]) == 16
     assert jax.tree.structure(records[0]) == jax.tree.structure(records[1])
     leaves = [np.asarray(jax.tree.leaves(each), np.float64) for each in records]

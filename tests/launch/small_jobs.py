@@ -11,7 +11,13 @@ _WINDOWS = {"method": "scalecert", "patch": "2", "windows": 2, "cut": "layer0"}
 # Jobs whose result for an image depends on no other: files are the same to the byte.
 IMAGES = {
     "protect": {"job": "protect", "surrogate": "@/cnn", "eps": "0.1", "samples": 4},
-    "revert": {"job": "revert", "surrogate": "@/cnn", "eps": "0.1", "samples": 4},
+    "revert": {
+        "job": "revert",
+        "surrogate": "@/cnn",
+        "eps": "0.1",
+        "samples": 4,
+        "format": "arrayrecord",
+    },
     "evaluate": {
         "job": "evaluate",
         "target": "@/cnn",
