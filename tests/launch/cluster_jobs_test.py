@@ -89,8 +89,9 @@ def test_files_and_totals_are_those_of_one_process(name, processes, made):
 @pytest.mark.parametrize(("name", "processes"), cases(TRAININGS))
 def test_trainings_learn_what_one_process_learns(name, processes, made):
     one, many = (made(count, name in RELEASED) for count in (1, processes))
-    # The same terms of each mean over the batch, summed in another order.
-    exact = {"rtol": 1e-4, "atol": 1e-5}
+    # The same terms of each mean over the batch, summed in another order: weights
+    # differ by 1e-7 here, and losses are rounded to six digits.
+    exact = {"rtol": 1e-5, "atol": 2e-6}
     found, wanted = (models.load_model(out / name) for out in (many, one))
     assert found.spec._replace(origin={}) == wanted.spec._replace(origin={})
     jax.tree.map(
