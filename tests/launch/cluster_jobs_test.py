@@ -103,7 +103,7 @@ def test_trainings_learn_what_one_process_learns(name, processes, made):
     assert len(losses[0]) == 2
     np.testing.assert_allclose(*losses, **exact)
     records = [list(runs.read_records(out / name)) for out in (many, one)]
-    assert len(records[1]) == 16
+    assert len(records[1]) == 100
     assert jax.tree.structure(records[0]) == jax.tree.structure(records[1])
     leaves = [np.asarray(jax.tree.leaves(each), np.float64) for each in records]
     np.testing.assert_allclose(*leaves, **exact)

@@ -31,7 +31,8 @@ IMAGES = {
 }
 IMAGES = {name: _IMAGES | fields for name, fields in IMAGES.items()}
 
-_EVALUATED = {"eval_source": "digits:test", "eval_limit": 16}
+# More than fall to one process in a turn.
+_EVALUATED = {"eval_source": "digits:test", "eval_limit": 100}
 _TRAINING = {"source": "digits:train", "limit": 128, "batch_size": 64, "epochs": 2}
 _DNCNN = {"arch": "dncnn", "arch_options": '{"depth": 2, "width": 4}'}
 _DDPM = '{"widths": [4], "layers": 1, "groups": 2, "attention": []}'
