@@ -59,7 +59,7 @@ class ValueTest(parameterized.TestCase):
             lambda w, x: from_batched(leaky, w)(x), in_axes=(None, 0)
         )
         got = jax.vmap(over_images, in_axes=(0, None))(two, IMAGES)
-        close(got, [leaky(w, IMAGES) for w in two], rtol=1e-5)
+        close(got, [leaky(w, IMAGES) for w in two], rtol=1e-5, atol=1e-6)
         got = jax.vmap(lambda w: from_batched(leaky, w)(IMAGES[0]))(two)
         close(got, np.zeros((2, 4)))
 
