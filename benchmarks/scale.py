@@ -127,7 +127,7 @@ def _job(count: int) -> jobs.Protect:
 def _pictures(count: int) -> np.ndarray:
     """Slopes of color with some noise, which PNG packs as well as photographs."""
     rng = np.random.default_rng(FLAGS.seed)
-    y, x = np.mgrid[:32, :32, None] / 31
+    y, x = np.mgrid[:32, :32][..., None] / 31
     slopes = rng.uniform(-0.5, 0.5, (2, count, 1, 1, 3))
     noise = 0.03 * rng.normal(size=(count, 32, 32, 3))
     pictures = 0.5 + slopes[0] * x + slopes[1] * y + noise

@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 from mspd_jax.data import Record
 from mspd_jax.drive._drive import Outcome
 
-# Threads that describe: hashing, and above all creating a file, let go of the
-# interpreter for half of the time, so that more of them than cores help.
-_DESCRIBERS = 4
+# Threads that describe. Of small images one carries most: two get in each other's way,
+# at the interpreter and in the folder where files are created (results/scale).
+_DESCRIBERS = 1
 # Batches that wait for the disk, while as many at most are being written.
 _WAITING = 4
 
