@@ -12,6 +12,7 @@ same, byte for byte. Half an hour on two CPU cores and 10 GB of disk.
 
 import hashlib
 import pathlib
+import shutil
 import subprocess
 import sys
 import time
@@ -54,7 +55,13 @@ def main(_):
 def _make(folder: pathlib.Path) -> None:
     if not (folder / "model").exists():
         spec = models.ModelSpec(
-            "linear", {}, (0.5,) * 3, (0.25,) * 3, 10, (32, 32, 3), {}
+            "small_cnn",
+            {"widths": (8, 8)},
+            (0.5,) * 3,
+            (0.25,) * 3,
+            10,
+            (32, 32, 3),
+            {},
         )
         models.save_model(
             folder / "model", models.create_model(jax.random.key(FLAGS.seed), spec)
@@ -72,14 +79,15 @@ def _make(folder: pathlib.Path) -> None:
             for i, image in enumerate(images)
         ]
         data.write_part(parts / f"{first:09d}.array_record", rows)
-    data.merge_parts(parts, source, num_classes=10, class_names=None)
+    data.merge_parts(sorted(parts.iterdir()), source, num_classes=10)
+    shutil.rmtree(parts)
 
 
 def _alone(folder: pathlib.Path) -> float:
     """Images per second of the compiled function, on some of the images."""
     source = data.open_source(f"arrayrecord:{folder}/source", limit=100 * FLAGS.block)
     job = jobs.Protect(
-        source=source, surrogate=folder / "model", eps=8 / 255, samples=1
+        source=source, surrogate=str(folder / "model"), eps=8 / 255, samples=1
     )
     machine = jobs.ChunkedMachine(block=FLAGS.block, batch_size=FLAGS.block)
     return alone_rate(job, machine, *data.load_arrays(source))
