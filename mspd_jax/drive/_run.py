@@ -1,6 +1,6 @@
 """The frame of a run: outcomes in, one record per image out, flushed, resumable.
 
-    outcomes -> describe (threads, in any order) -> write (one thread, in order)
+    outcomes -> describe (one thread) -> write (another), in order
 
 What is said of a result, and the files that hold it, are made beside the devices: the
 thread that feeds them only hands on. The way is bounded: outcomes wait where the disk
@@ -17,9 +17,6 @@ from typing import Any, NamedTuple
 from mspd_jax.data import Record
 from mspd_jax.drive._drive import Outcome
 
-# Threads that describe. Of small images one carries most: two get in each other's way,
-# at the interpreter and in the folder where files are created (results/scale).
-_DESCRIBERS = 1
 # Batches that wait for the disk, while as many at most are being written.
 _WAITING = 4
 
@@ -37,10 +34,10 @@ class Ran(NamedTuple):
 
 
 class _Batch(NamedTuple):
-    """A batch on its way: how many images, and the parts of its records to come."""
+    """A batch on its way: how many images, and its records to come."""
 
     size: int
-    parts: list[concurrent.futures.Future]
+    records: concurrent.futures.Future
 
 
 def run(
@@ -60,7 +57,7 @@ def run(
     Args:
       outcomes: batches of outcomes, as `drive` yields them.
       describe: (image, result) -> what the record holds besides the image's `index`;
-        called in several threads, it may write files.
+        called in a thread of its own, it may write files.
       write: keeps the records of some batches, through to the disk if they are to
         survive. Called in a thread of its own.
       advance: called with how many images have been finished, after they are written.
@@ -73,7 +70,9 @@ def run(
     unreadable: list[str] = []
     on_the_way: queue.Queue[_Batch | None] = queue.Queue(_WAITING)
     failed: list[BaseException] = []
-    with concurrent.futures.ThreadPoolExecutor(_DESCRIBERS) as pool:
+    # One thread: of small images two that describe get in each other's way, at the
+    # interpreter and in the folder where files are created (results/scale).
+    with concurrent.futures.ThreadPoolExecutor(1) as describer:
         writer = threading.Thread(
             target=_write_in_order, args=(on_the_way, write, advance, failed)
         )
@@ -83,12 +82,8 @@ def run(
                 first = first or time.perf_counter()
                 sizes.append(len(batch))
                 unreadable += [outcome.error for outcome in batch if outcome.error]
-                share = -(-len(batch) // _DESCRIBERS)
-                parts = [
-                    pool.submit(_records_of, batch[start : start + share], describe)
-                    for start in range(0, len(batch), share)
-                ]
-                on_the_way.put(_Batch(len(batch), parts))
+                records = describer.submit(_records_of, batch, describe)
+                on_the_way.put(_Batch(len(batch), records))
                 if failed:
                     break
         finally:
@@ -122,8 +117,7 @@ def _write_in_order(
         records, size = [], 0
         try:
             for batch in batches:
-                parts = [part.result() for part in batch.parts]
-                records += [record for part in parts for record in part]
+                records += batch.records.result()
                 size += batch.size
         except BaseException as error:  # the thread that feeds the devices raises it
             failed.append(error)

@@ -65,7 +65,7 @@ def run_over_images(
 
     Args:
       describe: (image, result) -> fields of the image's record, besides its index and
-        label; called in several threads.
+        label; called in a thread of its own.
       summarize: records -> totals.
       used: the models by role, whose hashes belong to the identity.
       block, axis_name: see `drive.drive`. files: that `describe` adds images to.

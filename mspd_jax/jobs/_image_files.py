@@ -17,7 +17,7 @@ class ImageFiles(NamedTuple):
 
     add: (image of the source, levels uint8 [H, W, C]) -> the name of its file below the
       folder, None where it has none of its own. The file holds these levels, no others.
-      Called in several threads, in any order.
+      Called in a thread of its own.
     flush: puts what `add` took where it survives; called before the records of these
       data-set indices are written.
     finish: makes of what was flushed what the run leaves; by one process, when all

@@ -157,7 +157,7 @@ def _strongest_attack(*evaluations: Run | None) -> str | None:
 
 
 def _opened(spec: Any, data_dir: Any = None) -> tuple[data.Source | None, str]:
-    """The source that was protected, or None and why."""
+    """A source of originals or of what was made of them, or None and why."""
     try:
         return data.open_source(str(spec), data_dir=data_dir), ""
     except (InputError, StoreError) as error:
