@@ -72,9 +72,18 @@ def main(_):
 
 
 def _rows(devices: int) -> str:
-    turns = [_turn(FLAGS.images, FLAGS.block) for _ in range(FLAGS.turns + 1)]
+    with tempfile.TemporaryDirectory() as folder:
+        turns = [
+            _turn(FLAGS.images, FLAGS.block, pathlib.Path(folder, f"turn{i}"))
+            for i in range(FLAGS.turns + 1)
+        ]
+        through = [
+            _nothing(
+                FLAGS.nothing, FLAGS.nothing_block, pathlib.Path(folder, f"nothing{i}")
+            )
+            for i in range(FLAGS.turns)
+        ]
     alone, *ours = _medians(turns[1:])  # the first compiles
-    through = [_nothing(FLAGS.nothing, FLAGS.nothing_block) for _ in range(FLAGS.turns)]
     cells = [
         f"{devices}",
         f"{1000 * FLAGS.block * devices / alone:.0f}",
@@ -90,20 +99,24 @@ def _medians(rows: list[tuple[float, ...]]) -> list[float]:
     return [statistics.median(column) for column in zip(*rows, strict=True)]
 
 
-def _turn(count: int, block: int) -> tuple[float, ...]:
+def _turn(count: int, block: int, folder: pathlib.Path) -> tuple[float, ...]:
     """Images per second of the function alone, and of the job in each format."""
     job, machine = _job(count), _machine(block)
     images, labels = data.load_arrays(job.source)
     return alone_rate(job, machine, images, labels), *(
-        _timed(job, machine, lambda work: work, form) for form in _FORMATS
+        _timed(job, machine, lambda work: work, form, folder / form)
+        for form in _FORMATS
     )
 
 
-def _nothing(count: int, block: int) -> tuple[float, ...]:
+def _nothing(count: int, block: int, folder: pathlib.Path) -> tuple[float, ...]:
     job, machine = _job(count), _machine(block)
+
+    def through(work):
+        return work._replace(method=Partial(_same))
+
     return tuple(
-        _timed(job, machine, lambda work: work._replace(method=Partial(_same)), form)
-        for form in _FORMATS
+        _timed(job, machine, through, form, folder / form) for form in _FORMATS
     )
 
 
@@ -138,13 +151,15 @@ def _machine(block: int) -> jobs.ChunkedMachine:
     return jobs.ChunkedMachine(block=block, batch_size=block)
 
 
-def _timed(job, machine, changed, form: str) -> float:
-    """Images per second of the job, after its first batch."""
+def _timed(job, machine, changed, form: str, out: pathlib.Path) -> float:
+    """Images per second of the job, after its first batch.
+
+    Its files stay until all is measured: ext4 takes ten times as long to create files
+    for half a minute after as many have been removed, as it passes over their inodes.
+    """
     job = dataclasses.replace(job, format=form)
-    with tempfile.TemporaryDirectory() as folder:
-        out = pathlib.Path(folder, "out")
-        result = run_work(job, out, machine, changed(job._work(out, machine)))
-        return result.summary.images_per_second
+    result = run_work(job, out, machine, changed(job._work(out, machine)))
+    return result.summary.images_per_second
 
 
 if __name__ == "__main__":
