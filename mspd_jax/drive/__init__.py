@@ -28,6 +28,7 @@ from mspd_jax.drive._shares import device_shares as device_shares
 from mspd_jax.drive._size import images_per_block as images_per_block
 from mspd_jax.drive._size import images_per_pass as images_per_pass
 from mspd_jax.drive._size import sizes_for as sizes_for
+from mspd_jax.drive._spread import spread as spread
 
 # What users call; other rooms may import the rest.
 __all__ = ["Outcome", "drive", "run"]

@@ -2,9 +2,21 @@
 
 from mspd_jax.preempt._bilevel import bilevel, bilevel_reconstruct
 from mspd_jax.preempt._mcgs import mcgs
+from mspd_jax.preempt._picture import Sights, protect_picture
+from mspd_jax.preempt._picture import see as see
+from mspd_jax.preempt._picture import view_label as view_label
 from mspd_jax.preempt._protect import Protected as Protected
 from mspd_jax.preempt._protect import assumed_label as assumed_label
 from mspd_jax.preempt._protect import protect, revert
+from mspd_jax.preempt._views import box_views as box_views
 
 # What users call; other rooms may import the rest.
-__all__ = ["bilevel", "bilevel_reconstruct", "mcgs", "protect", "revert"]
+__all__ = [
+    "Sights",
+    "bilevel",
+    "bilevel_reconstruct",
+    "mcgs",
+    "protect",
+    "protect_picture",
+    "revert",
+]
