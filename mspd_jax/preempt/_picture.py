@@ -44,8 +44,8 @@ class Sights(NamedTuple):
 
     crop: least share of height and of width that a random box has.
     whole: every how manieth pair of draws sees all of the picture.
-    rescale: the picture may be made smaller, to this share at least, before it is seen.
-    distortions: float [H, W, C] -> the same, what may happen to the file (such as JPEG);
+    rescale: to what share at least the picture may be made smaller before it is seen.
+    distortions: float [H, W, C] -> the same, what may happen to the file, as JPEG does;
       gradients pass straight through. Draws take turns between none and each of these.
     """
 
@@ -53,6 +53,9 @@ class Sights(NamedTuple):
     whole: int = 2
     rescale: float = 1.0
     distortions: tuple[Distortion, ...] = ()
+
+
+USUAL = Sights()
 
 
 def protect_picture(
@@ -67,7 +70,7 @@ def protect_picture(
     epochs: int = 2,
     learning_rate: float = 1.0,
     antithetic: bool = False,
-    sights: Sights = Sights(),
+    sights: Sights = USUAL,
     spread: Spread = itertools.starmap,
 ) -> np.ndarray:
     """A picture [H, W, C] that a small network guided, within eps; on the host.
@@ -246,7 +249,7 @@ def _corners(shape: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def _tiles_of(views: Views, top: int, left: int) -> tuple[np.ndarray, np.ndarray]:
-    """The parts of the matrices that belong to a tile; no weight outside the picture."""
+    """The parts of the matrices for a tile; without weight outside the picture."""
     rows = views.rows[:, :, top : top + TILE[0]]
     columns = views.columns[:, :, left : left + TILE[1]]
     return tuple(
