@@ -13,8 +13,13 @@ from mspd_jax.data._check import check_compatible as check_compatible
 from mspd_jax.data._check import check_unchanged as check_unchanged
 from mspd_jax.data._check import load_arrays
 from mspd_jax.data._example import Row as Row
+from mspd_jax.data._files import FileKind as FileKind
+from mspd_jax.data._files import file_source as file_source
+from mspd_jax.data._image import IMAGE_SUFFIXES as IMAGE_SUFFIXES
 from mspd_jax.data._image import encode_png as encode_png
+from mspd_jax.data._image import largest_level as largest_level
 from mspd_jax.data._image import read_image, write_png
+from mspd_jax.data._name_index import name_indices as name_indices
 from mspd_jax.data._open import open_source
 from mspd_jax.data._quantize import quantize
 from mspd_jax.data._record import Record, Source

@@ -21,29 +21,16 @@ import itertools
 import os
 import pathlib
 import re
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from mspd_jax import paths, runs
 from mspd_jax.data._arrayrecord import data_set_in, open_arrayrecord
-from mspd_jax.data._digest import digest, file_digest, file_prints
-from mspd_jax.data._image import (
-    IMAGE_SUFFIXES,
-    header_shape,
-    image_bytes,
-    read_image,
-    read_levels,
-)
+from mspd_jax.data._files import FileKind, file_source
+from mspd_jax.data._image import IMAGE_SUFFIXES, header_shape, read_levels
 from mspd_jax.data._name_index import name_indices
-from mspd_jax.data._record import (
-    Record,
-    Source,
-    as_float,
-    if_readable,
-    output_name,
-)
+from mspd_jax.data._record import Source, as_float, output_name
 from mspd_jax.data._run_folder import (
     Entry,
     check_finished,
@@ -81,53 +68,18 @@ def open_folder(spec: str, rest: str, *, limit: int | None) -> Source:
     except OSError as error:
         raise InputError(f"source {spec!r}: cannot list {root} ({error})") from error
     _check_names(spec, listing.entries)
-    entries = sorted(listing.entries[:limit])
-    labels = [label for _, label, _, _ in listing.entries]
-    shapes = list(paths.each(_shape, [path for _, _, path, _ in entries]))
-    known = set(shapes) - {None}
-
-    seen: dict[int, str] = {}  # digests, so that an object is fetched once
-
-    def read(position: int) -> Record:
-        index, label, path, name = entries[position]
-        if not paths.is_store(path):
-            return Record(index, read_image(path), label, name)
-        content = image_bytes(path)
-        seen[position] = digest(name, label, content)
-        return Record(index, as_float(read_levels(content, path)), label, name)
-
-    def digest_of(position: int) -> str | None:
-        _, label, path, name = entries[position]
-        return seen.pop(position, None) or file_digest(path, name, label)
-
-    def fingerprint_of(positions: Sequence[int]) -> str:
-        chosen = [entries[position] for position in positions]
-        prints = file_prints([path for _, _, path, _ in chosen])
-        both = zip(chosen, prints, strict=True)
-        return digest(*(f"{i} {label} {name} {p}" for (i, label, _, name), p in both))
-
-    return Source(
-        spec=spec,
-        indices=np.array([index for index, _, _, _ in entries], np.int64),
-        image_shape=known.pop() if len(known) == 1 else None,
+    return file_source(
+        spec,
+        listing.entries[:limit],
+        FileKind(_read, header_shape),
+        max_label=max(label for _, label, _, _ in listing.entries),
         num_classes=listing.num_classes,
-        max_label=max(labels),
         class_names=listing.class_names,
-        labelled=max(labels) >= 0,
-        read=read,
-        shape_of=shapes.__getitem__,
-        files=tuple(str(path) for _, _, path, _ in entries),
-        digest_of=digest_of,
-        fingerprint_of=fingerprint_of,
     )
 
 
-def _shape(path: pathlib.PurePath) -> tuple[int, int, int] | None:
-    try:
-        file = paths.read_bytes(path) if paths.is_store(path) else os.fspath(path)
-    except OSError:
-        return None
-    return if_readable(header_shape, file, path)
+def _read(file: str | os.PathLike | bytes, path: pathlib.PurePath) -> np.ndarray:
+    return as_float(read_levels(file, path))
 
 
 def _list_folder(spec: str, root: pathlib.PurePath) -> _Listing:

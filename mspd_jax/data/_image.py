@@ -135,7 +135,7 @@ def _opened(
 
 def _check_kind(image: ImageFile.ImageFile, name: str | os.PathLike) -> None:
     """Raises InputError where an 8-bit gray or RGB image would lose something."""
-    largest = _largest_level(image)
+    largest = largest_level(image)
     if image.mode in _DEEP or largest > 255:
         raise InputError(
             f"the image {name} has more than 8 bits a channel ({image.mode}); save it "
@@ -160,7 +160,7 @@ def _check_kind(image: ImageFile.ImageFile, name: str | os.PathLike) -> None:
         )
 
 
-def _largest_level(image: ImageFile.ImageFile) -> int:
+def largest_level(image: ImageFile.ImageFile) -> int:
     """What a file calls white, as far as Pillow narrows it to 8 bits in silence."""
     if not image.tile:
         return 255
