@@ -22,6 +22,7 @@ FAMILIES = (
     "models",
     "patch",
     "paths",
+    "pictures",
     "preempt",
     "query",
     "report",

@@ -27,6 +27,7 @@ LEVEL = {
     "runs": 2,
     "models": 3,
     "data": 3,
+    "pictures": 4,
     "attacks": 4,
     "query": 4,
     "preempt": 5,

@@ -1,0 +1,19 @@
+"""People's own picture files: read without loss, written as they were stored, listed.
+
+A picture is handed out upright, with all that its file held beside the pixels: alpha,
+EXIF with its orientation, color profile, XMP, resolution, texts. What could not be
+handed out whole is refused, never cut: more than 8 bits in color, inks, animations,
+pages. Nothing that a file holds is executed, and no damaged file is read in part.
+
+The previews that cameras put into EXIF and behind a JPEG show the picture as it was:
+the former are kept with the EXIF (`strip_metadata` drops them), the latter are not.
+"""
+
+from mspd_jax.pictures._picture import Picture
+from mspd_jax.pictures._read import MOST_PIXELS, read_picture
+
+__all__ = [
+    "MOST_PIXELS",
+    "Picture",
+    "read_picture",
+]
