@@ -9,11 +9,18 @@ The previews that cameras put into EXIF and behind a JPEG show the picture as it
 the former are kept with the EXIF (`strip_metadata` drops them), the latter are not.
 """
 
+from mspd_jax.pictures._changes import changes
+from mspd_jax.pictures._formats import FORMATS
 from mspd_jax.pictures._picture import Picture
 from mspd_jax.pictures._read import MOST_PIXELS, read_picture
+from mspd_jax.pictures._write import encode_picture, write_picture
 
 __all__ = [
+    "FORMATS",
     "MOST_PIXELS",
     "Picture",
+    "changes",
+    "encode_picture",
     "read_picture",
+    "write_picture",
 ]
