@@ -11,6 +11,8 @@ the former are kept with the EXIF (`strip_metadata` drops them), the latter are 
 
 from mspd_jax.pictures._changes import changes
 from mspd_jax.pictures._formats import FORMATS
+from mspd_jax.pictures._list import Listing, list_pictures
+from mspd_jax.pictures._open import open_pictures
 from mspd_jax.pictures._picture import Picture
 from mspd_jax.pictures._read import MOST_PIXELS, read_picture
 from mspd_jax.pictures._write import encode_picture, write_picture
@@ -18,9 +20,12 @@ from mspd_jax.pictures._write import encode_picture, write_picture
 __all__ = [
     "FORMATS",
     "MOST_PIXELS",
+    "Listing",
     "Picture",
     "changes",
     "encode_picture",
+    "list_pictures",
+    "open_pictures",
     "read_picture",
     "write_picture",
 ]

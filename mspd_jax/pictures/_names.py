@@ -1,0 +1,85 @@
+"""Names of the files that are written, from those that were read.
+
+A name never leads out of the folder that is written into, is text that any disk and
+any store can hold, and no two are the same, also where the disk does not know small
+from capital letters.
+"""
+
+import collections
+import hashlib
+import pathlib
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from mspd_jax.pictures._formats import FORMATS
+from mspd_jax.pictures._kind import SUFFIXES
+
+_LONGEST = 200  # bytes of a part: a suffix and the mark of a partial file follow
+# Control characters, bytes that are no text, and what parts folders elsewhere.
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]")
+
+
+def output_names(files: Sequence[pathlib.PurePath], suffix: str) -> list[str]:
+    """A relative name with `/` for each of some relative files, ending in `suffix`.
+
+    That of the file with another suffix, `a.png` for `a.jpg`. Where several files would
+    have one name, each keeps its own suffix, too: `a.jpg.png`, `a.bmp.png`.
+    """
+    names = [_safe(_without_suffix(file)) for file in files]
+    for change in (_safe, _with_hash):
+        clash = _clashing(names)
+        names = [
+            change(file) if found else name
+            for file, name, found in zip(files, names, clash, strict=True)
+        ]
+    return [name + suffix for name in names]
+
+
+def _clashing(names: Sequence[str]) -> list[bool]:
+    """Whether a name, without suffix, is that of another file or of a folder."""
+    keys = [_key(name) for name in names]
+    files = collections.Counter(keys)
+    folders = {
+        str(parent) for key in keys for parent in pathlib.PurePosixPath(key).parents
+    }
+    ends = [each.suffix for each in FORMATS.values()]
+    return [files[key] > 1 or any(key + end in folders for end in ends) for key in keys]
+
+
+def _key(name: str) -> str:
+    # File systems write one accented letter in two ways.
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _with_hash(file: pathlib.PurePath) -> str:
+    mark = hashlib.sha256(file.as_posix().encode("utf-8", "surrogateescape"))
+    return f"{_safe(file)}~{mark.hexdigest()[:8]}"
+
+
+def _without_suffix(file: pathlib.PurePath) -> pathlib.PurePath:
+    return file.with_suffix("") if file.suffix.lower() in SUFFIXES else file
+
+
+def _safe(file: pathlib.PurePath) -> str:
+    parts = [_safe_part(part) for part in file.parts if part != file.anchor]
+    if parts and parts[0][1:2] == ":":
+        parts[0] = parts[0].replace(":", "%3A", 1)  # elsewhere the name of a disk
+    return "/".join(parts)
+
+
+def _safe_part(part: str) -> str:
+    if part in (".", ".."):
+        return part.replace(".", "%2E")
+    part = _UNSAFE.sub(_escaped, part)
+    content = part.encode()
+    if len(content) <= _LONGEST:
+        return part
+    mark = hashlib.sha256(content).hexdigest()[:8]
+    return f"{content[: _LONGEST - 9].decode(errors='ignore')}~{mark}"
+
+
+def _escaped(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    # Bytes that are no text come as the code points U+DC80 to U+DCFF.
+    return f"%{code & 0xFF if 0xDC80 <= code <= 0xDCFF else code:02X}"
