@@ -187,6 +187,16 @@ def test_a_listing_does_not_depend_on_the_disk(tmp_path, monkeypatch):
     assert list_pictures(tmp_path) == one
 
 
+def test_a_pattern_without_stars_of_folders_goes_no_deeper(tmp_path, monkeypatch):
+    put(tmp_path, "a.png", "b/c.png", "b/d/e.png")
+    listed, listdir = [], os.listdir
+    monkeypatch.setattr(os, "listdir", lambda f: listed.append(f) or listdir(f))
+    for pattern, folders in [("*.png", 1), ("*/*.png", 2), ("**/*.png", 3)]:
+        listed.clear()
+        list_pictures(tmp_path / pattern)
+        assert len(listed) == folders
+
+
 def test_a_store_is_listed_by_names(bucket):
     root = paths.as_path("s3://b/photos")
     for name in ("a.jpg", "one/b.png", "one/two/c.png", ".d.png", "e.txt"):

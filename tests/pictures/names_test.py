@@ -3,6 +3,7 @@
 import itertools
 import os
 import pathlib
+from unicodedata import normalize
 
 import pytest
 
@@ -50,7 +51,7 @@ def test_those_of_one_name_keep_their_own_suffix_and_no_other_does():
 def test_no_two_are_the_same(files):
     for order in itertools.permutations(files):
         found = dict(zip(order, named(*order), strict=True))
-        lowered = {name.casefold() for name in found.values()}
+        lowered = {normalize("NFC", name).casefold() for name in found.values()}
         assert len(lowered) == len(files)
         # None is a folder of another one.
         parts = [name.split("/") for name in lowered]

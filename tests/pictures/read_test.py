@@ -284,6 +284,8 @@ def test_a_resolution_that_pillow_made_up_is_not_kept(tmp_path):
         path = tmp_path / kind
         path.write_bytes(s.saved(s.COLOR, kind))
         assert kind == "BMP" or read_picture(path).kept == {}
+    path.write_bytes(s.saved(s.COLOR, "JPEG", exif=s.exif()))
+    assert read_picture(path).kept.keys() == {"exif"}
 
 
 def test_a_store_gives_what_the_disk_gives(bucket, tmp_path):

@@ -154,3 +154,20 @@ def test_no_other_reader_ever_sees_a_file(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "open", None)
     with pytest.raises(InputError, match="no picture of a kind"):
         read_picture(path)
+
+
+def test_pillow_is_asked_for_one_kind_alone(tmp_path, monkeypatch):
+    asked, opened = [], Image.open
+
+    def noting(stream, formats=None):
+        asked.append(formats)
+        return opened(stream, formats=formats)
+
+    monkeypatch.setattr(Image, "open", noting)
+    path = tmp_path / "x.jpg"
+    path.write_bytes(s.saved(s.COLOR, "PNG"))
+    read_picture(path)
+    path.write_bytes(b"BM" + bytes(12) + b"\x28" + bytes(60))  # begins as a BMP does
+    with pytest.raises(InputError, match="cannot be read"):
+        read_picture(path)
+    assert asked == [["PNG"], ["BMP"]]

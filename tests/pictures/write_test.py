@@ -121,6 +121,14 @@ def test_texts_and_colors_of_a_png_stay():
             assert two.info[name] == one.info[name]
 
 
+@pytest.mark.parametrize("format", ["png", "webp"])
+def test_colors_that_alpha_hides_stay(format):
+    alpha = np.zeros((3, 5), np.uint8)
+    picture = decode_picture(READ["JPEG"][0], "x")._replace(alpha=alpha)
+    found = decode_picture(encode_picture(picture, format=format), "x")
+    assert_same(found, picture)
+
+
 def test_xmp_of_a_png_is_written_once():
     info = PngImagePlugin.PngInfo()
     info.add_itxt("XML:com.adobe.xmp", s.XMP)
