@@ -8,7 +8,8 @@ from typing import Any, BinaryIO
 
 from PIL import Image, JpegImagePlugin, TiffImagePlugin
 
-XMP_KEY = b"XML:com.adobe.xmp"
+XMP_KEY = b"XML:com.adobe.xmp"  # before that of a PNG
+XMP_MARK = b"http://ns.adobe.com/xap/1.0/\0"  # and of a JPEG
 _XMP_START = XMP_KEY + b"\0\0\0"  # no compression, as the standard of XMP has it
 EXIF_START = b"Exif\0\0"
 _RAW_EXIF = "Raw profile type exif"  # how ImageMagick wrote EXIF before PNG knew it
@@ -19,15 +20,15 @@ _DESCRIPTIVE = frozenset(
     (269, 270, 271, 272, 274, 282, 283, 285, 296, 305, 306, 315, 316, 33432)
 )
 _IFDS = (0x8769, 0x8825)  # EXIF proper, and where the picture was taken
-_RESOLUTION = 282
+_RESOLUTION, _XMP = 282, 700
 
 
 def kept_of(image: Image.Image) -> dict[str, Any]:
     """All that is kept of a file but its pixels; see `Picture.kept`."""
+    found = {"icc_profile": image.info.get("icc_profile"), "xmp": _xmp(image)}
+    # A text of a PNG may bear these names, too.
     kept: dict[str, Any] = {
-        name: bytes(image.info[name])
-        for name in ("icc_profile", "xmp")
-        if isinstance(image.info.get(name), bytes) and image.info[name]
+        name: value for name, value in found.items() if value and type(value) is bytes
     }
     chunks = _chunks(image)
     exif = _exif(image, chunks)
@@ -45,6 +46,18 @@ def kept_of(image: Image.Image) -> dict[str, Any]:
 def exif_of(image: Image.Image) -> bytes:
     """The EXIF of a picture with the start that JPEG gives it; empty where none is."""
     return _exif(image, _chunks(image))
+
+
+def _xmp(image: Image.Image) -> bytes | None:
+    # Older versions of Pillow do not look for it.
+    if isinstance(image, JpegImagePlugin.JpegImageFile):
+        blocks = [data for name, data in image.applist if name == "APP1"]
+        found = [data for data in blocks if data.startswith(XMP_MARK)]
+        return found[-1].removeprefix(XMP_MARK) if found else None
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        value = image.tag_v2.get(_XMP)
+        return bytes(value) if isinstance(value, tuple) else value
+    return image.info.get("xmp")
 
 
 def _exif(image: Image.Image, chunks: list[tuple[bytes, bytes]]) -> bytes:

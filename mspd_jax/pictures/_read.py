@@ -142,6 +142,8 @@ def _transparent_level(image: Image.Image) -> Any:
     key = image.info.get("transparency")
     if image.mode not in ("1", "L", "RGB") or key is None:
         return None
+    if image.mode == "1":
+        return 255 if key else 0  # some versions of Pillow say 1
     tile = getattr(image, "tile", None)
     arguments = tile[0][3] if tile else None
     return key * _SPREAD[arguments] if arguments in _SPREAD else key

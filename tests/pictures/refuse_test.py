@@ -38,7 +38,7 @@ REFUSED = {
     "CMYK JPEG": (s.saved(s.rgb("CMYK"), "JPEG"), "holds inks"),
     "CMYK TIFF": (s.saved(s.rgb("CMYK"), "TIFF"), "holds inks"),
     "LAB": (s.saved(Image.new("LAB", (5, 3)), "TIFF"), "holds LAB"),
-    "YCbCr": (s.saved(s.rgb("YCbCr"), "TIFF"), "holds YCbCr"),
+    "YCbCr": (s.saved(s.rgb("YCbCr"), "TIFF"), "holds YCbCr|cannot be read"),
     "floats": (s.saved(FLOATS, "TIFF"), "holds floating-point"),
     "PFM": (s.saved(FLOATS, "PPM"), "no picture of a kind"),
     "32 bits": (
@@ -52,7 +52,7 @@ REFUSED = {
     ),
     "a channel of no meaning": (
         s.tiff(bytes(60), (8,) * 4, 2, tag_338=0),
-        "extra channel of no meaning",
+        "extra channel of no meaning|not known .RGBX",
     ),
     "raw photograph": (s.tiff(bytes(15), (8,), tag_50706=260), "is a raw photograph"),
     "preview first": (s.tiff(bytes(15), (8,), tag_254=1), "begins with a preview"),
@@ -60,7 +60,6 @@ REFUSED = {
     "APNG": (s.frames("PNG"), "several frames"),
     "APNG with a still": (s.frames("PNG", default_image=True), "several frames"),
     "WebP, animated": (s.frames("WEBP", lossless=True), "several frames"),
-    "AVIF, animated": (s.frames("AVIF"), "several frames"),
     "TIFF of two pages": (s.frames("TIFF"), "several pages"),
     "0 bytes": (b"", "is empty"),
     "text": (b"no picture", "no picture of a kind"),
@@ -76,13 +75,15 @@ REFUSED = {
         "cannot be read",
     ),
 }
-CUT = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "PPM", "GIF", "AVIF")
+CUT = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "PPM", "GIF") + ("AVIF",) * s.AVIF
 NOISE = np.random.default_rng(1).integers(0, 256, (40, 40, 3), np.uint8)
 for _kind in CUT:
     _image = Image.fromarray(NOISE).convert("P" if _kind == "GIF" else "RGB")
     _whole = s.saved(_image, _kind)
     REFUSED[f"{_kind}, cut"] = (_whole[: len(_whole) * 2 // 3], "cannot be read")
     REFUSED[f"{_kind}, 20 bytes"] = (_whole[:20], "cannot be read")
+if s.AVIF:
+    REFUSED["AVIF, animated"] = (s.frames("AVIF"), "several frames")
 REFUSED["PNG, another byte"] = (
     (lambda c: c[:-200] + bytes([c[-200] ^ 255]) + c[-199:])(s.saved(NOISE, "PNG")),
     "cannot be read",

@@ -7,6 +7,8 @@ import zlib
 import numpy as np
 from PIL import Image, PngImagePlugin
 
+Image.init()
+AVIF = "AVIF" in Image.SAVE  # older versions of Pillow know nothing of it
 RANDOM = np.random.default_rng(0)
 COLOR = RANDOM.integers(0, 256, (3, 5, 3), np.uint8)
 GRAY = COLOR[..., 0].copy()
