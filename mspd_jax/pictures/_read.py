@@ -54,23 +54,20 @@ def decode_picture(file: File, name: str | os.PathLike) -> Picture:
         mode, key = image.mode, _transparent_level(image)
         kept = kept_of(image)
         orientation = orientation_of(kept.get("exif", b""))
+        shape = _shape(image, orientation)
         levels, alpha = _planes(image, key)
         if not isinstance(image, TiffImagePlugin.TiffImageFile):
             levels = upright(levels, orientation)
             alpha = alpha if alpha is None else upright(alpha, orientation)
+        if levels.shape != shape:
+            raise refused(name, "has another size than its header says; replace it")
         return Picture(levels, alpha, orientation, mode, kept)
 
 
 def picture_shape(file: File, name: str | os.PathLike) -> tuple[int, int, int]:
     """(H, W, C) of a picture, upright, from its header; InputError as above."""
     with _opened(file, name) as image:
-        width, height = image.size
-        if isinstance(image, TiffImagePlugin.TiffImageFile):
-            # Some versions of Pillow turn the size of a TIFF at opening.
-            width, height = image.tag_v2[256], image.tag_v2[257]
-        if orientation_of(exif_of(image)) in TURNED:
-            width, height = height, width
-        return height, width, 1 if image.mode in GRAY else 3
+        return _shape(image, orientation_of(exif_of(image)))
 
 
 def picture_floats(file: File, name: pathlib.PurePath) -> np.ndarray:
@@ -135,6 +132,17 @@ def _against_avif(content: bytes) -> str | None:
 def _has_avif() -> bool:
     Image.init()
     return "AVIF" in Image.OPEN
+
+
+def _shape(image: Image.Image, orientation: int) -> tuple[int, int, int]:
+    """(H, W, C) of a picture, upright, before it is loaded."""
+    width, height = image.size
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        # Some versions of Pillow turn the size of a TIFF at opening.
+        width, height = image.tag_v2[256], image.tag_v2[257]
+    if orientation in TURNED:
+        width, height = height, width
+    return height, width, 1 if image.mode in GRAY else 3
 
 
 def _transparent_level(image: Image.Image) -> Any:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from mspd_jax.errors import InputError
-from mspd_jax.pictures import encode_picture, read_picture
+from mspd_jax.pictures import _read, encode_picture, read_picture
 from mspd_jax.pictures._read import decode_picture, picture_shape
 from tests.pictures import samples as s
 
@@ -75,6 +75,14 @@ def test_a_file_that_is_cut_is_refused():
     content = heic(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))
     with pytest.raises(InputError, match="cannot be read"):
         decode_picture(content[: len(content) // 2], "x")
+
+
+def test_another_size_than_that_of_the_header_is_refused(monkeypatch):
+    # The decoder of HEIC says the size once more, when it is done.
+    content = s.saved(s.COLOR, "PNG")
+    monkeypatch.setattr(_read, "_shape", lambda *_: (9, 9, 3))
+    with pytest.raises(InputError, match="has another size than its header says"):
+        decode_picture(content, "x")
 
 
 def test_the_package_is_not_made_to_read_all_that_pillow_opens():
