@@ -12,6 +12,7 @@ _NAMES = {
     "iptc": "IPTC",
     "text": "the texts",
     "color": "the color chunks",
+    "behind": "what stands behind the picture (a preview, a gain map)",
 }
 
 

@@ -106,7 +106,7 @@ def _dpi(image: Image.Image) -> tuple[float, float] | None:
 
 
 def _of_jpeg(image: JpegImagePlugin.JpegImageFile) -> dict[str, Any]:
-    kept = {}
+    kept: dict[str, Any] = {}
     if isinstance(image.info.get("comment"), bytes) and image.info["comment"]:
         kept["comment"] = image.info["comment"]
     blocks = tuple(
@@ -114,6 +114,8 @@ def _of_jpeg(image: JpegImagePlugin.JpegImageFile) -> dict[str, Any]:
         for name, data in image.applist
         if name == "APP13" and data.startswith(b"Photoshop 3.0\0")
     )
+    behind = getattr(image, "n_frames", 1) - 1  # of an MPO
+    kept |= {"behind": behind} if behind else {}
     return kept | ({"iptc": blocks} if blocks else {})
 
 

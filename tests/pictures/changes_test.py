@@ -39,3 +39,12 @@ def test_what_a_format_cannot_hold_is_told():
     )
     stripped = changes(picture, strip_metadata=True)
     assert stripped == "left out: the resolution, the texts"
+
+
+def test_what_cameras_hide_behind_a_picture_is_told():
+    picture = decode_picture(READ["MPO"][0], "x")
+    for format in ("png", "jpeg"):
+        told = changes(picture, format=format)
+        assert (
+            told == "left out: what stands behind the picture (a preview, a gain map)"
+        )
