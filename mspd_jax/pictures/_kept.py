@@ -20,7 +20,8 @@ _DESCRIPTIVE = frozenset(
     (269, 270, 271, 272, 274, 282, 283, 285, 296, 305, 306, 315, 316, 33432)
 )
 _IFDS = (0x8769, 0x8825)  # EXIF proper, and where the picture was taken
-_RESOLUTION, _XMP = 282, 700
+_RESOLUTION, _XMP, _PHOTOSHOP = 282, 700, 34377
+_IPTC_MARK = b"Photoshop 3.0\0"  # a JPEG has it before what a TIFF holds as a tag
 
 
 def kept_of(image: Image.Image) -> dict[str, Any]:
@@ -39,6 +40,9 @@ def kept_of(image: Image.Image) -> dict[str, Any]:
         kept["dpi"] = dpi
     if isinstance(image, JpegImagePlugin.JpegImageFile):
         kept |= _of_jpeg(image)
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        block = image.tag_v2.get(_PHOTOSHOP)
+        kept |= {"iptc": (_IPTC_MARK + block,)} if isinstance(block, bytes) else {}
     kept |= _of_png(chunks, "exif" in kept)
     return kept
 
@@ -112,7 +116,7 @@ def _of_jpeg(image: JpegImagePlugin.JpegImageFile) -> dict[str, Any]:
     blocks = tuple(
         data
         for name, data in image.applist
-        if name == "APP13" and data.startswith(b"Photoshop 3.0\0")
+        if name == "APP13" and data.startswith(_IPTC_MARK)
     )
     behind = getattr(image, "n_frames", 1) - 1  # of an MPO
     kept |= {"behind": behind} if behind else {}

@@ -16,9 +16,9 @@ class Picture(NamedTuple):
       mode: what the file holds, as Pillow calls it: L, RGB, P, LA, I;16, ...
       kept: what else the file holds, as it stands there. exif (bytes that begin with
         `Exif` and two zeros), icc_profile and xmp (bytes), dpi (two floats); of a JPEG
-        comment (bytes), iptc (its blocks, bytes) and how many pictures stand behind it,
-        which are never written (behind: previews, gain maps); of a PNG text and color
-        (pairs of the name of a chunk and its bytes).
+        comment (bytes), iptc (its blocks, bytes; of a TIFF, too) and how many pictures
+        stand behind it, which are never written (behind: previews, gain maps); of a
+        PNG text and color (pairs of the name of a chunk and its bytes).
     """
 
     levels: np.ndarray

@@ -164,7 +164,7 @@ def _jpeg(kept: dict[str, Any], quality: int) -> dict[str, Any]:
     too_long = [len(data) for _, data in blocks if len(data) > _LONGEST_BLOCK]
     if too_long:
         raise InputError(
-            f"this picture has XMP of {too_long[0]} bytes, JPEG holds "
+            f"this picture has metadata in a block of {too_long[0]} bytes, JPEG holds "
             f"{_LONGEST_BLOCK}; write PNG, or leave out the metadata"
         )
     extra = b"".join(

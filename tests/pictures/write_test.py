@@ -122,6 +122,14 @@ def test_texts_and_colors_of_a_png_stay():
             assert two.info[name] == one.info[name]
 
 
+def test_captions_of_a_tiff_become_those_of_a_jpeg():
+    exif = s.exif(tag_34377=b"8BIM\4\4 a caption")
+    picture = decode_picture(s.saved(s.COLOR, "TIFF", exif=exif), "x")
+    assert picture.kept["iptc"] == (b"Photoshop 3.0\x008BIM\4\4 a caption",)
+    found = decode_picture(encode_picture(picture, format="jpeg"), "x")
+    assert found.kept["iptc"] == picture.kept["iptc"]
+
+
 @pytest.mark.parametrize("format", ["png", "webp"])
 def test_colors_that_alpha_hides_stay(format):
     alpha = np.zeros((3, 5), np.uint8)
