@@ -18,7 +18,7 @@ import jax  # noqa: E402
 from absl import app, flags, logging  # noqa: E402
 
 from launch import _cluster, _job_flags, _pipe, _show  # noqa: E402
-from mspd_jax import jobs  # noqa: E402
+from mspd_jax import data, jobs  # noqa: E402
 from mspd_jax.errors import InputError, StoreError, StoreRefusedError  # noqa: E402
 
 _COMPILED = (
@@ -106,6 +106,13 @@ def named_job(argv: Sequence[str]) -> Any:
         return jobs.kind_of(named[-1]) if named else None
     except InputError as error:
         sys.exit(_refuse(error))
+
+
+def names_files(argv: Sequence[str]) -> bool:
+    """Whether --source is a file, a folder or a pattern, of no scheme such as tfds:."""
+    words = " ".join(argv).replace("--source ", "--source=").split(" --")
+    named = [word.partition("=")[2] for word in words if word.startswith("source=")]
+    return bool(named) and not data.has_scheme(named[-1])
 
 
 def job_named(name: str) -> type | None:

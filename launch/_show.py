@@ -8,7 +8,15 @@ import jax
 
 from launch import _pipe
 from mspd_jax import models, runs
-from mspd_jax.jobs import Cell, Compiled, Converted, Result, Swept, job_name
+from mspd_jax.jobs import (
+    Cell,
+    Compiled,
+    Converted,
+    Result,
+    Swept,
+    Verified,
+    job_name,
+)
 
 # An option of JAX that its own types do not list.
 _CACHE = "jax_compilation_cache_dir"
@@ -53,6 +61,37 @@ def cells(found: Iterable[Cell]) -> int:
         for warning in runs.read_json(folder / "summary.json")["warnings"]:
             print(f"warning: {in_flags(warning)}")
     return code
+
+
+def pictures(found: Result) -> int:
+    """Prints the totals, and what the attacker could do before and after."""
+    code = result(found)
+    for record in found.records:
+        if record.views is not None:
+            print(
+                _held(
+                    record.name, record.robust_before, record.robust_after, record.views
+                )
+            )
+    return code
+
+
+def verified(found: Sequence[Verified]) -> int:
+    """Prints what the attacker could do, a line for each picture and fate."""
+    for row in found:
+        name = row.name if row.fate == "as it is" else f"{row.name} after {row.fate}"
+        before = None if row.before is None else row.before.robust
+        lost = row.views - row.after.clean
+        print(
+            _held(name, before, row.after.robust, row.views)
+            + (f" (it sees another in {lost} without an attack)" if lost else "")
+        )
+    if found:
+        print(
+            "Other models and other attacks may fare otherwise: this is what was "
+            "tried, no promise."
+        )
+    return 0
 
 
 def swept(found: Swept | str) -> int:
@@ -125,6 +164,15 @@ def published(rows: Sequence[models.Published]) -> int:
 def in_flags(text: str) -> str:
     """A message of the library with its arguments as flags: `eps` as --eps."""
     return re.sub(r"`(\w+)`", r"--\1", text)
+
+
+def _held(name: str, before: int | None, after: int, views: int) -> str:
+    """What the model sees under attack, in words."""
+    original = f"{before} of {views} views of the original, "
+    return (
+        f"{name}: under attack the model still sees the same in "
+        f"{original if before is not None else ''}{after} of {views} of the protected"
+    )
 
 
 def _figures(row: dict) -> str:

@@ -1,16 +1,24 @@
 r"""Protects images before they are released (MSPD, arXiv 2407.15524).
 
-    python -m launch.protect --source=folder:PHOTOS --surrogate=CKPT --eps=8/255 \
+    python -m launch.protect --source=photos/ --out=OUT
+    python -m launch.protect --source=tfds:cifar10:test --surrogate=CKPT --eps=8/255 \
         --labeler=CKPT2 --out=OUT
 
-writes every protected image as an 8-bit PNG into OUT/images, under its own name, and
-OUT/records.jsonl with the distances measured on the written files. The surrogate must
-be adversarially trained, or nothing transfers; the labeler should be accurate.
-Interrupted, the same command goes on where it stopped.
+Of a source without a scheme (a file, a folder, a pattern) each picture keeps its own
+size, kind and name; `--source=. --help` lists the flags for pictures, docs/pictures.md
+says more. Any other source is a data set for a model of its size: every protected
+image becomes an 8-bit PNG in OUT/images. OUT/records.jsonl holds the distances measured
+on the written files. The surrogate must be adversarially trained, or nothing transfers;
+the labeler should be accurate. Interrupted, the same command goes on where it stopped.
 """
 
-from launch import _main
+import sys
+
+from launch import _main, _show
 from mspd_jax import jobs
 
 if __name__ == "__main__":
-    _main.run_job(jobs.Protect)
+    if _main.names_files(sys.argv):
+        _main.run_job(jobs.ProtectPictures, show=_show.pictures)
+    else:
+        _main.run_job(jobs.Protect)

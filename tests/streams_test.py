@@ -29,7 +29,7 @@ FIXED = {
     "mspd_jax/patch/_neurons.py": "a table of fixed numbers to compare sets by",
 }
 # Of the upper floors, what folds the key of an example or of its job by an index.
-PER_EXAMPLE = ("mspd_jax/jobs/_certify_attacks.py",)
+PER_EXAMPLE = ("mspd_jax/jobs/_certify_attacks.py", "mspd_jax/jobs/_hold.py")
 # Where the name of a stream is an argument.
 BY_ARGUMENT = ("mspd_jax/jobs/_frame.py", "mspd_jax/jobs/_work.py")
 

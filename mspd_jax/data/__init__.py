@@ -20,6 +20,7 @@ from mspd_jax.data._image import encode_png as encode_png
 from mspd_jax.data._image import largest_level as largest_level
 from mspd_jax.data._image import read_image, write_png
 from mspd_jax.data._name_index import name_indices as name_indices
+from mspd_jax.data._open import has_scheme as has_scheme
 from mspd_jax.data._open import open_source
 from mspd_jax.data._quantize import quantize
 from mspd_jax.data._record import Record, Source

@@ -23,6 +23,12 @@ _SCHEMES = {
 _RULE = re.compile(r"(?:resize|crop)[^:]*")
 
 
+def has_scheme(spec: str) -> bool:
+    """Whether a text is meant for `open_source`, and not a path of its own."""
+    scheme, colon, _ = spec.partition(":")
+    return bool(colon) and (scheme in _SCHEMES or bool(_RULE.fullmatch(scheme)))
+
+
 def open_source(
     spec: str,
     *,

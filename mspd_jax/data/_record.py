@@ -131,7 +131,7 @@ def array_source(
 
 
 def as_float(image: np.ndarray) -> np.ndarray:
-    """Image as float32 in [0, 1]; the one place where 8-bit levels become numbers."""
-    if image.dtype == np.uint8:
-        return image.astype(np.float32) / np.float32(255)
+    """Image as float32 in [0, 1]; the one place where levels become numbers."""
+    if image.dtype in (np.uint8, np.uint16):
+        return image.astype(np.float32) / np.float32(np.iinfo(image.dtype).max)
     return image.astype(np.float32)

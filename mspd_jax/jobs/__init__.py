@@ -49,6 +49,9 @@ from mspd_jax.jobs._preemptive import ProtectSummary as ProtectSummary
 from mspd_jax.jobs._programs import Compiled as Compiled
 from mspd_jax.jobs._programs import compiled, lowered
 from mspd_jax.jobs._protect import Protect
+from mspd_jax.jobs._protect_pictures import PictureRecord as PictureRecord
+from mspd_jax.jobs._protect_pictures import PicturesSummary as PicturesSummary
+from mspd_jax.jobs._protect_pictures import ProtectPictures
 from mspd_jax.jobs._quickstart import Quickstart
 from mspd_jax.jobs._quickstart import Story as Story
 from mspd_jax.jobs._report import Report
@@ -59,6 +62,8 @@ from mspd_jax.jobs._train_denoiser import TrainDenoiser
 from mspd_jax.jobs._train_trn import TrainTRN
 from mspd_jax.jobs._training import TrainingMachine
 from mspd_jax.jobs._values import number_of as number_of
+from mspd_jax.jobs._verify import Verified as Verified
+from mspd_jax.jobs._verify import Verify
 from mspd_jax.jobs.sweeps import Engine as Engine
 from mspd_jax.jobs.sweeps import Sweep, SweepMachine, Swept, sweep
 from mspd_jax.jobs.sweeps import jobs_meant as jobs_meant
@@ -80,6 +85,7 @@ __all__ = [
     "PatchAttacks",
     "PatchCleanser",
     "Protect",
+    "ProtectPictures",
     "Quickstart",
     "Report",
     "Revert",
@@ -92,6 +98,7 @@ __all__ = [
     "TrainDenoiser",
     "TrainTRN",
     "TrainingMachine",
+    "Verify",
     "compiled",
     "grid",
     "lowered",

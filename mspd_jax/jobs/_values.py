@@ -162,6 +162,17 @@ def image_shape_of(model: Loaded, source: data.Source) -> tuple[int, int, int]:
     return source.read(0).image.shape
 
 
+def size_of(model: Loaded, role: str) -> tuple[int, int, int]:
+    """What a model reads, for pictures of any size; InputError if it does not say."""
+    if model.model is None:
+        raise InputError(
+            f"`{role}`={model.name} does not say what size it reads, which pictures "
+            "are resized to; wanted a checkpoint or a Model"
+        )
+    height, width, channels = model.model.spec.image_shape
+    return height, width, channels
+
+
 def check_compatible(source: data.Source, used: dict[str, Loaded]) -> None:
     """Refuses data that one of the models cannot read, before anything is written."""
     specs = {

@@ -141,7 +141,7 @@ def drawn_views(
 
 
 def see(
-    image: np.ndarray, views: Views, spread: Spread = itertools.starmap
+    image: np.ndarray, views: Views, *, spread: Spread = itertools.starmap
 ) -> np.ndarray:
     """The views of a picture, [n, h, w, C]; tile by tile, added up in their order."""
     tiles = (
@@ -210,7 +210,9 @@ def _seen_each(
         chosen = np.flatnonzero(turn == number)
         if not len(chosen):
             continue
-        some = see(version(x), Views(views.rows[chosen], views.columns[chosen]), spread)
+        some = see(
+            version(x), Views(views.rows[chosen], views.columns[chosen]), spread=spread
+        )
         if seen is None:
             seen = np.empty((len(turn), *some.shape[1:]), np.float32)
         seen[chosen] = some
@@ -250,12 +252,12 @@ def _corners(shape: Sequence[int]) -> list[tuple[int, int]]:
 
 def _tiles_of(views: Views, top: int, left: int) -> tuple[np.ndarray, np.ndarray]:
     """The parts of the matrices for a tile; without weight outside the picture."""
-    rows = views.rows[:, :, top : top + TILE[0]]
-    columns = views.columns[:, :, left : left + TILE[1]]
-    return tuple(
-        np.pad(part, ((0, 0), (0, 0), (0, side - part.shape[2])))
-        for part, side in zip((rows, columns), TILE, strict=True)
-    )
+
+    def part(matrices, start, side):
+        found = matrices[:, :, start : start + side]
+        return np.pad(found, ((0, 0), (0, 0), (0, side - found.shape[2])))
+
+    return part(views.rows, top, TILE[0]), part(views.columns, left, TILE[1])
 
 
 def _padded(image: np.ndarray, top: int, left: int) -> np.ndarray:

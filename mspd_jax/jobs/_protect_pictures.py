@@ -1,0 +1,199 @@
+"""Protecting people's own pictures, at their own size."""
+
+import dataclasses
+import functools
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from mspd_jax import drive, pictures, preempt
+from mspd_jax.jobs._foreign import MODEL_NAMES
+from mspd_jax.jobs._frame import Kinds, open_folder, record_outcomes
+from mspd_jax.jobs._machine import FilesMachine
+from mspd_jax.jobs._option import option
+from mspd_jax.jobs._picture_work import Guide, as_pictures, described, made
+from mspd_jax.jobs._result import Result
+from mspd_jax.jobs._strength import STRENGTHS, Strength
+from mspd_jax.jobs._survive import FORMS, sights_of
+from mspd_jax.jobs._values import Loaded, ModelInput, Radius, loaded, radius_of, size_of
+from mspd_jax.streams import stream
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ProtectPictures:
+    """Protects picture files of any size; see `run`.
+
+    Example:
+      jobs.ProtectPictures(source="photos/", strength="light").run("OUT")
+    """
+
+    MACHINE: ClassVar[FilesMachine] = FilesMachine()
+
+    source: str = option(
+        help="the pictures: a file, a folder with all that is in it, or a pattern such "
+        "as photos/*.jpg (quoted)"
+    )
+    surrogate: ModelInput = option(
+        "cifar10_resnet20_robust",
+        help=f"the model whose gradients are used: {MODEL_NAMES}",
+    )
+    labeler: ModelInput = option(
+        "coupled",
+        help="who says what a picture shows: a model, or 'coupled' (the surrogate)",
+    )
+    strength: str = option(
+        "standard",
+        help="how much may change: light 4/255 and 8 draws, standard 8/255 and 16, "
+        "strong 16/255 and 32",
+        choices=tuple(STRENGTHS),
+    )
+    eps: Radius | None = option(
+        None, help="largest change of a pixel in [0, 1], in place of the strength's"
+    )
+    samples: int | None = option(
+        None, help="number of draws, in place of the strength's", lower=1
+    )
+    survive: tuple[str, ...] | None = option(
+        None, help=f"what the protection shall survive, any of: {FORMS}"
+    )
+    format: str = option(
+        "png",
+        help="png and webp keep every pixel; a jpeg is measured after it was packed",
+        choices=("png", "jpeg", "webp"),
+    )
+    quality: int = option(95, help="of a jpeg", lower=1, upper=100)
+    strip_metadata: bool = option(
+        False, help="leave out all that a file says besides its pixels and colors"
+    )
+    verify: bool = option(
+        False,
+        help="attack each picture and its original, by the surrogate (pgd-20, within "
+        "eps), and say what it still sees; verify does that for other models",
+    )
+    limit: int | None = option(None, help="use the first LIMIT pictures only", lower=1)
+    seed: int = option(0, help="seed of all randomness")
+
+    def run(
+        self, out: str | pathlib.PurePath, machine: FilesMachine | None = None
+    ) -> Result:
+        """Writes every picture, protected, into OUT/images, under its own name.
+
+        The same call goes on where it was interrupted; originals are never touched.
+
+        Returns:
+          A `Result` of `PicturesSummary` and `PictureRecord`s.
+        """
+        strength = _strength_of(self)
+        used = {"surrogate": loaded(self.surrogate)}
+        if self.labeler != "coupled":
+            used["labeler"] = loaded(self.labeler)
+        guide = Guide(
+            *_seeing(used, "surrogate"), *_seeing(used, "labeler"), strength.eps
+        )
+        protect = functools.partial(
+            preempt.protect_picture,
+            num_samples=strength.samples,
+            antithetic=strength.samples % 2 == 0,
+            sights=sights_of(self.survive),
+            spread=drive.spread,
+        )
+        source = pictures.open_pictures(self.source, self.source, limit=self.limit)
+        listing = pictures.list_pictures(self.source, format=self.format)
+        folder = open_folder(
+            self, out, machine or self.MACHINE, used=used, source=source
+        )
+        outcomes = drive.in_turn(
+            stream(self.seed, "protect"),
+            functools.partial(made, guide, protect),
+            as_pictures(source, listing),
+            skip=folder.done,
+        )
+        return record_outcomes(
+            self,
+            folder,
+            outcomes,
+            source=source,
+            describe=functools.partial(described, self, guide, folder.path),
+            summarize=functools.partial(_totals, strength, listing),
+            kinds=Kinds(PicturesSummary, PictureRecord),
+        )
+
+
+class PictureRecord(NamedTuple):
+    """What was done to a picture, measured on the file that was written.
+
+    used_label: the class that it was protected for. largest_change: of a pixel, in
+    [0, 1]. psnr: in dB, None where nothing changed. ssim: None for pictures below 11
+    pixels. changed: what the file could not keep of the original's kind, or None.
+    robust_before, robust_after: of `views` views, in how many the surrogate sees the
+    class under attack, in the original and in the file; None where it was not asked.
+    """
+
+    index: int  # type: ignore[assignment]
+    label: int
+    used_label: int
+    name: str
+    file: str
+    width: int
+    height: int
+    largest_change: float
+    psnr: float | None
+    ssim: float | None
+    changed: str | None = None
+    robust_before: int | None = None
+    robust_after: int | None = None
+    views: int | None = None
+    source_digest: str | None = None
+
+
+class PicturesSummary(NamedTuple):
+    """Totals over pictures, and the settings that the strength stood for."""
+
+    images: int
+    seconds: float
+    images_computed: int
+    images_per_second: float | None
+    eps: float | None = None
+    samples: int | None = None
+    largest_change: float | None = None
+    psnr_mean: float | None = None
+    ssim_mean: float | None = None
+    warnings: list[str] = []
+    compile_seconds: float | None = None
+
+
+def _strength_of(job: ProtectPictures) -> Strength:
+    strength = STRENGTHS[job.strength]
+    if job.eps is not None:
+        strength = strength._replace(eps=radius_of(job.eps, "linf"))
+    return strength._replace(samples=job.samples or strength.samples)
+
+
+def _seeing(used: dict[str, Loaded], role: str) -> tuple[Callable, tuple]:
+    """A model, where there is none the surrogate, and what it reads."""
+    model = used.get(role, used["surrogate"])
+    return model.predict, size_of(model, role)
+
+
+def _totals(
+    strength: Strength, listing: pictures.Listing, records: Sequence[dict]
+) -> dict:
+    """Settings, means over all pictures, and what was no picture."""
+
+    def mean(name):
+        known = [record[name] for record in records if record[name] is not None]
+        return float(np.mean(known)) if known else None
+
+    return {
+        "eps": strength.eps,
+        "samples": strength.samples,
+        "largest_change": max(record["largest_change"] for record in records),
+        "psnr_mean": mean("psnr"),
+        "ssim_mean": mean("ssim"),
+        "warnings": [
+            f"left out: {pictures.shown(path)} {reason}"
+            for path, reason in listing.skipped
+        ],
+    }

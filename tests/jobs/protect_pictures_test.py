@@ -1,0 +1,136 @@
+"""Protecting picture files: what comes out is the same kind of picture, and near."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mspd_jax import jobs
+from mspd_jax.errors import InputError
+from mspd_jax.jobs import _protect_pictures
+from tests.jobs.pictures import photo, surrogate
+
+EPS = 8 / 255
+
+
+@pytest.fixture(scope="module")
+def album(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("album")
+    photo(folder / "sea.jpg", quality=90)
+    photo(folder / "holidays" / "gray.png", "L", (9, 33), seed=1)
+    photo(folder / "holidays" / "clear.png", "RGBA", (20, 11), seed=2)
+    (folder / "notes.txt").write_text("no picture")
+    (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n not one")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def job(album):
+    return jobs.ProtectPictures(
+        source=str(album), surrogate=surrogate(), samples=2, verify=True
+    )
+
+
+@pytest.fixture(scope="module")
+def done(job, tmp_path_factory):
+    return job.run(tmp_path_factory.mktemp("runs") / "out")
+
+
+def test_every_picture_keeps_its_size_and_kind(album, done):
+    files = {record.name: record for record in done.records}
+    assert sorted(files) == ["holidays/clear.png", "holidays/gray.png", "sea.png"]
+    for name, mode in {
+        "sea": "RGB",
+        "holidays/gray": "L",
+        "holidays/clear": "RGBA",
+    }.items():
+        record = files[f"{name}.png"]
+        with Image.open(done.folder / record.file) as image:
+            assert image.mode == mode
+            assert image.size == (record.width, record.height)
+
+
+def test_changes_are_measured_on_the_files(album, done):
+    for record in done.records:
+        original = next(album.glob(record.name.replace(".png", ".*")))
+        before, after = (
+            np.asarray(Image.open(path), np.int64)
+            for path in (original, done.folder / record.file)
+        )
+        if before.shape[-1:] == (4,):
+            np.testing.assert_array_equal(before[..., 3], after[..., 3])
+            before, after = before[..., :3], after[..., :3]
+        change = np.abs(after - before)
+        assert record.largest_change == pytest.approx(change.max() / 255, abs=1e-6)
+        assert 0 < change.max() <= 8
+        error = np.mean(np.square(change)) / 255**2
+        assert record.psnr == pytest.approx(-10 * np.log10(error), abs=1e-3)
+        assert record.views == 5 and 0 <= record.robust_after <= 5
+
+
+def test_what_was_left_out_is_said_and_the_rest_is_done(album, done):
+    assert len(done.unreadable) == 1 and "broken.png" in done.unreadable[0]
+    said = " ".join(done.summary.warnings)
+    assert "notes.txt" in said and "broken.png" in said
+    assert done.summary.samples == 2 and done.summary.eps == EPS
+
+
+def test_the_same_call_does_nothing_again(job, done):
+    file = done.folder / done.records[0].file
+    before = file.stat().st_mtime_ns
+    again = job.run(done.folder)
+    assert again.records == done.records
+    assert file.stat().st_mtime_ns == before
+
+
+def test_a_run_that_was_cut_off_goes_on_to_the_same_files(
+    job, done, tmp_path, monkeypatch
+):
+    whole, begun = _protect_pictures.made, []
+
+    def interrupted(*arguments):
+        if begun:
+            raise KeyboardInterrupt
+        begun.append(arguments)
+        return whole(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_protect_pictures, "made", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            job.run(tmp_path / "out")
+    assert len(list((tmp_path / "out/images").rglob("*.png"))) == 1
+    assert job.run(tmp_path / "out").records == done.records
+    for record in done.records:
+        both = (folder / record.file for folder in (done.folder, tmp_path / "out"))
+        assert len({path.read_bytes() for path in both}) == 1
+
+
+def test_jpeg_is_measured_after_it_was_packed(job, album, tmp_path):
+    job = dataclasses.replace(
+        job, source=str(album / "sea.jpg"), format="jpeg", quality=60, verify=False
+    )
+    (record,) = job.run(tmp_path / "out").records
+    assert record.file == "images/sea.jpg" and record.views is None
+    before, after = (
+        np.asarray(Image.open(path), np.int64)
+        for path in (album / "sea.jpg", tmp_path / "out" / record.file)
+    )
+    assert record.largest_change == pytest.approx(
+        np.abs(after - before).max() / 255, abs=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    "field, value, said",
+    [
+        ("source", "nowhere", "nowhere"),
+        ("eps", "2", "at most 1"),
+        ("survive", ("fire:1",), "accepted are jpeg:75-95"),
+        ("surrogate", lambda image: image[0, 0], "does not say what size"),
+    ],
+)
+def test_bad_input_is_named_and_nothing_written(job, tmp_path, field, value, said):
+    with pytest.raises(InputError, match=said):
+        dataclasses.replace(job, **{field: value}).run(tmp_path / "out")
+    assert not (tmp_path / "out").exists()
