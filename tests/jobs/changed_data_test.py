@@ -3,21 +3,14 @@
 import json
 import shutil
 
-import jax
 import numpy as np
 import pytest
-from jax.tree_util import Partial
 from PIL import Image
 
 from mspd_jax import jobs
 from mspd_jax.errors import InputError
+from tests.jobs.linear import PREDICT
 
-
-def network(weights, image):
-    return image.ravel() @ weights
-
-
-PREDICT = Partial(network, jax.random.normal(jax.random.key(0), (64, 10)))
 LEVELS = np.random.default_rng(0).integers(20, 230, (5, 8, 8), np.uint8)
 
 

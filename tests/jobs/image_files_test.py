@@ -3,28 +3,19 @@
 import dataclasses
 import hashlib
 
-import jax
 import numpy as np
 import pytest
-from jax.tree_util import Partial
 
 from mspd_jax import data, jobs, runs
 from mspd_jax.errors import InputError
+from tests.jobs.linear import protect
 
 MACHINE = jobs.ChunkedMachine(batch_size=2)
 
 
-def network(weights, image):
-    return image.ravel() @ weights
-
-
 @pytest.fixture(scope="module")
 def job():
-    weights = jax.random.normal(jax.random.key(0), (64, 10))
-    source = data.open_source("digits:test", limit=14)
-    return jobs.Protect(
-        source=source, surrogate=Partial(network, weights), eps="0.1", samples=2
-    )
+    return protect(14)
 
 
 @pytest.fixture(scope="module")

@@ -10,19 +10,13 @@ from jax.tree_util import Partial
 
 from mspd_jax import data, jobs
 from mspd_jax.errors import InputError
-
-
-def network(weights, image):
-    return image.ravel() @ weights
+from tests.jobs.linear import network, protect
 
 
 @pytest.fixture(scope="module")
 def job():
-    weights = jax.random.normal(jax.random.key(0), (64, 10))
-    source = data.open_source("digits:test", limit=6)
-    return jobs.Protect(
-        source=source, surrogate=Partial(network, weights), eps="0.1", samples=2
-    )
+    # Draws as in no other file: its program is compiled here.
+    return protect(6, samples=3)
 
 
 @pytest.fixture(scope="module")

@@ -2,20 +2,14 @@
 
 import json
 
-import jax
 import pytest
-from jax.tree_util import Partial
 
 from mspd_jax import data, jobs
+from tests.jobs.linear import PREDICT, protect
 
 pytestmark = pytest.mark.slow
 
 
-def network(weights, image):
-    return image.ravel() @ weights
-
-
-PREDICT = Partial(network, jax.random.normal(jax.random.key(0), (64, 10)))
 SOURCE = data.open_source("digits:test", limit=9)
 JOBS = {
     "certify": jobs.Certify(
@@ -33,9 +27,7 @@ JOBS = {
         save_images=True,
         adversarial=SOURCE,
     ),
-    "protect": jobs.Protect(
-        source=SOURCE, surrogate=PREDICT, eps=0.1, samples=2, format="arrayrecord"
-    ),
+    "protect": protect(9, format="arrayrecord"),
 }
 # Times, and what a start takes from them.
 TIMES = {"seconds", "images_per_second", "images_computed", "compile_seconds"}

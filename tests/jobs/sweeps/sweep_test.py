@@ -3,27 +3,18 @@
 import dataclasses
 import json
 
-import jax
 import pytest
-from jax.tree_util import Partial
 
 from mspd_jax import data, jobs, paths, runs
 from mspd_jax.errors import InputError
 from mspd_jax.jobs import Engine
+from tests.jobs.linear import protect
 from tests.launch.mains import files
-
-
-def network(weights, image):
-    return image.ravel() @ weights
 
 
 @pytest.fixture(scope="module")
 def job():
-    weights = jax.random.normal(jax.random.key(0), (64, 10))
-    source = data.open_source("digits:test", limit=5)
-    predict = Partial(network, weights)
-    short = {"samples": 1, "backward_epochs": 0}
-    return jobs.Protect(source=source, surrogate=predict, eps="0.1", **short)
+    return protect(5, samples=1, backward_epochs=0)
 
 
 def finishing(seen, errors=None):
