@@ -20,7 +20,7 @@ class ImageFiles(NamedTuple):
       Called in a thread of its own.
     flush: puts what `add` took where it survives; called before the records of these
       data-set indices are written.
-    finish: makes of what was flushed what the run leaves; by one process, when all
+    finish: makes of what was flushed what the run leaves, by one process, when all
       have finished.
     """
 
@@ -64,7 +64,9 @@ def arrayrecord_files(
             data.write_part(parts / name, rows)
 
     def finish() -> None:
-        files = list(paths.children(parts)) if paths.is_dir(parts) else []
+        left = list(paths.children(parts)) if paths.is_dir(parts) else []
+        # A name with a dot is what a kill left of a part that was being written.
+        files = [file for file in left if not file.name.startswith(".")]
         if files:
             data.merge_parts(
                 files,
@@ -72,9 +74,9 @@ def arrayrecord_files(
                 num_classes=source.num_classes,
                 class_names=source.class_names,
             )
-            paths.remove(files)
-            if not paths.is_store(parts):
-                pathlib.Path(parts).rmdir()
+        paths.remove(left)
+        if left and not paths.is_store(parts):
+            pathlib.Path(parts).rmdir()
 
     return ImageFiles(add, flush, finish)
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import os
 
 import numpy as np
 import pytest
@@ -89,6 +90,26 @@ def test_a_kill_while_parts_are_put_together(packed, whole, tmp_path, monkeypatc
         patch.setattr(data, "merge_parts", killed)
         with pytest.raises(KeyboardInterrupt):
             packed.run(tmp_path / "out", MACHINE)
+    again = packed.run(tmp_path / "out", MACHINE)
+    assert digests(again.folder) == digests(whole.folder)
+
+
+def begun(job, out, monkeypatch, module, name):
+    """A start that is killed as it first calls a function."""
+
+    def die(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, name, die)
+        with pytest.raises(KeyboardInterrupt):
+            job.run(out, MACHINE)
+
+
+def test_what_a_kill_leaves_of_a_part_is_no_part(packed, whole, tmp_path, monkeypatch):
+    begun(packed, tmp_path / "out", monkeypatch, os, "fsync")
+    (torn,) = (tmp_path / "out" / "images.parts").iterdir()
+    torn.write_bytes(torn.read_bytes()[:1000])
     again = packed.run(tmp_path / "out", MACHINE)
     assert digests(again.folder) == digests(whole.folder)
 
