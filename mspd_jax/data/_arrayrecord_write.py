@@ -75,6 +75,7 @@ def merge_parts(
     parts: Sequence[str | os.PathLike],
     folder: str | os.PathLike,
     *,
+    only: np.ndarray | None = None,
     num_classes: int | None = None,
     class_names: Sequence[str] | None = None,
 ) -> int:
@@ -88,6 +89,7 @@ def merge_parts(
     Args:
       parts: files that `write_part` wrote, or the shards of another data set.
       folder: where the data set is to be, on the disk or in a store.
+      only: the indices of the rows that it is to have, all where it is None.
       num_classes: number of classes, where it is known.
       class_names: one name per class, where there are names.
 
@@ -101,7 +103,7 @@ def merge_parts(
     unmark(folder)
     old = _set_aside(folder)
     with _at_hand([*old, *given]) as files:
-        rows = _listed(files, [*old, *given])
+        rows = _listed(files, [*old, *given], only)
         shape = _common_shape(rows["shape"])
         key = ANY_SHAPE if None in shape else ONE_SHAPE
         cuts = _cut(rows["shape"].astype(np.int64).prod(axis=1))
@@ -175,7 +177,9 @@ def _at_hand(files: Sequence[pathlib.PurePath]) -> Iterator[list[pathlib.Path]]:
 
 
 def _listed(
-    files: Sequence[pathlib.Path], parts: Sequence[pathlib.PurePath]
+    files: Sequence[pathlib.Path],
+    parts: Sequence[pathlib.PurePath],
+    only: np.ndarray | None,
 ) -> np.ndarray:
     """Index, label, shape and place of each row, by index, and each index once."""
     tables = []
@@ -187,6 +191,8 @@ def _listed(
                 f"cannot read the part {part} ({first_line(error)})"
             ) from error
     rows = np.concatenate([np.empty(0, _ROW), *tables])[::-1]
+    if only is not None:
+        rows = rows[np.isin(rows["index"], only)]
     if not len(rows):
         raise InputError(f"{len(files)} parts hold no images: there is no data set")
     # Reversed, as the first of an index is taken, and the last is to be.

@@ -148,7 +148,7 @@ def record_outcomes(
     if records is None:
         return Result(folder.path, None, (), tuple(ran.unreadable))
     if files:
-        files.finish()
+        files.finish(records.indices)
     for name in logs:
         runs.close_log(folder.path, name)
     timing = earlier

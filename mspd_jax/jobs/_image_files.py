@@ -20,13 +20,13 @@ class ImageFiles(NamedTuple):
       Called in a thread of its own.
     flush: puts what `add` took where it survives; called before the records of these
       data-set indices are written.
-    finish: makes of what was flushed what the run leaves, by one process, when all
-      have finished.
+    finish: makes of what was flushed what the run leaves, of the images of these
+      indices, which have a record; by one process, when all have finished.
     """
 
     add: Callable[[data.Record, np.ndarray], str | None]
     flush: Callable[[list[int]], None] = lambda indices: None
-    finish: Callable[[], None] = lambda: None
+    finish: Callable[[np.ndarray], None] = lambda indices: None
 
 
 def png_files(folder: pathlib.PurePath) -> ImageFiles:
@@ -47,7 +47,8 @@ def arrayrecord_files(
 
     An ArrayRecord is readable when it has been closed, so each flush leaves one of its
     own, whole or not at all. In the end they become shards that depend on the images
-    alone. process: number of this process, by which its parts are called.
+    alone. A kill may leave images without a record: they come again, or are left out.
+    process: number of this process, by which its parts are called.
     """
     parts = folder / _PARTS
     waiting: dict[int, data.Row] = {}  # between `add` and `flush`
@@ -63,14 +64,15 @@ def arrayrecord_files(
             name = f"{time.time_ns():020d}-{process:05d}.array_record"
             data.write_part(parts / name, rows)
 
-    def finish() -> None:
+    def finish(indices: np.ndarray) -> None:
         left = list(paths.children(parts)) if paths.is_dir(parts) else []
         # A name with a dot is what a kill left of a part that was being written.
         files = [file for file in left if not file.name.startswith(".")]
-        if files:
+        if files and len(indices):
             data.merge_parts(
                 files,
                 folder / "images",
+                only=indices,
                 num_classes=source.num_classes,
                 class_names=source.class_names,
             )

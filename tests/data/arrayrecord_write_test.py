@@ -123,6 +123,15 @@ def test_of_rows_of_one_index_the_last_counts(tmp_path):
     assert_rows(read_by_tfds(tmp_path / "images"), other)
 
 
+def test_rows_that_are_not_wanted_are_left_out(tmp_path, small_shards):
+    rows, only = rows_of(range(10)), np.array([1, 4, 5, 8])
+    parts = parts_of(tmp_path / "parts", rows[:5], rows[5:])
+    assert merge_parts(parts, tmp_path / "images", only=only) == 4
+    assert_rows(read_by_tfds(tmp_path / "images"), [rows[place] for place in only])
+    with pytest.raises(InputError, match="2 parts hold no images"):
+        merge_parts(parts, tmp_path / "none", only=np.array([99]))
+
+
 @pytest.mark.parametrize("shapes", [[SHAPE], [SHAPE, (2, 2, 3)]])
 def test_a_data_set_is_added_to(tmp_path, small_shards, shapes):
     rows = rows_of(range(14), shapes)

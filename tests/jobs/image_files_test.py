@@ -9,6 +9,7 @@ import pytest
 
 from mspd_jax import data, jobs, runs
 from mspd_jax.errors import InputError
+from mspd_jax.jobs._image_files import image_files
 from tests.jobs.linear import protect
 
 MACHINE = jobs.ChunkedMachine(batch_size=2)
@@ -104,6 +105,28 @@ def begun(job, out, monkeypatch, module, name):
         patch.setattr(module, name, die)
         with pytest.raises(KeyboardInterrupt):
             job.run(out, MACHINE)
+
+
+def test_an_image_that_goes_before_it_has_a_record_is_left_out(
+    packed, tmp_path, monkeypatch
+):
+    begun(packed, tmp_path / "out", monkeypatch, runs, "append_records")
+    rest = data.select(packed.source, packed.source.indices[1:])
+    job = dataclasses.replace(packed, source=rest)
+    again = job.run(tmp_path / "out", MACHINE)
+    found = data.open_source(f"arrayrecord:{again.folder}")
+    assert found.indices.tolist() == rest.indices.tolist()
+    fresh = job.run(tmp_path / "fresh", MACHINE)
+    assert digests(again.folder) == digests(fresh.folder)
+
+
+def test_images_of_which_none_has_a_record_leave_nothing(packed, tmp_path):
+    files = image_files("arrayrecord", tmp_path, packed.source, process=0)
+    record = packed.source.read(0)
+    files.add(record, np.zeros((8, 8, 1), np.uint8))
+    files.flush([record.index])
+    files.finish(np.empty(0, np.int64))
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_a_kill_leaves_of_a_part_is_no_part(packed, whole, tmp_path, monkeypatch):
