@@ -5,8 +5,6 @@ knows its content: `Source.fingerprint` changes with any image, label, name or i
 `Source.digest_of` with one image, wherever the data lies.
 """
 
-from mspd_jax.data._arrayrecord_layout import has_data_set as has_data_set
-from mspd_jax.data._arrayrecord_layout import shards_in as shards_in
 from mspd_jax.data._arrayrecord_write import merge_parts as merge_parts
 from mspd_jax.data._arrayrecord_write import write_part as write_part
 from mspd_jax.data._check import check_compatible as check_compatible

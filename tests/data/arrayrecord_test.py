@@ -13,10 +13,9 @@ from mspd_jax.data import (
     load_arrays,
     merge_parts,
     open_source,
-    shards_in,
 )
 from mspd_jax.data import _arrayrecord_write as writing
-from mspd_jax.data._arrayrecord_layout import Layout, write_layout
+from mspd_jax.data._arrayrecord_layout import Layout, shards_in, write_layout
 from mspd_jax.errors import InputError
 from tests.data.arrayrecord_write_test import parts_of, rows_of
 from tests.data.run_folder_test import finish

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from mspd_jax import paths
-from mspd_jax.data import Row, has_data_set, merge_parts, shards_in, write_part
+from mspd_jax.data import Row, merge_parts, write_part
 from mspd_jax.data import _arrayrecord_write as writing
+from mspd_jax.data._arrayrecord_layout import has_data_set, shards_in
 from mspd_jax.errors import InputError
 
 SHAPE = (4, 5, 3)
