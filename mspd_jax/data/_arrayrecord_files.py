@@ -4,14 +4,12 @@ array_record knows files of the disk alone, and has no errors of its own: what i
 for a damaged file is a RuntimeError.
 """
 
-import contextlib
 import os
 import pathlib
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from mspd_jax import paths
+from mspd_jax import runs
 
 # What array_record raises for a file or a record that cannot be read.
 UNREADABLE = (RuntimeError, ValueError, IndexError, OSError)
@@ -19,37 +17,13 @@ UNREADABLE = (RuntimeError, ValueError, IndexError, OSError)
 _BLOCK = 2**24  # bytes that are read at once of a file that is read to its end
 
 
-@contextlib.contextmanager
-def whole_file(path: pathlib.PurePath) -> Iterator[pathlib.Path]:
-    """A file of the disk to write, which takes its name when all is in it.
-
-    It goes through to the disk, once, or into a store. A writer that is killed leaves
-    a hidden neighbor of a fixed name, which is gone once it has run again.
-    """
-    if paths.is_store(path):
-        with tempfile.TemporaryDirectory(prefix="mspd_jax_") as folder:
-            file = pathlib.Path(folder, path.name)
-            yield file
-            paths.send_file(file, path)
-        return
-    partial = pathlib.Path(path.with_name(f".{path.name}.partial"))
-    partial.parent.mkdir(parents=True, exist_ok=True)
-    yield partial
-    descriptor = os.open(partial, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    os.replace(partial, path)
-
-
 def write_records(
     path: pathlib.PurePath, records: Iterable[bytes], options: str
 ) -> int:
     """Writes records as an ArrayRecord file; returns how many bytes they have."""
     size = 0
-    with whole_file(path) as file:
-        writer = _module().ArrayRecordWriter(os.fspath(file), options)
+    with runs.whole_file(path, through=True) as file:
+        writer = _module().ArrayRecordWriter(file, options)
         try:
             for record in records:
                 writer.write(record)

@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mspd_jax import paths
-from mspd_jax.data._arrayrecord_files import whole_file
+from mspd_jax import paths, runs
 from mspd_jax.errors import InputError, first_line
 
 # TFDS keeps `all` for the sum of splits, and `train` and `test` would promise
@@ -73,7 +72,10 @@ def write_layout(
     """Writes what a data set says of itself, when its shards are there."""
     table = np.empty(len(indices), _ROW)
     table["index"], table["label"] = indices, labels
-    with whole_file(folder / _TABLE) as file, open(file, "wb") as stream:
+    with (
+        runs.whole_file(folder / _TABLE, through=True) as file,
+        open(file, "wb") as stream,
+    ):
         np.save(stream, table)
     names = "\n".join(layout.class_names or ()) + "\n"
     if layout.class_names and _class_names(names) == layout.class_names:
@@ -199,5 +201,5 @@ def _write_json(path: pathlib.PurePath, content: dict[str, Any]) -> None:
 
 
 def _write_text(path: pathlib.PurePath, text: str) -> None:
-    with whole_file(path) as file:
-        file.write_text(text, encoding="utf-8")
+    with runs.whole_file(path, through=True) as file:
+        pathlib.Path(file).write_text(text, encoding="utf-8")

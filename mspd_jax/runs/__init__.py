@@ -54,6 +54,7 @@ from mspd_jax.runs._read import read_json as read_json
 from mspd_jax.runs._read import sweeps_among as sweeps_among
 from mspd_jax.runs._records import Records as Records
 from mspd_jax.runs._versions import package_versions as package_versions
+from mspd_jax.runs._write import whole_file as whole_file
 from mspd_jax.runs._write import write_file as write_file
 from mspd_jax.runs._write import write_json as write_json
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from mspd_jax import paths
 from mspd_jax.runs._log import log_lines, log_of
 from mspd_jax.runs._manifest import SEALS, take_over
-from mspd_jax.runs._write import write_json
+from mspd_jax.runs._write import whole_file, write_json
 
 # What a run says of itself; everything else in its folder is its output.
 _OWN = ("run.json", "summary.json", *SEALS)
@@ -70,12 +70,10 @@ def _share(file: pathlib.Path, name: pathlib.Path) -> None:
 
 
 def _concatenate(files: Sequence[pathlib.Path], name: pathlib.Path) -> None:
-    partial = name.with_name(f".{name.name}.partial")
-    with open(partial, "wb") as whole:
+    with whole_file(name) as partial, open(partial, "wb") as whole:
         for file in files:
             with open(file, "rb") as part:
                 shutil.copyfileobj(part, whole)
-    os.replace(partial, name)
 
 
 def _in_store(

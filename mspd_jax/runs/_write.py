@@ -1,9 +1,11 @@
 """Files that are written whole or not at all."""
 
+import contextlib
 import json
 import os
 import pathlib
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Iterator
 
 from mspd_jax import paths
 
@@ -11,10 +13,8 @@ from mspd_jax import paths
 def write_file(path: str | os.PathLike, data: bytes) -> None:
     """Write bytes so that `path` holds all of them or what it held before.
 
-    The bytes go to a hidden neighbor first and take the name in one step. The
-    neighbor's name is fixed, so that a writer killed half-way leaves nothing behind
-    once it has run again. Parent folders are made. In a store, where a renaming is a
-    copy and an object is there when it is whole, they go to their place at once.
+    Parent folders are made. In a store, where a renaming is a copy and an object is
+    there when it is whole, the bytes go to their place at once.
     """
     write_chunks(path, (data,))
 
@@ -24,16 +24,43 @@ def write_chunks(path: str | os.PathLike, chunks: Iterable[bytes]) -> None:
     if paths.is_store(path):
         paths.write_object(paths.as_path(path), b"".join(chunks))
         return
-    folder, name = os.path.split(os.fspath(path))
-    partial = os.path.join(folder, f".{name}.partial")
-    try:
-        file = open(partial, "wb")
-    except FileNotFoundError:
-        os.makedirs(folder, exist_ok=True)
-        file = open(partial, "wb")
-    with file:
+    with whole_file(path) as partial, open(partial, "wb") as file:
         file.writelines(chunks)
+
+
+@contextlib.contextmanager
+def whole_file(path: str | os.PathLike, *, through: bool = False) -> Iterator[str]:
+    """A file of the disk to write, which takes its name when all is in it, at once.
+
+    It is a hidden neighbor of a fixed name, so that a writer killed half-way leaves
+    nothing behind once it has run again. Of a store it is a file elsewhere, which is
+    sent there.
+
+    through: to the disk before it takes its name, for what is not made again when the
+    machine fails; into a store it goes in any case.
+    """
+    folder, name = os.path.split(os.fspath(path))
+    if paths.is_store(path):
+        with tempfile.TemporaryDirectory(prefix="mspd_jax_") as elsewhere:
+            file = os.path.join(elsewhere, name)
+            yield file
+            paths.send_file(pathlib.Path(file), paths.as_path(path))
+        return
+    partial = os.path.join(folder, f".{name}.partial")
+    if folder and not os.path.isdir(folder):
+        os.makedirs(folder, exist_ok=True)
+    yield partial
+    if through:
+        _sync(partial)
     os.replace(partial, path)
+
+
+def _sync(file: str) -> None:
+    descriptor = os.open(file, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_json(path: pathlib.PurePath, content: dict) -> None:

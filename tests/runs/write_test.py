@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from mspd_jax.runs import write_file
+from mspd_jax.runs import whole_file, write_file
 
 
 def test_a_write_that_fails_keeps_the_old_file(tmp_path, monkeypatch):
@@ -23,3 +23,16 @@ def test_a_write_that_fails_keeps_the_old_file(tmp_path, monkeypatch):
     # The second run took over what the first had left behind.
     assert sorted(os.listdir(tmp_path)) == ["x.bin"]
     assert path.read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("through", [False, True])
+def test_a_file_goes_through_to_the_disk_where_that_is_asked(
+    tmp_path, monkeypatch, through
+):
+    seen = []
+    monkeypatch.setattr(os, "fsync", lambda file: seen.append(os.fstat(file).st_size))
+    with whole_file(tmp_path / "in" / "x.bin", through=through) as name:
+        with open(name, "wb") as file:
+            file.write(b"four")
+    assert seen == [4] * through
+    assert os.listdir(tmp_path / "in") == ["x.bin"]
