@@ -21,15 +21,12 @@ from launch import _cluster, _job_flags, _pipe, _show  # noqa: E402
 from mspd_jax import data, jobs  # noqa: E402
 from mspd_jax.errors import InputError, StoreError, StoreRefusedError  # noqa: E402
 
-_COMPILED = (
-    jobs.Protect,
-    jobs.Revert,
-    jobs.EvaluateGrid,
-    jobs.Certify,
-    jobs.TrainClassifier,
-    jobs.TrainDenoiser,
-    jobs.TrainTRN,
-)
+# What compiles programs: of evaluations what their main runs, a grid of them.
+_COMPILED = [
+    kind
+    for kind in (getattr(jobs, name) for name in jobs.__all__)
+    if hasattr(kind, "programs") and kind is not jobs.Evaluate
+]
 
 
 def run_job(

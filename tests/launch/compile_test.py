@@ -51,6 +51,7 @@ JOBS = {
         "--seed={seed}",
     ],
 }
+COMPILED = sorted([*JOBS, "train_denoiser", "train_trn"])
 PROGRAMS = "jit_(examples_program|step|example_keys|_logits|_gradients|_lambda)"
 
 
@@ -88,6 +89,7 @@ def test_a_run_compiles_nothing_that_was_compiled_ahead(
 def test_what_has_no_programs_is_refused():
     code, said, err = mains.run("compile", "report")
     assert (code, said) == (2, "")
-    assert err.startswith("error: no programs of a job 'report': ")
+    line = "error: no programs of a job 'report': "
+    assert err.startswith(line) and err.endswith(f"(jobs: {', '.join(COMPILED)})\n")
     code, said, _ = mains.run("compile", "--help")
     assert code == 0 and "ahead of its run" in said
