@@ -25,6 +25,7 @@ pytestmark = pytest.mark.slow
 REPORTED = ("protect", "revert", "evaluate", "smoothing", "patches")
 # `train_classifier` is that of store_test.py.
 TRAINED = ("stab", "diffusion", "train_trn")
+RELEASED = ("mse", "clf")  # much like the first of these
 SHARDED = ("protect", "evaluate", "smoothing")
 
 
@@ -61,6 +62,16 @@ def ground(server, tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="module")
+def released(ground):
+    """The ground, where trainings for a release have run, too."""
+    some = {name: small_jobs.TRAININGS[name] for name in RELEASED}
+    for root in (ground, BUCKET):
+        file = small_jobs.write_jobs(ground / "released.jsonl", some, root, root)
+        small_jobs.run_jobs(file, devices=2)
+    return ground
+
+
 @pytest.mark.parametrize("name", small_jobs.IMAGES)
 def test_two_processes_write_the_files_of_the_disk(ground, name):
     s3.assert_same(ground / name, BUCKET / name)
@@ -68,6 +79,16 @@ def test_two_processes_write_the_files_of_the_disk(ground, name):
 
 @pytest.mark.parametrize("name", TRAINED)
 def test_trainings_learn_the_same_to_the_bit(ground, name):
+    assert_same_training(ground, name)
+
+
+@pytest.mark.release
+@pytest.mark.parametrize("name", RELEASED)
+def test_trainings_for_a_release_learn_the_same_to_the_bit(released, name):
+    assert_same_training(released, name)
+
+
+def assert_same_training(ground, name):
     # Orbax does not write the same bytes twice, nor is a log's time the same.
     s3.assert_same(ground / name, BUCKET / name, skip=("model/", "checkpoints/"))
     one, other = (models.load_model(root / name) for root in (ground, BUCKET))
