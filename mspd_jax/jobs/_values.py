@@ -170,6 +170,11 @@ def size_of(model: Loaded, role: str) -> tuple[int, int, int]:
             "are resized to; wanted a checkpoint or a Model"
         )
     height, width, channels = model.model.spec.image_shape
+    if channels != 3:
+        raise InputError(
+            f"`{role}`={model.name} reads images of {channels} channels; pictures need "
+            "one that reads color"
+        )
     return height, width, channels
 
 

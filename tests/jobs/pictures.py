@@ -24,3 +24,8 @@ def photo(path, mode="RGB", size=(40, 30), seed=0, **options):
     path.parent.mkdir(parents=True, exist_ok=True)
     image.save(path, **options)
     return np.asarray(Image.open(path))
+
+
+def gray_model():
+    spec = SPEC._replace(mean=(0.5,), std=(0.25,), image_shape=(8, 8, 1))
+    return models.create_model(jax.random.key(0), spec)

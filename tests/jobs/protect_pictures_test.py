@@ -9,7 +9,7 @@ from PIL import Image
 from mspd_jax import jobs
 from mspd_jax.errors import InputError
 from mspd_jax.jobs import _protect_pictures
-from tests.jobs.pictures import photo, surrogate
+from tests.jobs.pictures import gray_model, photo, surrogate
 
 EPS = 8 / 255
 
@@ -128,6 +128,7 @@ def test_jpeg_is_measured_after_it_was_packed(job, album, tmp_path):
         ("eps", "2", "at most 1"),
         ("survive", ("fire:1",), "accepted are jpeg:75-95"),
         ("surrogate", lambda image: image[0, 0], "does not say what size"),
+        ("surrogate", gray_model(), "reads images of 1 channels"),
     ],
 )
 def test_bad_input_is_named_and_nothing_written(job, tmp_path, field, value, said):
