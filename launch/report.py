@@ -8,8 +8,9 @@ several eps are among the runs; certified.png, certified accuracy against the l2
 if certifications are; patches.png, certified accuracy against the work it takes, if
 certifications against patches are; and picture.png, if a protect run is: original,
 protected, perturbation enlarged ten times and, from evaluate --save_images, attacked
-images. Any mix of jobs is fine; a folder that holds run folders counts as all of them.
-Takes seconds.
+images. --html writes report.html, too: one file that holds all of it, the settings of
+each run and the command that repeats it. Any mix of jobs is fine; a folder that holds
+run folders counts as all of them. Takes seconds.
 """
 
 from launch import _main

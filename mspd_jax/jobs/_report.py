@@ -25,6 +25,9 @@ class Report:
         "`out`, or a folder that holds several of them"
     )
     images: int = option(8, help="rows of the picture, 0 for none", lower=0)
+    html: bool = option(
+        False, help="also write report.html, one file that holds all of it"
+    )
 
     def run(
         self, out: str | pathlib.PurePath, machine: FilesMachine | None = None
@@ -38,7 +41,9 @@ class Report:
         page = report.Page("", ())
         alone = not drive.in_cluster()  # then no device need be started
         if alone or drive.here().process == 0:
-            page = report.write_report(self.runs, out, images=self.images)
+            page = report.write_report(
+                self.runs, out, images=self.images, html=self.html
+            )
         if not alone:
             drive.barrier()
         return page

@@ -44,6 +44,8 @@ def protection_section(runs: Sequence[Run], *, images: int = 8) -> Section:
     if not images:
         return Section("\nNo picture was asked for.\n")
     protect = next((r for r in runs if _is(r, "protect")), None)
+    if protect is None and any(_is(run, "protect_pictures") for run in runs):
+        return Section()  # they have a section of their own
     if protect is None:
         return Section("\nNo picture: no protect run with images is among the runs.\n")
     source, missing = _opened(*_source_of(protect))

@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 from mspd_jax import paths
 from mspd_jax.errors import InputError
+from mspd_jax.report._album import album_section
 from mspd_jax.report._certificates import certified_section
 from mspd_jax.report._checks import checks_section
+from mspd_jax.report._page import html_page
 from mspd_jax.report._patches import patches_section
 from mspd_jax.report._protection import protection_section
 from mspd_jax.report._radii import radii_section
@@ -42,7 +44,11 @@ class Page(NamedTuple):
 
 
 def write_report(
-    runs: Sequence[str | os.PathLike], out: str | os.PathLike, *, images: int = 8
+    runs: Sequence[str | os.PathLike],
+    out: str | os.PathLike,
+    *,
+    images: int = 8,
+    html: bool = False,
 ) -> Page:
     """Writes report.md, report.csv and pictures on what runs have found.
 
@@ -52,6 +58,7 @@ def write_report(
       runs: run folders, or folders that hold several of them, of any mix of jobs.
       out: folder of the report; an older report in it is replaced.
       images: rows of the picture of protected images, 0 for none.
+      html: also write report.html, one file that holds all of it, the pictures too.
     """
     found = read_runs([os.fspath(path) for path in runs])
     folder = paths.as_path(os.path.expanduser(out))
@@ -65,6 +72,7 @@ def write_report(
     sections = (
         sweeps_section(sweeps),
         radii_section(found),
+        album_section(found, images=images),
         protection_section(found, images=images),
         certified_section(found),
         patches_section(found),
@@ -74,12 +82,18 @@ def write_report(
     files = {"report.csv": csv_table(rows, summary_columns(rows)).encode()}
     if sweeps:
         files["sweep.csv"] = sweep_csv(sweeps).encode()
-    for part in sections:
-        files |= part.pictures
+    pictures = {n: png for part in sections for n, png in part.pictures.items()}
+    files |= pictures
+    if html:
+        files["report.html"] = html_page(text, pictures, found)
     files["report.md"] = text.encode()
     there = paths.children(folder) if paths.is_dir(folder) else ()
-    older = {path.name for path in there if path.match("sweep*.*")}
-    names = {*_PICTURES, *older} - files.keys()
+    older = {
+        path.name
+        for path in there
+        if path.match("sweep*.*") or path.match("album*.png")
+    }
+    names = {*_PICTURES, "report.html", *older} - files.keys()
     paths.remove(folder / name for name in sorted(names))
     for name, content in files.items():
         write_file(folder / name, content)

@@ -116,7 +116,7 @@ def _common(run: Run) -> Row:
         "source": eval_source or fields.get("source"),
         # Training counts its steps' images; accuracies are over the records.
         "images": len(run.records) or summary.get("images"),
-        "eps": fields.get("eps"),
+        "eps": fields.get("eps") or summary.get("eps"),
         "norm": fields.get("norm"),
         "seconds_per_image": _seconds_per_image(run),
         "warnings": "; ".join(_warnings(summary)) or None,
