@@ -18,7 +18,12 @@ setup(
     packages=find_packages(include=["mspd_jax", "mspd_jax.*", "launch", "launch.*"]),
     entry_points={"console_scripts": ["mspd = launch.mspd:main"]},
     package_data={
-        "mspd_jax": ["data/*.npz", "models/conversion/*.csv", "models/zoo/**/*"]
+        "mspd_jax": [
+            "data/*.npz",
+            "models/conversion/*.csv",
+            "models/zoo/**/*",
+            "pictures/*.jpg",
+        ]
     },
     install_requires=(HERE / "requirements.txt").read_text(encoding="utf-8").split(),
     extras_require={

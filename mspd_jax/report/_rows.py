@@ -101,6 +101,10 @@ def _results(run: Run) -> Row:
     return _under_noise(run) if certifies_noise(run) else _under_attack(run)
 
 
+def _rounded(number: float | None) -> float | None:
+    return None if number is None else float(f"{number:.4g}")
+
+
 def _common(run: Run) -> Row:
     fields, summary = run.fields, run.summary or {}
     eval_source = fields.get("eval_source") if summary.get("eval_images") else None
@@ -116,7 +120,7 @@ def _common(run: Run) -> Row:
         "source": eval_source or fields.get("source"),
         # Training counts its steps' images; accuracies are over the records.
         "images": len(run.records) or summary.get("images"),
-        "eps": fields.get("eps") or summary.get("eps"),
+        "eps": fields.get("eps") or _rounded(summary.get("eps")),
         "norm": fields.get("norm"),
         "seconds_per_image": _seconds_per_image(run),
         "warnings": "; ".join(_warnings(summary)) or None,
