@@ -10,6 +10,7 @@ from mspd_jax.jobs._convert import Convert
 from mspd_jax.jobs._evaluate import Evaluate
 from mspd_jax.jobs._identity import job_name
 from mspd_jax.jobs._protect import Protect
+from mspd_jax.jobs._protect_pictures import ProtectPictures
 from mspd_jax.jobs._revert import Revert
 from mspd_jax.jobs._train_classifier import TrainClassifier
 from mspd_jax.jobs._train_denoiser import TrainDenoiser
@@ -18,6 +19,7 @@ from mspd_jax.jobs._train_trn import TrainTRN
 # All that leave in a folder something to find again.
 _KINDS = (
     Protect,
+    ProtectPictures,
     Revert,
     Evaluate,
     Certify,
