@@ -13,6 +13,7 @@ from mspd_jax.jobs._foreign import MODEL_NAMES
 from mspd_jax.jobs._frame import Kinds, open_folder, record_outcomes
 from mspd_jax.jobs._machine import FilesMachine
 from mspd_jax.jobs._option import option
+from mspd_jax.jobs._picture_programs import picture_programs
 from mspd_jax.jobs._picture_work import Guide, as_pictures, described, made
 from mspd_jax.jobs._result import Result
 from mspd_jax.jobs._strength import STRENGTHS, Strength
@@ -118,6 +119,18 @@ class ProtectPictures:
             describe=functools.partial(described, self, guide, folder.path),
             summarize=functools.partial(_totals, strength, listing),
             kinds=Kinds(PicturesSummary, PictureRecord),
+        )
+
+    def programs(self, machine: FilesMachine | None = None) -> list[drive.Program]:
+        """The programs that `run` has compiled for pictures in color, of any size."""
+        del machine
+        surrogate = loaded(self.surrogate)
+        versions = 1 + len(sights_of(self.survive).distortions)
+        return picture_programs(
+            surrogate.predict,
+            size_of(surrogate, "surrogate"),
+            _strength_of(self).samples,
+            versions,
         )
 
 

@@ -199,12 +199,17 @@ def _class_of(predict: Predict, image: jax.Array) -> jax.Array:
     return jnp.argmax(predict(image))
 
 
+def turns(draws: int, versions: int) -> np.ndarray:
+    """Which version of the picture each draw sees, int [draws]; pairs see one."""
+    return np.arange(draws) // 2 % versions
+
+
 def _seen_each(
     x: np.ndarray, views: Views, distortions: Sequence[Distortion], spread: Spread
 ) -> np.ndarray:
     """Each draw sees its version of the picture: as it is, or after a distortion."""
     versions: list[Distortion] = [lambda image: image, *distortions]
-    turn = np.arange(len(views.rows)) // 2 % len(versions)
+    turn = turns(len(views.rows), len(versions))
     seen: np.ndarray | None = None
     for number, version in enumerate(versions):
         chosen = np.flatnonzero(turn == number)

@@ -13,6 +13,7 @@ import pytest
 from mspd_jax import data, drive, jobs, models
 from mspd_jax.convolution import _onednn as onednn
 from mspd_jax.errors import InputError
+from tests.jobs.pictures import photo
 
 ACCELERATORS = ("cuda", "tpu")
 
@@ -68,6 +69,31 @@ def test_protection_convolves_as_the_accelerator_does():
     assert "stablehlo.convolution" in text
     # 2048 images of four draws at once, as suits an accelerator; on a CPU it is four.
     assert "tensor<8192x8x8x1xf32>" in text and job.programs()[0].rows[0].size == 4
+
+
+def test_pictures_of_all_sizes():
+    surrogate = model(channels=3)
+    job = jobs.ProtectPictures(
+        source="nowhere", surrogate=surrogate, samples=8, survive=("jpeg:75-95",)
+    )
+    names = {"views of 1", "views of 2", "slopes", "steps"}
+    assert texts(job).keys() == names
+
+
+def test_the_programs_of_pictures_are_those_that_run(tmp_path):
+    surrogate = model(channels=3)
+    photo(tmp_path / "photos" / "a.png", size=(33, 50))
+    job = jobs.ProtectPictures(
+        source=str(tmp_path / "photos"), surrogate=surrogate, samples=4
+    )
+    functions = {p.function for p in job.programs()}
+    for function in functions:
+        function.clear_cache()
+    job.run(tmp_path / "out")
+    counts = {f: f._cache_size() for f in functions}
+    jobs.compiled(job)
+    dataclasses.replace(job, seed=1, eps=0.1).run(tmp_path / "other")
+    assert {f: f._cache_size() for f in functions} == counts
 
 
 def test_evaluation():
