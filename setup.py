@@ -40,6 +40,8 @@ setup(
         # Engines of sweeps.
         "ray": ["ray>=2.40"],
         "slurm": ["submitit>=1.5"],
+        # The site of docs/: mkdocs serve.
+        "docs": ["mkdocs-material>=9.5", "mkdocstrings[python]>=0.28"],
         "cuda": ["jax[cuda12]"],
         "tpu": ["jax[tpu]"],
     },
