@@ -41,7 +41,7 @@ setup(
         "ray": ["ray>=2.40"],
         "slurm": ["submitit>=1.5"],
         # The site of docs/: mkdocs serve.
-        "docs": ["mkdocs-material>=9.5", "mkdocstrings[python]>=0.28"],
+        "docs": ["mkdocs-material>=9.5", "mkdocstrings[python]>=0.28", "ruff>=0.6"],
         "cuda": ["jax[cuda12]"],
         "tpu": ["jax[tpu]"],
     },

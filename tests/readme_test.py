@@ -95,7 +95,12 @@ def test_commands_of_all_pages_and_kinds_are_found():
     assert len(found) >= 40
 
 
-@pytest.mark.parametrize("name", [*PAGES, "CONTRIBUTING.md", "CHANGELOG.md"])
+_RESULTS = [p.relative_to(ROOT).as_posix() for p in (ROOT / "results").rglob("*.md")]
+
+
+@pytest.mark.parametrize(
+    "name", [*PAGES, "CONTRIBUTING.md", "CHANGELOG.md", *sorted(_RESULTS)]
+)
 def test_links_lead_to_files_that_exist(name):
     text = (ROOT / name).read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)\s]+)\)", text):

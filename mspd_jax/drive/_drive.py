@@ -19,10 +19,11 @@ _READERS = 4  # threads: decoding images is the work of C libraries that let go
 class Outcome(NamedTuple):
     """What became of one image.
 
-    position: where it stands in the source.
-    record: the image with its index, label and name; None if it could not be read.
-    result: the method's result for it, host arrays without a batch axis.
-    error: why the image could not be read, or None.
+    Attributes:
+      position: where it stands in the source.
+      record: the image with its index, label and name; None if it could not be read.
+      result: the method's result for it, host arrays without a batch axis.
+      error: why the image could not be read, or None.
     """
 
     position: int

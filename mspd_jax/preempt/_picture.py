@@ -42,11 +42,14 @@ Spread = Callable[[Callable, Iterable[tuple]], Iterable]
 class Sights(NamedTuple):
     """How a picture will be looked at by those whom nobody knows.
 
-    crop: least share of height and of width that a random box has.
-    whole: every how manieth pair of draws sees all of the picture.
-    rescale: to what share at least the picture may be made smaller before it is seen.
-    distortions: float [H, W, C] -> the same, what may happen to the file, as JPEG does;
-      gradients pass straight through. Draws take turns between none and each of these.
+    Attributes:
+      crop: least share of height and of width that a random box has.
+      whole: every how manieth pair of draws sees all of the picture.
+      rescale: to what share at least the picture may be made smaller before it is
+        seen.
+      distortions: float [H, W, C] -> the same, what may happen to the file, as JPEG
+        does; gradients pass straight through. Draws take turns between none and each
+        of these.
     """
 
     crop: float = 0.8

@@ -21,9 +21,13 @@ SHARDS = ".shards"
 class Run(NamedTuple):
     """A run folder as read.
 
-    path: the folder. name: what tables call it. info: run.json. fields: those of
-    the job, in older folders its flags. summary: summary.json, None while the run is
-    unfinished. records: a sequence of one dict per image.
+    Attributes:
+      path: the folder.
+      name: what tables call it.
+      info: run.json.
+      fields: those of the job, in older folders its flags.
+      summary: summary.json, None while the run is unfinished.
+      records: a sequence of one dict per image.
     """
 
     path: pathlib.PurePath
