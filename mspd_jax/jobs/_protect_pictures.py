@@ -100,8 +100,10 @@ class ProtectPictures:
             sights=sights_of(self.survive),
             spread=drive.spread,
         )
-        source = pictures.open_pictures(self.source, self.source, limit=self.limit)
-        listing = pictures.list_pictures(self.source, format=self.format)
+        source = pictures.open_pictures(
+            self.source, self.source, limit=self.limit, out=out
+        )
+        listing = pictures.list_pictures(self.source, format=self.format, out=out)
         folder = open_folder(
             self, out, machine or self.MACHINE, used=used, source=source
         )

@@ -2,7 +2,8 @@
 
 Folders are gone through to the bottom. Hidden files and folders are no one's business;
 everything else is either a picture or skipped for a reason. No link leads out of the
-folder, none is followed into another folder, and what is no file is never opened.
+folder, none is followed into another folder, and what is no file is never opened. What
+a run wrote is no one's original: its folder is passed over, too.
 """
 
 import fnmatch
@@ -18,6 +19,7 @@ from mspd_jax.pictures._file import first_bytes, shown, what_else
 from mspd_jax.pictures._formats import format_of
 from mspd_jax.pictures._kind import HEAD, RAW_SUFFIXES, SUFFIXES, kind_of
 from mspd_jax.pictures._names import output_names
+from mspd_jax.runs import is_run_folder
 
 _Found = Iterable[tuple[pathlib.PurePath, str | None]]  # a reason, or None: a picture
 
@@ -35,7 +37,12 @@ class Listing(NamedTuple):
     skipped: tuple[tuple[pathlib.PurePath, str], ...]
 
 
-def list_pictures(place: str | os.PathLike, *, format: str = "png") -> Listing:
+def list_pictures(
+    place: str | os.PathLike,
+    *,
+    format: str = "png",
+    out: str | os.PathLike | None = None,
+) -> Listing:
     """The pictures in a place, which may be damaged: that is seen as they are read.
 
     A picture is known by its suffix or by its first bytes, in a store by its suffix.
@@ -45,18 +52,22 @@ def list_pictures(place: str | os.PathLike, *, format: str = "png") -> Listing:
         of a shell, `photos/*.jpg`, where `**` is any number of folders. What exists by
         this name is meant, also where there are brackets in it.
       format: that is written, for the names of outputs: png, jpeg or webp.
+      out: the folder that will be written into. It is passed over in silence, and must
+        not be the one that is listed, nor one around it.
 
     Example:
       listing = pictures.list_pictures("photos/**/*.jpg")
     """
     suffix = format_of(format).suffix
     path = paths.as_path(os.path.expanduser(os.fspath(place)))
+    besides = _on_disk(out)
     try:
         root, pattern = _parted(path)
         if paths.is_dir(root):
-            found = _in_folder(root, pattern)
+            found = _in_folder(root, pattern, besides)
         else:
             root, found = root.parent, [(root, _reason(root, inside=None))]
+        _check_apart(root, besides)
     except (OSError, ValueError) as error:
         if isinstance(error, InputError):
             raise
@@ -82,13 +93,33 @@ def _parted(path: pathlib.PurePath) -> tuple[pathlib.PurePath, tuple[str, ...]]:
     return root, pattern
 
 
-def _in_folder(root: pathlib.PurePath, pattern: tuple[str, ...]) -> _Found:
+def _on_disk(out: str | os.PathLike | None) -> pathlib.Path | None:
+    """A folder without links; None for one of a store, where no originals are."""
+    path = None if out is None else paths.as_path(out)
+    if path is None or paths.is_store(path):
+        return None
+    return pathlib.Path(path).resolve()
+
+
+def _check_apart(root: pathlib.PurePath, besides: pathlib.Path | None) -> None:
+    """Originals and results must not meet under the same names."""
+    if besides is None or paths.is_store(root):
+        return
+    if pathlib.Path(root).resolve().is_relative_to(besides):
+        raise InputError(
+            f"`out`={shown(besides)} holds the originals; wanted a folder of its own"
+        )
+
+
+def _in_folder(
+    root: pathlib.PurePath, pattern: tuple[str, ...], besides: pathlib.Path | None
+) -> _Found:
     if paths.is_store(root):
         found = _in_store(root)
     else:
         # Without ** a pattern reaches as deep as it is long.
         depth = len(pattern) if pattern and "**" not in pattern else None
-        found = _walk(pathlib.Path(root), depth)
+        found = _walk(pathlib.Path(root), depth, besides)
     if not pattern:
         return list(found)
     return [each for each in found if _fits(each[0].relative_to(root).parts, pattern)]
@@ -109,7 +140,9 @@ def _in_store(root: pathlib.PurePath) -> _Found:
             yield path, _reason_by_name(path)
 
 
-def _walk(root: pathlib.Path, depth: int | None) -> Iterator[tuple]:
+def _walk(
+    root: pathlib.Path, depth: int | None, besides: pathlib.Path | None
+) -> Iterator[tuple]:
     inside, waiting = root.resolve(), [(root, 1)]
     while waiting:
         folder, level = waiting.pop()
@@ -122,6 +155,11 @@ def _walk(root: pathlib.Path, depth: int | None) -> Iterator[tuple]:
             continue
         for path in (folder / name for name in names if not name.startswith(".")):
             if not path.is_symlink() and path.is_dir():
+                if besides is not None and path.resolve() == besides:
+                    continue
+                if is_run_folder(path):
+                    yield path, "is the folder of a run, whose pictures are done"
+                    continue
                 waiting += [(path, level + 1)] if depth is None or level < depth else []
             else:
                 yield path, _reason(path, inside)

@@ -10,21 +10,26 @@ from mspd_jax.pictures._read import picture_floats, picture_shape
 
 
 def open_pictures(
-    spec: str, place: str | os.PathLike, *, limit: int | None = None
+    spec: str,
+    place: str | os.PathLike,
+    *,
+    limit: int | None = None,
+    out: str | os.PathLike | None = None,
 ) -> data.Source:
     """Source of the pictures in a place; see `list_pictures`.
 
     An image is float32 [H, W, C] in [0, 1], upright, without alpha: the level divided
     by 255, or by 65535 where the file holds 16 bits. Sizes differ, labels are -1. The
     index follows from the name of the output, which ends in `.png`. What cannot be read
-    surfaces at `Source.read`. A limit takes the first in the order of the names.
+    surfaces at `Source.read`. A limit takes the first in the order of the names. out: the
+    folder that will be written into.
 
     Example:
       source = pictures.open_pictures("photos", "photos/*.jpg", limit=8)
     """
     if limit is not None and limit <= 0:
         raise InputError(f"`limit`={limit}: wanted at least 1 picture")
-    listing = list_pictures(place)
+    listing = list_pictures(place, out=out)
     if not listing.files:
         passed = [f"; {shown(path)} {reason}" for path, reason in listing.skipped[:1]]
         raise InputError(

@@ -106,6 +106,30 @@ def test_a_run_that_was_cut_off_goes_on_to_the_same_files(
         assert len({path.read_bytes() for path in both}) == 1
 
 
+def test_results_within_the_folder_are_not_protected_again(tmp_path):
+    photo(tmp_path / "sea.png")
+    job = jobs.ProtectPictures(
+        source=str(tmp_path), surrogate=surrogate(), samples=2, strength="light"
+    )
+    first = job.run(tmp_path / "out").records
+    assert job.run(tmp_path / "out").records == first
+    strong = dataclasses.replace(job, strength="strong").run(tmp_path / "strong")
+    assert [record.name for record in strong.records] == ["sea.png"]
+    assert "out is the folder of a run" in " ".join(strong.summary.warnings)
+
+
+def test_originals_are_never_written_to(tmp_path):
+    before = photo(tmp_path / "images" / "sea.png")
+    job = jobs.ProtectPictures(
+        source=str(tmp_path / "images"), surrogate=surrogate(), samples=2
+    )
+    with pytest.raises(InputError, match="holds the originals"):
+        job.run(tmp_path)
+    after = np.asarray(Image.open(tmp_path / "images" / "sea.png"))
+    np.testing.assert_array_equal(before, after)
+    assert not (tmp_path / "run.json").exists()
+
+
 def test_jpeg_is_measured_after_it_was_packed(job, album, tmp_path):
     job = dataclasses.replace(
         job, source=str(album / "sea.jpg"), format="jpeg", quality=60, verify=False

@@ -208,3 +208,24 @@ def test_a_store_is_listed_by_names(bucket):
     assert names(list_pictures("s3://b/photos/a.jpg")) == ["a.png"]
     with pytest.raises(InputError, match="does not exist"):
         list_pictures("s3://b/photo")
+
+
+def test_results_are_not_listed_as_originals(tmp_path):
+    put(tmp_path, "a.png", "out/images/a.png", "before/images/a.png", "out/b/c.png")
+    (tmp_path / "before/run.json").write_text("{}")
+    listing = list_pictures(tmp_path, out=tmp_path / "out")
+    assert names(listing) == ["a.png"]
+    reason = "is the folder of a run, whose pictures are done"
+    assert skipped(listing, tmp_path) == {"before": reason}
+    # Who asks for them by name gets them.
+    assert names(list_pictures(tmp_path / "before")) == ["images/a.png"]
+
+
+@pytest.mark.parametrize("place", ["in", "in/a.png", "in/*.png", "in/deep"])
+def test_originals_are_not_listed_where_results_go(tmp_path, place):
+    put(tmp_path, "in/a.png", "in/deep/b.png")
+    with pytest.raises(InputError, match="`out`=.*in holds the originals"):
+        list_pictures(tmp_path / place, out=tmp_path / "in")
+    (tmp_path / "link").symlink_to(tmp_path / "in")
+    with pytest.raises(InputError, match="`out`=.*in holds the originals"):
+        list_pictures(tmp_path / place, out=tmp_path / "link")
