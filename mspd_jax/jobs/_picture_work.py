@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from mspd_jax import attacks, data, pictures, preempt, runs
+from mspd_jax.errors import InputError
 from mspd_jax.jobs._hold import VIEWS, held
 from mspd_jax.jobs._likeness import likeness
 
@@ -36,11 +37,15 @@ class Made(NamedTuple):
     key: jax.Array
 
 
-def as_pictures(source: data.Source, listing: pictures.Listing) -> data.Source:
+def as_pictures(
+    source: data.Source, listing: pictures.Listing, **kind: Any
+) -> data.Source:
     """The source with whole pictures in the place of float pixels.
 
     Levels take a quarter of the memory, some pictures wait until others are written,
     and what else a file holds is written back. Names are those of the listing.
+
+    kind: of the files that are written: what no such file can hold is unreadable.
     """
     names = {str(path): name for path, name in listing.files}
 
@@ -48,6 +53,10 @@ def as_pictures(source: data.Source, listing: pictures.Listing) -> data.Source:
         assert source.files is not None
         file, index = source.files[position], int(source.indices[position])
         picture: Any = pictures.read_picture(file)
+        try:
+            pictures.check_writable(picture, **kind)
+        except InputError as error:
+            raise InputError(f"{pictures.shown(file)}: {error}") from error
         return data.Record(index, picture, -1, names[file])
 
     return source._replace(read=read)
@@ -72,7 +81,7 @@ def described(
     """
     original, levels = _picture_of(record), made.levels
     file = f"images/{record.name}"
-    kind = {"format": job.format, "strip_metadata": job.strip_metadata}
+    kind = kind_of(job)
     packed = pictures.encode_picture(
         original._replace(levels=levels), quality=job.quality, **kind
     )
@@ -90,6 +99,11 @@ def described(
         **likeness(original.levels, levels),
         **(_checked(guide, made, original.levels, levels) if job.verify else {}),
     }
+
+
+def kind_of(job: Any) -> dict[str, Any]:
+    """What kind of files a job writes, as the functions of `pictures` take it."""
+    return {"format": job.format, "strip_metadata": job.strip_metadata}
 
 
 def _picture_of(record: data.Record) -> pictures.Picture:

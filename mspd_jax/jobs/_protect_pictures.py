@@ -14,7 +14,7 @@ from mspd_jax.jobs._frame import Kinds, open_folder, record_outcomes
 from mspd_jax.jobs._machine import FilesMachine
 from mspd_jax.jobs._option import option
 from mspd_jax.jobs._picture_programs import picture_programs
-from mspd_jax.jobs._picture_work import Guide, as_pictures, described, made
+from mspd_jax.jobs._picture_work import Guide, as_pictures, described, kind_of, made
 from mspd_jax.jobs._result import Result
 from mspd_jax.jobs._strength import STRENGTHS, Strength
 from mspd_jax.jobs._survive import FORMS, sights_of
@@ -110,7 +110,7 @@ class ProtectPictures:
         outcomes = drive.in_turn(
             stream(self.seed, "protect"),
             functools.partial(made, guide, protect),
-            as_pictures(source, listing),
+            as_pictures(source, listing, **kind_of(self)),
             skip=folder.done,
         )
         return record_outcomes(

@@ -17,7 +17,7 @@ from mspd_jax.pictures._list import Listing, list_pictures
 from mspd_jax.pictures._open import open_pictures
 from mspd_jax.pictures._picture import Picture
 from mspd_jax.pictures._read import MOST_PIXELS, read_picture
-from mspd_jax.pictures._write import encode_picture, write_picture
+from mspd_jax.pictures._write import check_writable, encode_picture, write_picture
 
 __all__ = [
     "FORMATS",
@@ -25,6 +25,7 @@ __all__ = [
     "Listing",
     "Picture",
     "changes",
+    "check_writable",
     "encode_picture",
     "list_pictures",
     "open_pictures",

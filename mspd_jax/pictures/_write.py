@@ -95,6 +95,21 @@ def write_picture(
     write_file(paths.as_path(path), data)
 
 
+def check_writable(
+    picture: Picture, *, format: str = "png", strip_metadata: bool = False
+) -> None:
+    """InputError where `encode_picture` would refuse a picture; costs next to nothing.
+
+    Example:
+      pictures.check_writable(picture, format="jpeg")
+    """
+    _check_fits(picture, format_of(format))
+    # Whether all else fits does not depend on how many pixels there are.
+    alpha = picture.alpha if picture.alpha is None else picture.alpha[:1, :1]
+    corner = picture._replace(levels=picture.levels[:1, :1], alpha=alpha)
+    encode_picture(corner, format=format, strip_metadata=strip_metadata)
+
+
 def _check_levels(picture: Picture) -> None:
     levels, alpha = picture.levels, picture.alpha
     if (

@@ -145,6 +145,16 @@ def test_jpeg_is_measured_after_it_was_packed(job, album, tmp_path):
     )
 
 
+def test_what_the_format_cannot_hold_is_named_and_the_rest_is_done(job, tmp_path):
+    photo(tmp_path / "clear.png", "RGBA")
+    photo(tmp_path / "sea.png")
+    job = dataclasses.replace(job, source=str(tmp_path), format="jpeg", verify=False)
+    done = job.run(tmp_path / "out")
+    assert [record.name for record in done.records] == ["sea.jpg"]
+    (reason,) = done.unreadable
+    assert "clear.png: this picture has an alpha channel" in reason
+
+
 @pytest.mark.parametrize(
     "field, value, said",
     [

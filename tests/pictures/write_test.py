@@ -8,7 +8,12 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from mspd_jax.errors import InputError
-from mspd_jax.pictures import encode_picture, read_picture, write_picture
+from mspd_jax.pictures import (
+    check_writable,
+    encode_picture,
+    read_picture,
+    write_picture,
+)
 from mspd_jax.pictures._read import decode_picture
 from tests.pictures import samples as s
 from tests.pictures.read_test import READ, STORED
@@ -191,13 +196,19 @@ def test_metadata_that_is_too_long_for_jpeg_is_refused(name):
     with pytest.raises(InputError, match=r"JPEG.*; write PNG, or leave out") as told:
         encode_picture(picture, format="jpeg")
     assert "\n" not in str(told.value)
+    with pytest.raises(InputError, match=str(told.value)[:40]):
+        check_writable(picture, format="jpeg")
     encode_picture(picture, format="jpeg", strip_metadata=True)
+    check_writable(picture, format="jpeg", strip_metadata=True)
 
 
 def test_a_picture_that_is_too_wide_for_webp_is_refused():
     picture = decode_picture(s.saved(np.zeros((1, 16384), np.uint8), "PNG"), "x")
     with pytest.raises(InputError, match="is 16384x1, WebP holds 16383 either way"):
         encode_picture(picture, format="webp")
+    with pytest.raises(InputError, match="is 16384x1, WebP holds 16383 either way"):
+        check_writable(picture, format="webp")
+    check_writable(picture)
 
 
 @pytest.mark.parametrize(
