@@ -21,8 +21,9 @@ def open_pictures(
     An image is float32 [H, W, C] in [0, 1], upright, without alpha: the level divided
     by 255, or by 65535 where the file holds 16 bits. Sizes differ, labels are -1. The
     index follows from the name of the output, which ends in `.png`. What cannot be read
-    surfaces at `Source.read`. A limit takes the first in the order of the names. out: the
-    folder that will be written into.
+    surfaces at `Source.read`. A limit takes the first in the order of the names.
+
+    out: the folder that will be written into, as for `list_pictures`.
 
     Example:
       source = pictures.open_pictures("photos", "photos/*.jpg", limit=8)

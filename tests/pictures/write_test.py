@@ -196,7 +196,7 @@ def test_metadata_that_is_too_long_for_jpeg_is_refused(name):
     with pytest.raises(InputError, match=r"JPEG.*; write PNG, or leave out") as told:
         encode_picture(picture, format="jpeg")
     assert "\n" not in str(told.value)
-    with pytest.raises(InputError, match=str(told.value)[:40]):
+    with pytest.raises(InputError, match="JPEG.*; write PNG, or leave out"):
         check_writable(picture, format="jpeg")
     encode_picture(picture, format="jpeg", strip_metadata=True)
     check_writable(picture, format="jpeg", strip_metadata=True)
