@@ -133,5 +133,5 @@ def array_source(
 def as_float(image: np.ndarray) -> np.ndarray:
     """Image as float32 in [0, 1]; the one place where levels become numbers."""
     if image.dtype in (np.uint8, np.uint16):
-        return image.astype(np.float32) / np.float32(np.iinfo(image.dtype).max)
+        return np.divide(image, np.iinfo(image.dtype).max, dtype=np.float32)
     return image.astype(np.float32)
