@@ -26,7 +26,7 @@ class Ran(NamedTuple):
 
     unreadable: why, for each image that could not be read. timing: seconds of this
     start, images computed, and images per second without the first batch, which
-    compiles (None if there was no other); empty where there was nothing to do.
+    compiles (None if there was no other); empty where nothing could be done.
     """
 
     unreadable: list[str]
@@ -80,7 +80,7 @@ def run(
         try:
             for batch in outcomes:
                 first = first or time.perf_counter()
-                sizes.append(len(batch))
+                sizes.append(sum(outcome.record is not None for outcome in batch))
                 unreadable += [outcome.error for outcome in batch if outcome.error]
                 records = describer.submit(_records_of, batch, describe)
                 on_the_way.put(_Batch(len(batch), records))
@@ -147,7 +147,7 @@ def _take_all(
 def _timing(
     begun: float, first: float, end: float, images: list[int]
 ) -> dict[str, Any]:
-    if not images:
+    if not any(images):
         return {}
     later = sum(images[1:])
     return {

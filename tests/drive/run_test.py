@@ -41,7 +41,7 @@ def test_records_come_in_order_though_described_side_by_side():
     kept = [i for i in range(20) if i != 5]
     assert written == [{"index": i, "square": i * i} for i in kept]
     assert ran.unreadable == ["image 5 is broken"]
-    assert sum(steps) == ran.timing["images_computed"] == 20
+    assert sum(steps) == 20 and ran.timing["images_computed"] == 19
     assert ran.timing["images_per_second"] > 0
 
 
