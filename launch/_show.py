@@ -65,8 +65,10 @@ def cells(found: Iterable[Cell]) -> int:
 
 def pictures(found: Result) -> int:
     """Prints the totals, and what the attacker could do before and after."""
-    code = result(found)
-    for record in found.records:
+    if found.finished_before:
+        print("nothing to do: all pictures were protected before")
+    code = result(found._replace(finished_before=False))
+    for record in sorted(found.records, key=lambda record: record.name):
         if record.views is not None:
             print(
                 _held(

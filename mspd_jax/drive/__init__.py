@@ -11,6 +11,7 @@ from mspd_jax.drive._program import Program as Program
 from mspd_jax.drive._program import called_program as called_program
 from mspd_jax.drive._program import distinct as distinct
 from mspd_jax.drive._program import image_program as image_program
+from mspd_jax.drive._progress import line_of_parts as line_of_parts
 from mspd_jax.drive._progress import progress_bar as progress_bar
 from mspd_jax.drive._progress import shared_line as shared_line
 from mspd_jax.drive._replicate import Replicated as Replicated

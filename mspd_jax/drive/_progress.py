@@ -33,6 +33,7 @@ def progress_bar(
         initial=done,
         desc=description,
         unit=unit,
+        unit_scale=unit == "pixel",  # of which there are millions
         disable=hidden or advance is not None,
     )
     if advance is None or hidden:
@@ -44,6 +45,28 @@ def progress_bar(
 
     bar.update = update
     return bar
+
+
+@contextlib.contextmanager
+def line_of_parts(
+    *, total: int, done: int, description: str, unit: str
+) -> Iterator[Callable[[float], object]]:
+    """A line that moves while an image is worked on, until the images are through.
+
+    The arguments are those of `progress_bar`, whose bars show nothing within it.
+
+    Returns:
+      What moves it, by a count or a part of one.
+    """
+    with progress_bar(
+        total=total, done=done, description=description, unit=unit
+    ) as bar:
+        token = _ADVANCE.set(lambda share: None)
+        try:
+            yield bar.update
+            bar.update(total - bar.n)  # some could not be read
+        finally:
+            _ADVANCE.reset(token)
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from mspd_jax import attacks, data, pictures, preempt, runs
 from mspd_jax.errors import InputError
 from mspd_jax.jobs._hold import VIEWS, held
 from mspd_jax.jobs._likeness import likeness
+from mspd_jax.jobs._picture_line import SpreadOf
 
 _ROWS = 256  # of a picture that are rounded at once
 
@@ -62,12 +63,26 @@ def as_pictures(
     return source._replace(read=read)
 
 
-def made(guide: Guide, protect: Callable, key: jax.Array, record: data.Record) -> Made:
+def made(
+    guide: Guide,
+    protect: Callable,
+    spread_of: SpreadOf,
+    key: jax.Array,
+    record: data.Record,
+) -> Made:
     """The protected levels of a picture."""
     levels = _picture_of(record).levels
     image = data.as_float(levels)
     label = preempt.view_label(guide.labeler, image, guide.label_size)
-    found = protect(key, guide.predict, image, label, eps=guide.eps, size=guide.size)
+    found = protect(
+        key,
+        guide.predict,
+        image,
+        label,
+        eps=guide.eps,
+        size=guide.size,
+        spread=spread_of(image.shape),
+    )
     top = int(np.iinfo(levels.dtype).max)
     return Made(_rounded(found, image, guide.eps, top), label, key)
 

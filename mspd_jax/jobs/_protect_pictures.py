@@ -14,6 +14,7 @@ from mspd_jax.jobs._frame import Kinds, open_folder, record_outcomes
 from mspd_jax.jobs._machine import FilesMachine
 from mspd_jax.jobs._option import option
 from mspd_jax.jobs._picture_programs import picture_programs
+from mspd_jax.jobs._picture_line import picture_line
 from mspd_jax.jobs._picture_work import Guide, as_pictures, described, kind_of, made
 from mspd_jax.jobs._result import Result
 from mspd_jax.jobs._strength import STRENGTHS, Strength
@@ -93,12 +94,12 @@ class ProtectPictures:
         guide = Guide(
             *_seeing(used, "surrogate"), *_seeing(used, "labeler"), strength.eps
         )
+        sights = sights_of(self.survive)
         protect = functools.partial(
             preempt.protect_picture,
             num_samples=strength.samples,
             antithetic=strength.samples % 2 == 0,
-            sights=sights_of(self.survive),
-            spread=drive.spread,
+            sights=sights,
         )
         source = pictures.open_pictures(
             self.source, self.source, limit=self.limit, out=out
@@ -107,21 +108,27 @@ class ProtectPictures:
         folder = open_folder(
             self, out, machine or self.MACHINE, used=used, source=source
         )
-        outcomes = drive.in_turn(
-            stream(self.seed, "protect"),
-            functools.partial(made, guide, protect),
-            as_pictures(source, listing, **kind_of(self)),
-            skip=folder.done,
+        calls = functools.partial(
+            preempt.count_calls, num_samples=strength.samples, sights=sights
         )
-        return record_outcomes(
-            self,
-            folder,
-            outcomes,
-            source=source,
-            describe=functools.partial(described, self, guide, folder.path),
-            summarize=functools.partial(_totals, strength, listing),
-            kinds=Kinds(PicturesSummary, PictureRecord),
-        )
+        with picture_line(source, folder.done, calls) as spread_of:
+            outcomes = drive.in_turn(
+                stream(self.seed, "protect"),
+                functools.partial(made, guide, protect, spread_of),
+                as_pictures(source, listing, **kind_of(self)),
+                skip=folder.done,
+            )
+            result = record_outcomes(
+                self,
+                folder,
+                outcomes,
+                source=source,
+                describe=functools.partial(described, self, guide, folder.path),
+                summarize=functools.partial(_totals, strength, listing),
+                kinds=Kinds(PicturesSummary, PictureRecord),
+            )
+        before = len(folder.done) >= len(source.indices)
+        return result._replace(finished_before=before)
 
     def programs(self, machine: FilesMachine | None = None) -> list[drive.Program]:
         """The programs that `run` has compiled for pictures in color, of any size."""

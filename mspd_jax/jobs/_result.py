@@ -16,7 +16,7 @@ class Result(NamedTuple):
       records: a sequence of one NamedTuple per image, ordered by index, each made of
         its line in records.jsonl when it is looked at; none but there.
       unreadable: why, for each image that could not be read.
-      finished_before: whether a training was found finished.
+      finished_before: whether a training, or all pictures, were found finished.
     """
 
     folder: pathlib.PurePath

@@ -4,6 +4,8 @@ from mspd_jax.preempt._bilevel import bilevel, bilevel_reconstruct
 from mspd_jax.preempt._mcgs import mcgs
 from mspd_jax.preempt._picture import TILE as TILE
 from mspd_jax.preempt._picture import Sights, protect_picture
+from mspd_jax.preempt._picture import Spread as Spread
+from mspd_jax.preempt._picture import count_calls as count_calls
 from mspd_jax.preempt._picture import see as see
 from mspd_jax.preempt._picture import seen_tile as seen_tile
 from mspd_jax.preempt._picture import turned_tile as turned_tile

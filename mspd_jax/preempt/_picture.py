@@ -113,6 +113,14 @@ def protect_picture(
     return x
 
 
+def count_calls(
+    shape: Sequence[int], *, num_samples: int, epochs: int = 2, sights: Sights = USUAL
+) -> int:
+    """How many calls `protect_picture` gives to `spread` for such a picture."""
+    versions = min(1 + len(sights.distortions), -(-num_samples // 2))
+    return epochs * (versions + 1) * len(_corners(shape))
+
+
 def view_label(predict: Predict, image: np.ndarray, size: tuple[int, int, int]) -> int:
     """The class that a network sees in the whole picture."""
     seen = see(image, whole_view(image.shape, size[:2]))[0]
@@ -240,7 +248,8 @@ def _stepped(
     """x - rate * eps * the mean sign of all draws, kept in the ball and in [0, 1]."""
     corners = _corners(x.shape)
     moves = ((slopes, *_tiles_of(views, top, left)) for top, left in corners)
-    result = np.empty_like(x)
+    # Each tile is read before it is written; the original stays.
+    result = np.empty_like(x) if x is image else x
     for (top, left), mean in zip(corners, spread(turned_tile, moves), strict=True):
         place = slice(top, top + TILE[0]), slice(left, left + TILE[1])
         height, width = x[place].shape[:2]

@@ -54,3 +54,20 @@ def test_bars_are_their_own_again_after_the_line_even_if_it_fails():
         with drive.progress_bar(total=2, description="own") as bar:
             bar.update(2)
     assert "own: 100%" in text.getvalue()
+
+
+def test_a_line_of_parts_stands_for_the_bars_within_it():
+    text = io.StringIO()
+    with contextlib.redirect_stderr(text):
+        with drive.line_of_parts(
+            total=4_000_000, done=1_000_000, description="protect", unit="pixel"
+        ) as advance:
+            with drive.progress_bar(total=2, description="own") as bar:
+                advance(5e5)
+                bar.update(2)
+            advance(5e5)
+    states = [state.strip() for state in text.getvalue().split("\r") if state.strip()]
+    assert "own" not in text.getvalue()
+    assert "1.00M/4.00M" in states[0] and "pixel/s" in states[0]
+    # What could not be read is not waited for.
+    assert states[-1].startswith("protect: 100%") and "4.00M/4.00M" in states[-1]

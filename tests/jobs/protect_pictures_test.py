@@ -81,6 +81,8 @@ def test_the_same_call_does_nothing_again(job, done):
     before = file.stat().st_mtime_ns
     again = job.run(done.folder)
     assert again.records == done.records
+    # What cannot be read is no work, also where it is tried again.
+    assert again.summary == done.summary and not again.finished_before
     assert file.stat().st_mtime_ns == before
 
 

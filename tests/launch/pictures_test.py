@@ -41,6 +41,7 @@ def test_a_folder_is_protected_and_verified(place):
         assert image.mode == "L" and image.size == (9, 33)
     again = protect(place, "--strength=light", "--verify")
     assert again[0] == 0 and "images_computed: 2" in again[1]
+    assert "nothing to do" in again[1] and "nothing to do" not in said
 
     model = f"--model={place / 'model'}"
     code, said, errors = mains.run(

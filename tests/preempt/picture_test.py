@@ -139,3 +139,26 @@ def test_gray_is_shown_in_all_channels():
         preempt.view_label(predict, gray[0], (8, 8, 3)),
         jnp.argmax(predict(np.repeat(gray[0], 3, 2))),
     )
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 3), (150, 600, 1)])
+@pytest.mark.parametrize("samples, distortions", [(1, 2), (3, 1), (8, 3)])
+def test_the_calls_of_a_picture_are_known_before(shape, samples, distortions):
+    sights = preempt.Sights(distortions=(lambda image: image,) * distortions)
+    calls = []
+
+    def spread(function, arguments):
+        for one in arguments:
+            calls.append(function)
+            yield function(*one)
+
+    preempt.protect_picture(
+        *(KEY, network((8, 8, 3)), picture(*shape), 1),
+        eps=EPS,
+        size=(8, 8, 3),
+        num_samples=samples,
+        sights=sights,
+        spread=spread,
+    )
+    expected = preempt.count_calls(shape, num_samples=samples, sights=sights)
+    assert len(calls) == expected
