@@ -111,6 +111,7 @@ def described(
         "width": width,
         "height": height,
         "changed": pictures.changes(original, **kind),
+        "preview": pictures.keeps_preview(original, **kind),
         **likeness(original.levels, levels),
         **(_checked(guide, made, original.levels, levels) if job.verify else {}),
     }

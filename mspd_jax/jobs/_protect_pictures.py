@@ -149,6 +149,7 @@ class PictureRecord(NamedTuple):
     used_label: the class that it was protected for. largest_change: of a pixel, in
     [0, 1]. psnr: in dB, None where nothing changed. ssim: None for pictures below 11
     pixels. changed: what the file could not keep of the original's kind, or None.
+    preview: whether its metadata holds a small picture of the original.
     robust_before, robust_after: of `views` views, in how many the surrogate sees the
     class under attack, in the original and in the file; None where it was not asked.
     """
@@ -164,6 +165,7 @@ class PictureRecord(NamedTuple):
     psnr: float | None
     ssim: float | None
     changed: str | None = None
+    preview: bool = False
     robust_before: int | None = None
     robust_after: int | None = None
     views: int | None = None
@@ -202,7 +204,7 @@ def _seeing(used: dict[str, Loaded], role: str) -> tuple[Callable, tuple]:
 def _totals(
     strength: Strength, listing: pictures.Listing, records: Sequence[dict]
 ) -> dict:
-    """Settings, means over all pictures, and what was no picture."""
+    """Settings, means over all pictures, what was no picture, and what still shows."""
 
     def mean(name):
         known = [record[name] for record in records if record[name] is not None]
@@ -215,7 +217,17 @@ def _totals(
         "psnr_mean": mean("psnr"),
         "ssim_mean": mean("ssim"),
         "warnings": [
-            f"left out: {pictures.shown(path)} {reason}"
-            for path, reason in listing.skipped
+            *_preview_warning([r["name"] for r in records if r.get("preview")]),
+            *(f"left out: {pictures.shown(p)} {why}" for p, why in listing.skipped),
         ],
     }
+
+
+def _preview_warning(names: Sequence[str]) -> list[str]:
+    if not names:
+        return []
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return [
+        f"{min(names)}{more}: the metadata holds a small preview, which shows the "
+        "picture as it was; `strip_metadata` leaves it out"
+    ]

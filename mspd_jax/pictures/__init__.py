@@ -16,6 +16,7 @@ from mspd_jax.pictures._formats import FORMATS
 from mspd_jax.pictures._list import Listing, list_pictures
 from mspd_jax.pictures._open import open_pictures
 from mspd_jax.pictures._picture import Picture
+from mspd_jax.pictures._preview import keeps_preview
 from mspd_jax.pictures._read import MOST_PIXELS, read_picture
 from mspd_jax.pictures._write import check_writable, encode_picture, write_picture
 
@@ -27,6 +28,7 @@ __all__ = [
     "changes",
     "check_writable",
     "encode_picture",
+    "keeps_preview",
     "list_pictures",
     "open_pictures",
     "read_picture",

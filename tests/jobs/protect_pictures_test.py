@@ -10,6 +10,7 @@ from mspd_jax import jobs
 from mspd_jax.errors import InputError
 from mspd_jax.jobs import _protect_pictures
 from tests.jobs.pictures import gray_model, photo, surrogate
+from tests.pictures.preview_test import SMALL, exif_with
 
 EPS = 8 / 255
 
@@ -155,6 +156,20 @@ def test_what_the_format_cannot_hold_is_named_and_the_rest_is_done(job, tmp_path
     assert [record.name for record in done.records] == ["sea.jpg"]
     (reason,) = done.unreadable
     assert "clear.png: this picture has an alpha channel" in reason
+
+
+def test_previews_that_show_the_original_are_told_of(job, tmp_path):
+    tags = [(513, 56), (514, len(SMALL))]
+    photo(tmp_path / "sea.jpg", exif=exif_with("<", tags, SMALL))
+    photo(tmp_path / "sky.jpg")
+    job = dataclasses.replace(job, source=str(tmp_path), verify=False)
+    done = job.run(tmp_path / "out")
+    (warning,) = done.summary.warnings
+    assert "sea.png: " in warning and "`strip_metadata`" in warning
+    job = dataclasses.replace(job, strip_metadata=True)
+    assert job.run(tmp_path / "stripped").summary.warnings == [
+        f"left out: {tmp_path / 'out'} is the folder of a run, whose pictures are done"
+    ]
 
 
 @pytest.mark.parametrize(
