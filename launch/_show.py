@@ -12,6 +12,7 @@ from mspd_jax.jobs import (
     Cell,
     Compiled,
     Converted,
+    Preview,
     Result,
     Swept,
     Verified,
@@ -76,6 +77,17 @@ def pictures(found: Result) -> int:
                 )
             )
     return code
+
+
+def preview(found: Preview) -> int:
+    """Prints what a preview shows, and where it is."""
+    psnr = "" if found.psnr is None else f", PSNR {found.psnr:.1f} dB"
+    print(
+        f"wrote {found.file}: the original, the protected and ten times the "
+        f"difference of {found.width}x{found.height} pixels in the middle of "
+        f"{found.name} (largest change {found.largest_change * 255:.3g}/255{psnr})"
+    )
+    return 0
 
 
 def verified(found: Sequence[Verified]) -> int:

@@ -46,6 +46,7 @@ from mspd_jax.jobs._option import options_of as options_of
 from mspd_jax.jobs._option import single_choices_of as single_choices_of
 from mspd_jax.jobs._preemptive import ProtectRecord as ProtectRecord
 from mspd_jax.jobs._preemptive import ProtectSummary as ProtectSummary
+from mspd_jax.jobs._preview import Preview as Preview
 from mspd_jax.jobs._programs import Compiled as Compiled
 from mspd_jax.jobs._programs import compiled, lowered
 from mspd_jax.jobs._protect import Protect

@@ -71,7 +71,7 @@ def made(
     record: data.Record,
 ) -> Made:
     """The protected levels of a picture."""
-    levels = _picture_of(record).levels
+    levels = picture_of(record).levels
     image = data.as_float(levels)
     label = preempt.view_label(guide.labeler, image, guide.label_size)
     found = protect(
@@ -94,7 +94,7 @@ def described(
 
     job: says in which format, and whether to `verify`.
     """
-    original, levels = _picture_of(record), made.levels
+    original, levels = picture_of(record), made.levels
     file = f"images/{record.name}"
     kind = kind_of(job)
     packed = pictures.encode_picture(
@@ -122,7 +122,8 @@ def kind_of(job: Any) -> dict[str, Any]:
     return {"format": job.format, "strip_metadata": job.strip_metadata}
 
 
-def _picture_of(record: data.Record) -> pictures.Picture:
+def picture_of(record: data.Record) -> pictures.Picture:
+    """The whole picture in a record of `as_pictures`."""
     picture: Any = record.image  # see `as_pictures`
     return picture
 

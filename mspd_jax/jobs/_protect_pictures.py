@@ -8,14 +8,15 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from mspd_jax import drive, pictures, preempt
+from mspd_jax import data, drive, pictures, preempt
 from mspd_jax.jobs._foreign import MODEL_NAMES
 from mspd_jax.jobs._frame import Kinds, open_folder, record_outcomes
 from mspd_jax.jobs._machine import FilesMachine
 from mspd_jax.jobs._option import option
-from mspd_jax.jobs._picture_programs import picture_programs
 from mspd_jax.jobs._picture_line import picture_line
+from mspd_jax.jobs._picture_programs import picture_programs
 from mspd_jax.jobs._picture_work import Guide, as_pictures, described, kind_of, made
+from mspd_jax.jobs._preview import Preview, previewed
 from mspd_jax.jobs._result import Result
 from mspd_jax.jobs._strength import STRENGTHS, Strength
 from mspd_jax.jobs._survive import FORMS, sights_of
@@ -87,30 +88,13 @@ class ProtectPictures:
         Returns:
           A `Result` of `PicturesSummary` and `PictureRecord`s.
         """
-        strength = _strength_of(self)
-        used = {"surrogate": loaded(self.surrogate)}
-        if self.labeler != "coupled":
-            used["labeler"] = loaded(self.labeler)
-        guide = Guide(
-            *_seeing(used, "surrogate"), *_seeing(used, "labeler"), strength.eps
-        )
-        sights = sights_of(self.survive)
-        protect = functools.partial(
-            preempt.protect_picture,
-            num_samples=strength.samples,
-            antithetic=strength.samples % 2 == 0,
-            sights=sights,
-        )
-        source = pictures.open_pictures(
-            self.source, self.source, limit=self.limit, out=out
-        )
-        listing = pictures.list_pictures(self.source, format=self.format, out=out)
+        used, guide, protect = _means_of(self)
+        source, listing = _pictures_of(self, out)
         folder = open_folder(
             self, out, machine or self.MACHINE, used=used, source=source
         )
-        calls = functools.partial(
-            preempt.count_calls, num_samples=strength.samples, sights=sights
-        )
+        settings = {name: protect.keywords[name] for name in ("num_samples", "sights")}
+        calls = functools.partial(preempt.count_calls, **settings)
         with picture_line(source, folder.done, calls) as spread_of:
             outcomes = drive.in_turn(
                 stream(self.seed, "protect"),
@@ -124,7 +108,7 @@ class ProtectPictures:
                 outcomes,
                 source=source,
                 describe=functools.partial(described, self, guide, folder.path),
-                summarize=functools.partial(_totals, strength, listing),
+                summarize=functools.partial(_totals, _strength_of(self), listing),
                 kinds=Kinds(PicturesSummary, PictureRecord),
             )
         before = len(folder.done) >= len(source.indices)
@@ -140,6 +124,23 @@ class ProtectPictures:
             size_of(surrogate, "surrogate"),
             _strength_of(self).samples,
             versions,
+        )
+
+    def preview(
+        self, out: str | pathlib.PurePath, machine: FilesMachine | None = None
+    ) -> Preview:
+        """Writes OUT/preview.png alone, what the first picture becomes in its middle.
+
+        The original, the protected and ten times the difference, side by side.
+        """
+        del machine
+        _, guide, protect = _means_of(self)
+        return previewed(
+            stream(self.seed, "protect"),
+            guide,
+            protect,
+            *_pictures_of(self, out),
+            out,
         )
 
 
@@ -193,6 +194,30 @@ def _strength_of(job: ProtectPictures) -> Strength:
     if job.eps is not None:
         strength = strength._replace(eps=radius_of(job.eps, "linf"))
     return strength._replace(samples=job.samples or strength.samples)
+
+
+def _means_of(
+    job: ProtectPictures,
+) -> tuple[dict[str, Loaded], Guide, functools.partial]:
+    """The models by role, what they are to `made`, and how a picture is protected."""
+    strength, used = _strength_of(job), {"surrogate": loaded(job.surrogate)}
+    if job.labeler != "coupled":
+        used["labeler"] = loaded(job.labeler)
+    seeing = (*_seeing(used, "surrogate"), *_seeing(used, "labeler"))
+    protect = functools.partial(
+        preempt.protect_picture,
+        num_samples=strength.samples,
+        antithetic=strength.samples % 2 == 0,
+        sights=sights_of(job.survive),
+    )
+    return used, Guide(*seeing, strength.eps), protect
+
+
+def _pictures_of(
+    job: ProtectPictures, out: str | pathlib.PurePath
+) -> tuple[data.Source, pictures.Listing]:
+    source = pictures.open_pictures(job.source, job.source, limit=job.limit, out=out)
+    return source, pictures.list_pictures(job.source, format=job.format, out=out)
 
 
 def _seeing(used: dict[str, Loaded], role: str) -> tuple[Callable, tuple]:

@@ -172,6 +172,30 @@ def test_previews_that_show_the_original_are_told_of(job, tmp_path):
     ]
 
 
+@pytest.mark.parametrize("mode, size", [("RGB", (700, 530)), ("L", (20, 30))])
+def test_a_preview_is_one_file_of_three_pictures(job, tmp_path, mode, size):
+    whole = photo(tmp_path / "in" / "a.jpg", mode, size)
+    photo(tmp_path / "in" / "b.png")
+    (tmp_path / "in" / "a.txt").write_text("no picture")
+    job = dataclasses.replace(job, source=str(tmp_path / "in"), strength="light")
+    for _ in range(2):  # the second in the place of the first
+        found = job.preview(tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["preview.png"]
+    width, height = (min(side, 512) for side in size)
+    assert (found.name, found.width, found.height) == ("a.png", width, height)
+    shown = np.asarray(Image.open(found.file), np.int64)
+    before, after, difference = np.split(shown, 3, axis=1)
+    top, left = (size[1] - height) // 2, (size[0] - width) // 2
+    np.testing.assert_array_equal(
+        before, whole[top : top + height, left : left + width]
+    )
+    assert 0 < np.abs(after - before).max() <= 4
+    np.testing.assert_array_equal(difference - 127, 10 * (after - before))
+    (tmp_path / "out" / "letter.txt").write_text("of value")
+    with pytest.raises(InputError, match="`out`=.* is not empty"):
+        job.preview(tmp_path / "out")
+
+
 @pytest.mark.parametrize(
     "field, value, said",
     [

@@ -61,6 +61,17 @@ def test_a_pattern_and_one_file_are_sources_too(place):
         assert image.format == "JPEG" and np.asarray(image).shape == (30, 40, 3)
 
 
+def test_a_preview_is_looked_at_before(place):
+    code, said, errors = protect(place, "--preview", out="look")
+    assert code == 0, errors
+    assert (
+        said.count("\n") == 1 and "9x33 pixels in the middle of deep/gray.png" in said
+    )
+    assert [path.name for path in (place / "look").iterdir()] == ["preview.png"]
+    code, _, errors = protect(place, "--preview", out="my photos/deep")
+    assert code == 2 and errors.count("\n") == 1 and "--out" in errors
+
+
 @pytest.mark.parametrize(
     "flags, said",
     [
