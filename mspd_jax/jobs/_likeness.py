@@ -6,7 +6,7 @@ import dm_pix
 import jax
 import numpy as np
 
-_ROWS = 512
+_ROWS = 128
 _WINDOW = 11  # pixels of a side, of the windows that SSIM compares
 _SIGMA = 1.5
 

@@ -13,7 +13,7 @@ from mspd_jax.jobs._hold import VIEWS, held
 from mspd_jax.jobs._likeness import likeness
 from mspd_jax.jobs._picture_line import SpreadOf
 
-_ROWS = 256  # of a picture that are rounded at once
+_ROWS = 64  # of a picture that are rounded at once
 
 
 class Guide(NamedTuple):
