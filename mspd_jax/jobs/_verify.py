@@ -94,7 +94,7 @@ class Verify:
 
 def _pairs(source: str, original: str | None) -> Sequence[tuple]:
     """(name, picture, its original or None) of all pictures."""
-    folder = paths.as_path(source)
+    folder, told = paths.as_path(source), original
     if runs.is_run_folder(folder):
         fields = runs.read_info(folder)["fields"]
         original = original or fields["source"]
@@ -107,6 +107,12 @@ def _pairs(source: str, original: str | None) -> Sequence[tuple]:
     if len(named) == len(originals) == 1:
         originals = dict.fromkeys(named, *originals.values())
     missing = sorted(named.keys() - originals.keys())
+    if missing and told is None:
+        raise InputError(
+            f"`source`={source} was made from {original}, which has no {missing[0]} "
+            "here; verify where protect was started, or name the originals by "
+            "`original`"
+        )
     if missing:
         raise InputError(
             f"`original`={original} has no {missing[0]}, which is in {source}; wanted "

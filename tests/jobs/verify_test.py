@@ -44,6 +44,20 @@ def test_a_run_of_protect_knows_its_originals(done):
     assert sum(row.after.robust - row.before.robust for row in rows) > 0
 
 
+def test_a_run_of_a_relative_source_is_verified_where_it_was_made(
+    album, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(album)
+    made = jobs.ProtectPictures(source=".", surrogate=surrogate(), samples=2, limit=1)
+    made.run(tmp_path / "out")
+    photo(tmp_path / "other" / "x.png")
+    photo(tmp_path / "other" / "y.png")
+    monkeypatch.chdir(tmp_path / "other")
+    job = jobs.Verify(source=str(tmp_path / "out"), model=surrogate(), attack="fgsm")
+    with pytest.raises(InputError, match="made from ., which .* where protect was"):
+        job.run()
+
+
 def test_files_alone_have_no_before(album):
     job = jobs.Verify(source=str(album / "1.png"), model=surrogate(), attack="pgd-2")
     (row,) = job.run()
