@@ -51,7 +51,7 @@ JOBS = {
         "--seed={seed}",
     ],
 }
-COMPILED = sorted([*JOBS, "train_denoiser", "train_trn"])
+COMPILED = sorted([*JOBS, "protect_pictures", "train_denoiser", "train_trn"])
 PROGRAMS = "jit_(examples_program|step|example_keys|_logits|_gradients|_lambda)"
 
 

@@ -32,6 +32,7 @@ def test_without_the_package_the_reason_names_it(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("shape", [(64, 96), (64, 96, 3)])
+@pytest.mark.slow  # needs pillow-heif
 def test_levels_come_out_upright_and_exif_no_longer_turns_them(shape):
     # What is stored at half size, the colors, is constant here.
     gray = np.kron(np.arange(6, dtype=np.uint8).reshape(2, 3) * 40, np.ones((32, 32)))
@@ -51,6 +52,7 @@ def test_levels_come_out_upright_and_exif_no_longer_turns_them(shape):
     assert again.kept == found.kept
 
 
+@pytest.mark.slow  # needs pillow-heif
 def test_more_than_8_bits_are_refused():
     heif = pytest.importorskip("pillow_heif")
     levels = np.zeros((64, 64, 3), np.uint16)
@@ -61,6 +63,7 @@ def test_more_than_8_bits_are_refused():
         decode_picture(buffer.getvalue(), "x")
 
 
+@pytest.mark.slow  # needs pillow-heif
 def test_several_pictures_in_one_are_refused():
     heif = pytest.importorskip("pillow_heif")
     file = heif.from_pillow(Image.fromarray(s.COLOR))
@@ -71,6 +74,7 @@ def test_several_pictures_in_one_are_refused():
         decode_picture(buffer.getvalue(), "x")
 
 
+@pytest.mark.slow  # needs pillow-heif
 def test_a_file_that_is_cut_is_refused():
     content = heic(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))
     with pytest.raises(InputError, match="cannot be read"):
@@ -85,6 +89,7 @@ def test_another_size_than_that_of_the_header_is_refused(monkeypatch):
         decode_picture(content, "x")
 
 
+@pytest.mark.slow  # needs pillow-heif
 def test_the_package_is_not_made_to_read_all_that_pillow_opens():
     heic(s.COLOR)
     assert "HEIF" not in Image.OPEN
