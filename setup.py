@@ -34,6 +34,8 @@ setup(
         "bridge": ["torch>=2.6", "onnx>=1.16"],
         # Pictures of phones, HEIC and HEIF.
         "heic": ["pillow-heif>=0.20"],
+        # The page in the browser.
+        "studio": ["gradio>=6"],
         # Sources, checkpoints and runs in object stores, gs:// and s3://.
         "gcs": ["gcsfs>=2024.10"],
         "s3": ["s3fs>=2024.10"],

@@ -14,6 +14,7 @@ from mspd_jax.drive._program import image_program as image_program
 from mspd_jax.drive._progress import line_of_parts as line_of_parts
 from mspd_jax.drive._progress import progress_bar as progress_bar
 from mspd_jax.drive._progress import shared_line as shared_line
+from mspd_jax.drive._progress import watched as watched
 from mspd_jax.drive._replicate import Replicated as Replicated
 from mspd_jax.drive._replicate import any_scalar as any_scalar
 from mspd_jax.drive._replicate import chosen_devices as chosen_devices

@@ -112,3 +112,16 @@ def shared_line(
             line.update(sum(weights) - line.n)
         finally:
             _ADVANCE.reset(token)
+
+
+@contextlib.contextmanager
+def watched(advance: Callable[[float], None]) -> Iterator[None]:
+    """Tells who watches, in this thread, of progress; bars show nothing.
+
+    advance: called with the share of a bar that is done. What it raises ends the work.
+    """
+    token = _ADVANCE.set(advance)
+    try:
+        yield
+    finally:
+        _ADVANCE.reset(token)

@@ -58,6 +58,7 @@ from mspd_jax.jobs._quickstart import Story as Story
 from mspd_jax.jobs._report import Report
 from mspd_jax.jobs._result import Result as Result
 from mspd_jax.jobs._revert import Revert
+from mspd_jax.jobs._survive import SURVIVE_FORMS as SURVIVE_FORMS
 from mspd_jax.jobs._train_classifier import TrainClassifier
 from mspd_jax.jobs._train_denoiser import TrainDenoiser
 from mspd_jax.jobs._train_trn import TrainTRN

@@ -10,7 +10,8 @@ from PIL import Image
 from mspd_jax import preempt
 from mspd_jax.errors import InputError
 
-FORMS = "jpeg:75-95, resize:0.5-1, crop:0.9-1, screenshot"
+SURVIVE_FORMS = ("jpeg:75-95", "resize:0.5-1", "crop:0.9-1", "screenshot")
+FORMS = ", ".join(SURVIVE_FORMS)
 _RANGE = re.compile(r"(jpeg|resize|crop):(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)")
 # A screen that is smaller than the picture, a frame cut off, and a chat that packs it.
 _SCREENSHOT = ("resize:0.5-1", "crop:0.95-1", "jpeg:80-90")

@@ -71,3 +71,22 @@ def test_a_line_of_parts_stands_for_the_bars_within_it():
     assert "1.00M/4.00M" in states[0] and "pixel/s" in states[0]
     # What could not be read is not waited for.
     assert states[-1].startswith("protect: 100%") and "4.00M/4.00M" in states[-1]
+
+
+def test_who_watches_hears_of_bars_and_can_end_the_work():
+    shares, text = [], io.StringIO()
+    with contextlib.redirect_stderr(text):
+        with drive.watched(shares.append):
+            with drive.progress_bar(total=4) as bar:
+                bar.update(1)
+                bar.update(3)
+    assert shares == [0.25, 1.0] and not text.getvalue()
+
+    def stop(share):
+        raise KeyError
+
+    with pytest.raises(KeyError), drive.watched(stop):
+        drive.progress_bar(total=4).update(1)
+    with contextlib.redirect_stderr(text):
+        drive.progress_bar(total=4).update(1)
+    assert text.getvalue()

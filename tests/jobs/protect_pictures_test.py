@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mspd_jax import jobs
+from mspd_jax import drive, jobs
 from mspd_jax.errors import InputError
 from mspd_jax.jobs import _protect_pictures
 from tests.jobs.pictures import gray_model, photo, surrogate
@@ -210,3 +210,14 @@ def test_bad_input_is_named_and_nothing_written(job, tmp_path, field, value, sai
     with pytest.raises(InputError, match=said):
         dataclasses.replace(job, **{field: value}).run(tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_who_watches_hears_of_parts_of_a_picture(job, tmp_path):
+    photo(tmp_path / "large.png", size=(1100, 300))
+    shares = []
+    with drive.watched(shares.append):
+        dataclasses.replace(job, source=str(tmp_path / "large.png")).run(
+            tmp_path / "out"
+        )
+    assert len(shares) > 10 and shares == sorted(shares)
+    assert shares[-1] == pytest.approx(1.0)
