@@ -15,7 +15,7 @@ from mspd_jax import models
 from tests.jobs.pictures import photo, surrogate
 from tests.launch import mains
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.browser
 CHROMIUM = pathlib.Path("/usr/bin/chromium")
 LONG = 120_000  # milliseconds; programs are compiled first
 
