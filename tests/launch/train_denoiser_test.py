@@ -121,7 +121,9 @@ def test_a_classifier_is_not_trained_as_a_denoiser(ground, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("network", [SMALL, DIFFUSION])
+@pytest.mark.parametrize(
+    "network", [SMALL, pytest.param(DIFFUSION, marks=pytest.mark.release)]
+)
 def test_a_killed_training_ends_with_the_same_weights(ground, tmp_path, network):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     flags = (*network, "--epochs=40")

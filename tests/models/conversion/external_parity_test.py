@@ -35,6 +35,10 @@ FILES = {
 }
 
 
+# Of the same kind as another one that is tested.
+ALIKE = ("cifar_base.pth", "cifar_cnn_a_adv4.model", "cifar_wide.pth", "resnet2b.pth")
+
+
 @functools.cache
 def examples(folder):
     source = data.open_source("tfds:cifar10_subset:test", data_dir=folder, limit=COUNT)
@@ -65,7 +69,13 @@ def jax_pgd(predict, images, labels, keys, eps, **steps):
     return np.asarray(jax.jit(jax.vmap(attack))(keys, images, labels))
 
 
-@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize(
+    "file",
+    [
+        pytest.param(file, marks=[pytest.mark.release] if file in ALIKE else [])
+        for file in FILES
+    ],
+)
 def test_accuracies_equal_pytorch_to_the_image(shared, file):
     path = shared / "weights" / "external" / file
     row = models.find_published(FILES[file])
