@@ -58,7 +58,9 @@ def _with_hash(file: pathlib.PurePath) -> str:
 
 
 def _without_suffix(file: pathlib.PurePath) -> pathlib.PurePath:
-    return file.with_suffix("") if file.suffix.lower() in SUFFIXES else file
+    known = file.suffix.lower() in SUFFIXES
+    # What is left of `..png` would be no name.
+    return file.with_suffix("") if known and file.stem.strip(".") else file
 
 
 def _safe(file: pathlib.PurePath) -> str:
