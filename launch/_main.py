@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 import os
 import pathlib
 import sys
@@ -97,19 +98,27 @@ def ending(act: Callable[[], int]) -> int:
 
 def named_job(argv: Sequence[str]) -> Any:
     """The class of the job that --job names, where it names one."""
-    words = " ".join(argv).replace("--job ", "--job=").split(" ")
-    named = [word.partition("=")[2] for word in words if word.startswith("--job=")]
+    name = _given(argv, "job")
     try:
-        return jobs.kind_of(named[-1]) if named else None
+        return None if name is None else jobs.kind_of(name)
     except InputError as error:
         sys.exit(_refuse(error))
 
 
 def names_files(argv: Sequence[str]) -> bool:
     """Whether --source is a file, a folder or a pattern, of no scheme such as tfds:."""
-    words = " ".join(argv).replace("--source ", "--source=").split(" --")
-    named = [word.partition("=")[2] for word in words if word.startswith("source=")]
-    return bool(named) and not data.has_scheme(named[-1])
+    source = _given(argv, "source")
+    return source is not None and not data.has_scheme(source)
+
+
+def _given(argv: Sequence[str], flag: str) -> str | None:
+    """What a flag holds before flags are defined, as --flag=value or --flag value."""
+    found = None
+    for word, following in itertools.pairwise([*argv, ""]):
+        name, equals, value = word.partition("=")
+        if name == f"--{flag}":
+            found = value if equals else following
+    return found
 
 
 def job_named(name: str) -> type | None:

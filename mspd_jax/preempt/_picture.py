@@ -117,8 +117,8 @@ def count_calls(
     shape: Sequence[int], *, num_samples: int, epochs: int = 2, sights: Sights = USUAL
 ) -> int:
     """How many calls `protect_picture` gives to `spread` for such a picture."""
-    versions = min(1 + len(sights.distortions), -(-num_samples // 2))
-    return epochs * (versions + 1) * len(_corners(shape))
+    versions = np.unique(turns(num_samples, 1 + len(sights.distortions)))
+    return epochs * (len(versions) + 1) * len(_corners(shape))
 
 
 def view_label(predict: Predict, image: np.ndarray, size: tuple[int, int, int]) -> int:
