@@ -216,8 +216,11 @@ def _means_of(
 def _pictures_of(
     job: ProtectPictures, out: str | pathlib.PurePath
 ) -> tuple[data.Source, pictures.Listing]:
-    source = pictures.open_pictures(job.source, job.source, limit=job.limit, out=out)
-    return source, pictures.list_pictures(job.source, format=job.format, out=out)
+    listing = pictures.list_pictures(job.source, format=job.format, out=out)
+    source = pictures.open_pictures(
+        job.source, job.source, limit=job.limit, listing=listing
+    )
+    return source, listing
 
 
 def _seeing(used: dict[str, Loaded], role: str) -> tuple[Callable, tuple]:

@@ -5,7 +5,7 @@ import os
 from mspd_jax import data
 from mspd_jax.errors import InputError
 from mspd_jax.pictures._file import shown
-from mspd_jax.pictures._list import list_pictures
+from mspd_jax.pictures._list import Listing, list_pictures
 from mspd_jax.pictures._read import picture_floats, picture_shape
 
 
@@ -15,6 +15,7 @@ def open_pictures(
     *,
     limit: int | None = None,
     out: str | os.PathLike | None = None,
+    listing: Listing | None = None,
 ) -> data.Source:
     """Source of the pictures in a place; see `list_pictures`.
 
@@ -23,23 +24,26 @@ def open_pictures(
     index follows from the name of the output, which ends in `.png`. What cannot be read
     surfaces at `Source.read`. A limit takes the first in the order of the names.
 
-    out: the folder that will be written into, as for `list_pictures`.
+    out: the folder that will be written into, as for `list_pictures`. listing: what
+    that has found there, in whatever format, so that nothing is looked for twice.
 
     Example:
       source = pictures.open_pictures("photos", "photos/*.jpg", limit=8)
     """
     if limit is not None and limit <= 0:
         raise InputError(f"`limit`={limit}: wanted at least 1 picture")
-    listing = list_pictures(place, out=out)
+    listing = listing or list_pictures(place, out=out)
     if not listing.files:
         passed = [f"; {shown(path)} {reason}" for path, reason in listing.skipped[:1]]
         raise InputError(
             f"source {spec!r}: no pictures in {shown(place)}{''.join(passed)}"
         )
-    indices = data.name_indices([name for _, name in listing.files])
+    names = [f"{name.rpartition('.')[0]}.png" for _, name in listing.files]
     entries = [
         (index, -1, path, name)
-        for index, (path, name) in zip(indices, listing.files, strict=True)
+        for index, (path, _), name in zip(
+            data.name_indices(names), listing.files, names, strict=True
+        )
     ]
     kind = data.FileKind(picture_floats, picture_shape)
     return data.file_source(spec, entries[:limit], kind)
