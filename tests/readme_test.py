@@ -17,6 +17,7 @@ PAGES = {
 
 # The blocks of these pages are quick; others compile whole evaluations and defenses.
 _FAST = ("README.md", "docs/certify.md[0]")
+_OPTIONAL = "torch|grain"  # packages that a block may need, and the library does not
 
 
 def blocks(language: str, text: str) -> list[str]:
@@ -40,6 +41,8 @@ def _python() -> dict[str, str]:
     ],
 )
 def test_python_blocks_run(name, tmp_path):
+    for package in re.findall(rf"^import ({_OPTIONAL})$", _python()[name], re.M):
+        pytest.importorskip(package, reason=f"needs {package}")
     code, _, err = mains.run_code(_python()[name], tmp_path)
     assert code == 0, err
 
