@@ -12,7 +12,6 @@ from launch._studio._work import Protected
 from mspd_jax import pictures
 
 _LONGEST = 2000  # pixels of a side of a preview
-_TIMES = 10  # what a change of one level is made to, around gray
 
 
 class Previews(NamedTuple):
@@ -29,8 +28,7 @@ def previews(one: Protected, folder: pathlib.Path) -> Previews:
         _eight_bits(pictures.read_picture(path).levels)
         for path in (one.original, one.file)
     )
-    change = (after.astype(np.int16) - before) * _TIMES + 128
-    shown = before, after, np.clip(change, 0, 255).astype(np.uint8)
+    shown = before, after, pictures.enlarged_difference(before, after)
     folder.mkdir(parents=True, exist_ok=True)
     made = Previews(*(folder / f"{name}.png" for name in Previews._fields))
     for path, levels in zip(made, shown, strict=True):

@@ -13,7 +13,6 @@ from mspd_jax.jobs._likeness import likeness
 from mspd_jax.jobs._picture_work import Guide, as_pictures, made, picture_of
 
 _SIDE = 512  # pixels, of the part that is shown
-_TIMES = 10  # that the difference is shown
 _NAME = "preview.png"
 
 
@@ -50,7 +49,8 @@ def previewed(
         *(guide, protect, lambda shape: drive.spread),
         *(key, record._replace(image=part)),
     )
-    shown = _side_by_side(part.levels, found.levels)
+    difference = pictures.enlarged_difference(part.levels, found.levels)
+    shown = np.concatenate([part.levels, found.levels, difference], axis=1)
     packed = pictures.encode_picture(part._replace(levels=shown), strip_metadata=True)
     runs.write_file(file, packed)
     like = likeness(part.levels, found.levels)
@@ -73,11 +73,3 @@ def _free_place(folder: pathlib.PurePath) -> pathlib.PurePath:
 def _middle(levels: np.ndarray) -> np.ndarray:
     top, left = (max(side - _SIDE, 0) // 2 for side in levels.shape[:2])
     return levels[top : top + _SIDE, left : left + _SIDE]
-
-
-def _side_by_side(original: np.ndarray, protected: np.ndarray) -> np.ndarray:
-    """Three pictures in a row; in the last, gray is where nothing changed."""
-    top = int(np.iinfo(original.dtype).max)
-    change = protected.astype(np.int64) - original
-    difference = np.clip(top // 2 + _TIMES * change, 0, top).astype(original.dtype)
-    return np.concatenate([original, protected, difference], axis=1)

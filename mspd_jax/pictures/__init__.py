@@ -10,6 +10,7 @@ the former are kept with the EXIF (`strip_metadata` drops them), the latter are 
 """
 
 from mspd_jax.pictures._changes import changes
+from mspd_jax.pictures._difference import enlarged_difference as enlarged_difference
 from mspd_jax.pictures._example import EXAMPLE as EXAMPLE
 from mspd_jax.pictures._file import shown as shown
 from mspd_jax.pictures._formats import FORMATS

@@ -254,7 +254,7 @@ def test_the_zip_holds_the_files_and_previews_what_changed(ended, tmp_path):
         before, after, difference = (
             np.asarray(Image.open(path), np.int64) for path in shown
         )
-        wanted = np.clip((after - before) * 10 + 128, 0, 255)
+        wanted = np.clip(127 + 10 * (after - before), 0, 255)
         np.testing.assert_array_equal(difference, wanted)
         assert difference.std() > 0
 
