@@ -47,6 +47,7 @@ def run_job(
     into the compilation cache. out: see `_job_flags.define`.
     """
     module = sys.modules["__main__"].__spec__
+    name = pathlib.Path(sys.argv[0]).stem if module is None else module.name
     if module is not None:
         sys.argv[0] = f"python -m {module.name}"  # what --help calls it
     _job_flags.define(job, **out)
@@ -63,7 +64,7 @@ def run_job(
             )
         if not flags.FLAGS["verbosity"].present:
             logging.set_verbosity(logging.WARNING)  # absl's own default is chatty
-        _show.beginning(job, flags.FLAGS.out)
+        _show.beginning(name, flags.FLAGS.out)
         _use_compilation_cache(keep_all=keep_all)
         _join_cluster()
         made, machine = _job_flags.parsed(job)

@@ -16,17 +16,16 @@ from mspd_jax.jobs import (
     Result,
     Swept,
     Verified,
-    job_name,
 )
 
 # An option of JAX that its own types do not list.
 _CACHE = "jax_compilation_cache_dir"
 
 
-def beginning(job: type, out: str) -> None:
+def beginning(main: str, out: str) -> None:
     """Says what begins to a person who waits; a log shows the progress alone."""
     if out and sys.stderr.isatty():
-        name = job_name(job).removesuffix("_sweep")  # of several cells or of one
+        name = main.rpartition(".")[2]  # of the module, as the person called it
         print(f"{name} begins; its results go to {out}", file=sys.stderr)
 
 
