@@ -88,8 +88,8 @@ class TrainClassifier(Training):
     attack_steps: int | None = option(
         None, help="gradient steps of pgd and trades [10]", lower=1
     )
-    step_size: float | None = option(
-        None, help="their size [min(1.25, 2.5 / steps) * eps]", lower=0.0
+    step_size: Radius | None = option(
+        None, help="their size, as eps [min(1.25, 2.5 / steps) * eps]"
     )
     beta: float | None = option(
         None,
@@ -157,8 +157,13 @@ class TrainClassifier(Training):
 
 def _radius(job: TrainClassifier) -> float | None:
     """The radius of the attacks; None where nothing is attacked."""
-    eps = None if job.eps is None else radius_of(job.eps, job.norm)
+    eps = _length(job, "eps")
     return None if job.adversarial == "none" else eps
+
+
+def _length(job: TrainClassifier, name: str) -> float | None:
+    value = getattr(job, name)
+    return None if value is None else radius_of(value, job.norm, name)
 
 
 def _objective(job: TrainClassifier) -> train.Objective:
@@ -168,7 +173,7 @@ def _objective(job: TrainClassifier) -> train.Objective:
             eps=_radius(job),
             norm=job.norm,
             steps=job.attack_steps,
-            step_size=job.step_size,
+            step_size=_length(job, "step_size"),
             beta=job.beta,
             smoothing=job.label_smoothing,
         )

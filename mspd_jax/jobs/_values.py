@@ -59,20 +59,23 @@ def network_options(value: str | Mapping[str, Any]) -> Mapping[str, Any]:
     return options
 
 
-def radius_of(value: Radius, norm: str) -> float:
-    """`8/255`, `0.031` or a number as a radius; refuses radii that no image needs."""
+def radius_of(value: Radius, norm: str, name: str = "eps") -> float:
+    """`8/255`, `0.031` or a number as a radius; refuses radii that no image needs.
+
+    name: of the field, for the line that refuses.
+    """
     try:
         number = number_of(value)
     except (TypeError, ValueError):
         number = math.nan
     if not number > 0 or math.isinf(number):
         raise InputError(
-            f"`eps`={value}: expected a positive number like 8/255 or 0.03"
+            f"`{name}`={value}: expected a positive number like 8/255 or 0.03"
         )
     if norm == "linf" and number > 1:
         raise InputError(
-            f"`eps`={value}: pixels lie in [0, 1], so an l_inf radius is at most 1; "
-            f"did you mean `eps`={value}/255?"
+            f"`{name}`={value}: pixels lie in [0, 1], so an l_inf radius is at most "
+            f"1; did you mean `{name}`={value}/255?"
         )
     return number
 
