@@ -24,8 +24,8 @@ _SURVIVE = {
 class Field(NamedTuple):
     """A question of the form.
 
-    widget: radio, dropdown, checks, switch, slider, number or text. choices: pairs of
-    words and value. rare: most people leave it as it is.
+    widget: radio, dropdown, checks, switch, number or text. choices: pairs of words
+    and value. rare: most people leave it as it is.
     """
 
     name: str
@@ -114,7 +114,7 @@ def _widget(option: jobs.Option) -> str:
         return "checks" if option.name == "survive" else "text"
     # A number that may stay empty is a text: an empty field of numbers becomes 0.
     if option.kind in (int, float) and option.default is not None:
-        return "number" if None in (option.lower, option.upper) else "slider"
+        return "number"
     return "text"
 
 

@@ -188,8 +188,6 @@ def _widget(field: _form.Field) -> Any:
         return gr.CheckboxGroup(list(field.choices), **shared)
     if field.widget == "switch":
         return gr.Checkbox(**shared)
-    if field.widget == "slider":
-        return gr.Slider(**bounds, step=1 if field.whole else None, **shared)
     if field.widget == "number":
         return gr.Number(**bounds, precision=0 if field.whole else None, **shared)
     return gr.Textbox(max_lines=1, placeholder="as usual", **shared)

@@ -101,7 +101,7 @@ def described(
         original._replace(levels=levels), quality=job.quality, **kind
     )
     runs.write_file(folder / file, packed)
-    if job.format == "jpeg":
+    if job.format == "jpeg" or job.quality is not None:  # what was lost, is measured
         levels = pictures.read_picture(folder / file).levels
     height, width, _ = levels.shape
     return {

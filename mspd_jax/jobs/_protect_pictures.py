@@ -63,10 +63,16 @@ class ProtectPictures:
     )
     format: str = option(
         "png",
-        help="png and webp keep every pixel; a jpeg is measured after it was packed",
+        help="png and webp keep every pixel; what loses some is measured after it was "
+        "packed",
         choices=("png", "jpeg", "webp"),
     )
-    quality: int = option(95, help="of a jpeg", lower=1, upper=100)
+    quality: int | None = option(
+        None,
+        help="of a jpeg [95], or of a webp, which then loses pixels, too",
+        lower=1,
+        upper=100,
+    )
     strip_metadata: bool = option(
         False, help="leave out all that a file says besides its pixels and colors"
     )
@@ -200,6 +206,7 @@ def _means_of(
     job: ProtectPictures,
 ) -> tuple[dict[str, Loaded], Guide, functools.partial]:
     """The models by role, what they are to `made`, and how a picture is protected."""
+    pictures.check_quality(job.format, job.quality)
     strength, used = _strength_of(job), {"surrogate": loaded(job.surrogate)}
     if job.labeler != "coupled":
         used["labeler"] = loaded(job.labeler)

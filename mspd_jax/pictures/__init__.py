@@ -19,6 +19,7 @@ from mspd_jax.pictures._open import open_pictures
 from mspd_jax.pictures._picture import Picture
 from mspd_jax.pictures._preview import keeps_preview
 from mspd_jax.pictures._read import MOST_PIXELS, read_picture
+from mspd_jax.pictures._write import check_quality as check_quality
 from mspd_jax.pictures._write import check_writable, encode_picture, write_picture
 
 __all__ = [

@@ -22,6 +22,7 @@ from mspd_jax.pictures._picture import Picture
 from mspd_jax.runs import write_file
 
 _LONGEST_BLOCK = 65533  # of a JPEG
+_JPEG = 95  # the quality of a JPEG of which nobody says another
 _SUFFIXES = {each.suffix: name for name, each in FORMATS.items()} | {".jpeg": "jpeg"}
 
 
@@ -29,15 +30,16 @@ def encode_picture(
     picture: Picture,
     *,
     format: str = "png",
-    quality: int = 95,
+    quality: int | None = None,
     strip_metadata: bool = False,
 ) -> bytes:
     """The bytes of a file; InputError where its format cannot hold the picture.
 
     Args:
       picture: what `read_picture` gave, with other levels of the same type and size.
-      format: png, jpeg or webp; PNG and WebP are without loss.
-      quality: of JPEG, 1 to 100, whose colors are stored in full (4:4:4).
+      format: png, jpeg or webp.
+      quality: 1 to 100, of JPEG, whose colors are stored in full (4:4:4), by default
+        95; of WebP, which loses nothing by default. PNG has none.
       strip_metadata: leave out all but what says how the levels are meant, such as the
         color profile. Pixels are then stored upright, no tag would turn them.
 
@@ -47,8 +49,7 @@ def encode_picture(
     known = format_of(format)
     _check_levels(picture)
     _check_fits(picture, known)
-    if not 1 <= quality <= 100:
-        raise InputError(f"`quality`={quality}: wanted 1 to 100")
+    check_quality(format, quality)
     kept = {
         name: picture.kept[name]
         for name in written(format, strip_metadata)
@@ -73,7 +74,7 @@ def write_picture(
     picture: Picture,
     *,
     format: str | None = None,
-    quality: int = 95,
+    quality: int | None = None,
     strip_metadata: bool = False,
 ) -> None:
     """Writes a picture, whole or not at all; see `encode_picture`.
@@ -93,6 +94,16 @@ def write_picture(
         picture, format=format, quality=quality, strip_metadata=strip_metadata
     )
     write_file(paths.as_path(path), data)
+
+
+def check_quality(format: str, quality: int | None) -> None:
+    """InputError for a quality that is none, or that the format has not."""
+    if quality is not None and not 1 <= quality <= 100:
+        raise InputError(f"`quality`={quality}: wanted 1 to 100")
+    if quality is not None and format == "png":
+        raise InputError(
+            f"`quality`={quality} goes with `format`=jpeg or webp: PNG keeps all pixels"
+        )
 
 
 def check_writable(
@@ -163,7 +174,7 @@ def _joined(picture: Picture) -> np.ndarray:
     return picture.levels[..., 0] if picture.levels.shape[-1] == 1 else picture.levels
 
 
-def _png(kept: dict[str, Any], quality: int) -> dict[str, Any]:
+def _png(kept: dict[str, Any], quality: int | None) -> dict[str, Any]:
     info = PngImagePlugin.PngInfo()
     for kind, data in (*kept.get("color", ()), *kept.get("text", ())):
         info.add(kind, data)
@@ -172,7 +183,7 @@ def _png(kept: dict[str, Any], quality: int) -> dict[str, Any]:
     return {"pnginfo": info, **{n: kept[n] for n in ("dpi",) if n in kept}}
 
 
-def _jpeg(kept: dict[str, Any], quality: int) -> dict[str, Any]:
+def _jpeg(kept: dict[str, Any], quality: int | None) -> dict[str, Any]:
     # Also versions of Pillow write it so that know nothing of XMP.
     xmp = [(b"\xe1", XMP_MARK + kept["xmp"])] if "xmp" in kept else []
     blocks = [*xmp, *((b"\xed", block) for block in kept.get("iptc", ()))]
@@ -186,14 +197,16 @@ def _jpeg(kept: dict[str, Any], quality: int) -> dict[str, Any]:
         b"\xff" + mark + (len(data) + 2).to_bytes(2, "big") + data
         for mark, data in blocks
     )
-    options: dict[str, Any] = {"quality": quality, "subsampling": 0, "extra": extra}
+    options: dict[str, Any] = {"quality": quality or _JPEG, "extra": extra}
+    options["subsampling"] = 0
     return options | {name: kept[name] for name in ("dpi", "comment") if name in kept}
 
 
-def _webp(kept: dict[str, Any], quality: int) -> dict[str, Any]:
+def _webp(kept: dict[str, Any], quality: int | None) -> dict[str, Any]:
     # Exact: the colors that are hidden by alpha stay, too. Quality is the effort where
     # nothing is lost: more took twice as long for one byte in a thousand.
-    options = {"lossless": True, "exact": True, "method": 2, "quality": 20}
+    whole = {"lossless": True, "method": 2, "quality": 20}
+    options = {"exact": True, **(whole if quality is None else {"quality": quality})}
     return options | ({"xmp": kept["xmp"]} if "xmp" in kept else {})
 
 

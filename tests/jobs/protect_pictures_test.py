@@ -133,12 +133,15 @@ def test_originals_are_never_written_to(tmp_path):
     assert not (tmp_path / "run.json").exists()
 
 
-def test_jpeg_is_measured_after_it_was_packed(job, album, tmp_path):
+@pytest.mark.parametrize("format, suffix", [("jpeg", ".jpg"), ("webp", ".webp")])
+def test_what_loses_pixels_is_measured_after_it_was_packed(
+    job, album, tmp_path, format, suffix
+):
     job = dataclasses.replace(
-        job, source=str(album / "sea.jpg"), format="jpeg", quality=60, verify=False
+        job, source=str(album / "sea.jpg"), format=format, quality=60, verify=False
     )
     (record,) = job.run(tmp_path / "out").records
-    assert record.file == "images/sea.jpg" and record.views is None
+    assert record.file == f"images/sea{suffix}" and record.views is None
     before, after = (
         np.asarray(Image.open(path), np.int64)
         for path in (album / "sea.jpg", tmp_path / "out" / record.file)
@@ -146,6 +149,13 @@ def test_jpeg_is_measured_after_it_was_packed(job, album, tmp_path):
     assert record.largest_change == pytest.approx(
         np.abs(after - before).max() / 255, abs=1e-6
     )
+
+
+def test_a_quality_of_png_is_refused_before_anything_is_written(job, tmp_path):
+    job = dataclasses.replace(job, quality=90)
+    with pytest.raises(InputError, match="`quality`=90 goes with `format`=jpeg or"):
+        job.run(tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_what_the_format_cannot_hold_is_named_and_the_rest_is_done(job, tmp_path):

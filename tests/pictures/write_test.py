@@ -73,7 +73,8 @@ def test_without_metadata_pixels_are_stored_upright(format):
     info = s.texts()
     info.add(b"gAMA", (100000).to_bytes(4, "big"))
     picture = decode_picture(s.saved(color, "PNG", pnginfo=info, **options), "x")
-    written = encode_picture(picture, format=format, strip_metadata=True, quality=100)
+    kind = {"format": format, "quality": 100 if format == "jpeg" else None}
+    written = encode_picture(picture, strip_metadata=True, **kind)
     with Image.open(io.BytesIO(written)) as found:
         upright = color.swapaxes(0, 1)[:, ::-1]
         np.testing.assert_allclose(
@@ -163,6 +164,15 @@ def test_jpeg_keeps_colors_in_full_and_obeys_quality():
         assert [each[1:3] for each in found.layer] == [(1, 1)] * 3
 
 
+def test_webp_loses_nothing_unless_it_is_told_a_quality():
+    noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+    picture = decode_picture(s.saved(noise, "PNG"), "x")
+    whole = encode_picture(picture, format="webp")
+    np.testing.assert_array_equal(s.pixels_of(whole), noise)
+    sizes = [len(encode_picture(picture, format="webp", quality=q)) for q in (30, 90)]
+    assert sizes[0] < sizes[1] < len(whole)
+
+
 def test_levels_that_were_changed_are_written():
     picture = decode_picture(READ["16-bit PNG"][0], "x")
     levels = picture.levels ^ 1
@@ -179,6 +189,7 @@ def test_levels_that_were_changed_are_written():
         ("16-bit PNG", {"format": "webp"}, "16 bits a channel, WebP holds 8"),
         ("JPEG", {"format": "gif"}, "`format`='gif': wanted one of png, jpeg, webp"),
         ("JPEG", {"format": "jpeg", "quality": 0}, "`quality`=0: wanted 1 to 100"),
+        ("JPEG", {"quality": 9}, "`quality`=9 goes with `format`=jpeg or webp"),
     ],
 )
 def test_what_a_format_cannot_hold_is_refused(kind, options, reason):
