@@ -70,7 +70,8 @@ def _row(name: str) -> str:
     if not (hasattr(network, "mean") or hasattr(network, "normalize")):
         network = _definitions.Normalized(network, spec.mean, spec.std).eval()
     flops = _flops(network, side)
-    count = 2 ** int(np.log2(np.clip(_BATCH / flops, 8, 16)))
+    least = 8 if flops < 2.5e10 else 4 if flops < 5e10 else 2
+    count = 2 ** int(np.log2(np.clip(_BATCH / flops, least, 16)))
     rng = np.random.default_rng(FLAGS.seed)
     images = rng.uniform(size=(count, side, side, 3)).astype(np.float32)
     # Several gradients: the loop of an attack turns the kernels once for all of them.
