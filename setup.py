@@ -43,7 +43,12 @@ setup(
         "ray": ["ray>=2.40"],
         "slurm": ["submitit>=1.5"],
         # The site of docs/: mkdocs serve.
-        "docs": ["mkdocs-material>=9.5", "mkdocstrings[python]>=0.28", "ruff>=0.6"],
+        "docs": [
+            "latex2mathml>=3.77",
+            "mkdocs-material>=9.5",
+            "mkdocstrings[python]>=0.28",
+            "ruff>=0.6",
+        ],
         "cuda": ["jax[cuda12]"],
         "tpu": ["jax[tpu]"],
     },

@@ -2,13 +2,16 @@
 
 The pages are written to be read in the repository. In the site README is index.md, what
 lies in docs/ is at the top and results/ beside it; of links to other files the words
-are left.
+are left. Formulas, `$...$` and `$$...$$` in the files, become MathML: browsers draw
+that by themselves, so that nothing has to be fetched or run for it.
 """
 
+import html
 import pathlib
 import posixpath
 import re
 
+from latex2mathml.converter import convert
 from mkdocs.structure.files import File
 
 _ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -51,3 +54,16 @@ def on_page_markdown(markdown, page, config, files):
         return f"[{words}]({new}{mark}{place})"
 
     return re.sub(r"\[([^]\[]*)\]\(([^)\s]+)\)", moved, markdown)
+
+
+def on_page_content(text, page, config, files):
+    """Turns formulas, as arithmatex marks them, into MathML."""
+
+    def drawn(match):
+        kind, formula = match.groups()
+        display = "block" if kind == "div" else "inline"
+        formula = convert(html.unescape(formula).strip(), display=display)
+        return f'<{kind} class="arithmatex">{formula}</{kind}>'
+
+    marked = r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>'
+    return re.sub(marked, drawn, text, flags=re.DOTALL)

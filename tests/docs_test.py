@@ -12,7 +12,13 @@ import pytest
 import mspd_jax
 from tests.launch.mains import ROOT
 
-_NEEDED = ("mkdocs", "material", "mkdocstrings", "mkdocstrings_handlers.python")
+_NEEDED = (
+    "latex2mathml",
+    "mkdocs",
+    "material",
+    "mkdocstrings",
+    "mkdocstrings_handlers.python",
+)
 pytestmark = pytest.mark.slow
 
 
@@ -75,3 +81,16 @@ def test_the_reference_has_every_public_function_and_class(site):
             thing = getattr(module, name)
             if inspect.isfunction(thing) or inspect.isclass(thing):
                 assert f"mspd_jax.{family}.{name}" in named
+
+
+def test_formulas_are_drawn_without_a_script(site):
+    for page in site.rglob("index.html"):
+        text = page.read_text(encoding="utf-8")
+        words = re.sub(r"<(pre|code|script)\b.*?</\1>", "", text, flags=re.DOTALL)
+        assert not re.search(r'class="arithmatex">\\|\\[()[\]]', words), page
+        for formula in re.findall(r"<math\b.*?</math>", words, flags=re.DOTALL):
+            # What the converter does not know stays as it was written.
+            assert "\\" not in formula and "$" not in formula, (page, formula)
+        if page.parent.parent.name == "methods":
+            assert "<math" in words, page
+            assert "$" not in words, page
