@@ -30,6 +30,7 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string("network", "resnet20", "architecture")
 flags.DEFINE_integer("samples", 20, "noise draws per epoch of MSPD (N)")
 flags.DEFINE_float("seconds", 5.0, "at least so long is each program called")
+flags.DEFINE_list("jobs", ["protect", "evaluate"], "which of the two")
 flags.DEFINE_integer("seed", 0, "seed of weights and images")
 
 _PRODUCT = re.compile(r" (?:convolution|dot)\(")
@@ -54,10 +55,11 @@ def _jobs():
     mean, std = (0.4914, 0.4822, 0.4465), (0.2471, 0.2435, 0.2616)
     spec = models.ModelSpec(FLAGS.network, {}, mean, std, 10, (32, 32, 3), {})
     model = models.create_model(jax.random.key(FLAGS.seed), spec)
-    yield jobs.Protect(
-        source=source, surrogate=model, eps=8 / 255, samples=FLAGS.samples
-    )
-    yield jobs.Evaluate(source=source, target=model, eps=8 / 255, attack="autoattack")
+    shared = {"source": source, "eps": 8 / 255}
+    if "protect" in FLAGS.jobs:
+        yield jobs.Protect(surrogate=model, samples=FLAGS.samples, **shared)
+    if "evaluate" in FLAGS.jobs:
+        yield jobs.Evaluate(target=model, attack="autoattack", **shared)
 
 
 def _row(program) -> str:

@@ -33,7 +33,7 @@ def autoattack(
         argmax over the proposals of margin(predict(x), label)
 
     All of them run, whether one before has succeeded or not (`worst_case`). Over a data
-    set, `evaluate.assess(..., attacks="autoattack")` drops the images that have fallen
+    set, `evaluate.assess(..., attack="autoattack")` drops the images that have fallen
     in between, attempt by attempt, and is several times as fast.
 
         attack = jax.jit(functools.partial(attacks.autoattack, eps=8 / 255))
