@@ -202,6 +202,7 @@ def _method(job: Any, function: Callable, eps: float, labeler, chunk: int) -> Pa
         names = ("steps", "norm", "antithetic", "forward_epochs", "backward_epochs")
         static = {name: getattr(job, name) for name in names}
         static |= {"num_samples": job.samples, "chunk": chunk}
+        static |= {"rounds": job.rounds} if hasattr(job, "rounds") else {}
     elif job.norm == "linf":
         function = fixed(_labelled, defend=function)
     else:

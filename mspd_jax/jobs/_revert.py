@@ -28,6 +28,13 @@ class Revert(Preemptive):
         help="which protection is to be undone: the attack is its own",
         choices=("mspd", "bilevel"),
     )
+    rounds: int = option(
+        1,
+        help="1 is the attack of the paper; more look for the image that protection "
+        "turns into the protected one, each at its cost (10 do well)",
+        lower=1,
+        later=True,
+    )
     original: SourceInput | None = option(
         None,
         help="source of the unprotected images, to report how far from them the "
@@ -50,6 +57,11 @@ class Revert(Preemptive):
         return programs_of(self, self._work("", machine or self.MACHINE))
 
     def _work(self, out: str | pathlib.PurePath, machine: ChunkedMachine) -> Work:
+        if self.rounds > 1 and self.method != "mspd":
+            raise InputError(
+                f"`rounds`={self.rounds} goes with `method`=mspd, whose reversion has "
+                "rounds"
+            )
         functions = {"mspd": preempt.revert, "bilevel": preempt.bilevel_reconstruct}
         measure = None if self.original is None else self._to_original
         return preemptive_work(self, out, machine, functions, measure=measure)

@@ -5,8 +5,11 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from mspd_jax.attacks import project
 from mspd_jax.preempt._mcgs import mcgs
 from mspd_jax.preempt._smooth import Predict
+
+_ROUND_RATE = 0.5  # full steps overshoot: a mean of signs is no line
 
 
 class Protected(NamedTuple):
@@ -25,7 +28,8 @@ class Reverted(NamedTuple):
 
     image: [H, W, C] in [0, 1].
     label: int [], the class that the attacker assumed.
-    clipped: float [], the largest distance that clipping to [0, 1] took away.
+    clipped: float [], the largest distance that clipping to [0, 1] took away in one
+    round; of several, whose steps end there anyway, 0.
     """
 
     image: jax.Array
@@ -96,11 +100,18 @@ def revert(
     *,
     eps: float | jax.Array,
     labeler: Predict | str = "coupled",
+    rounds: int = 1,
     **options,
 ) -> Reverted:
     """Preemptive Reversion, the white-box diagnostic: clip01(2 * p - MCGS(p)).
 
     The attacker knows the method, its options and the surrogate; not the key.
+
+    That is the attack of the paper, in one round. Several look for the image that MCGS
+    makes p of, from x = p, with P the projection onto the ball around p (it holds the
+    original) and onto [0, 1]:
+
+        x <- P(x + 1/2 (p - MCGS(x)))
 
     Deviation: the reference code does not clip, so that its result leaves [0, 1].
 
@@ -108,13 +119,31 @@ def revert(
       key: of the attacker's own noise.
       image: [H, W, C] in [0, 1], the protected image p.
       eps: radius that the attacker assumes, in pixels, traced.
+      rounds: static; costs that many times a protection.
       predict, label, labeler, **options: as in `protect`.
 
     Returns:
       A Reverted.
     """
+    if rounds < 1:
+        raise ValueError(f"rounds must be at least 1, got {rounds}")
     label = assumed_label(predict, image, label, labeler)
+    if rounds > 1:
+        options |= {"eps": eps}
+        found = _unprotected(key, predict, image, label, rounds=rounds, **options)
+        return Reverted(found, label, jnp.zeros(()))
     q = mcgs(key, predict, image, label, eps=eps, **options).image
     reverted = 2.0 * image - q
     inside = jnp.clip(reverted, 0.0, 1.0)
     return Reverted(inside, label, jnp.max(jnp.abs(reverted - inside)))
+
+
+def _unprotected(key, predict, image, label, *, rounds: int, **options) -> jax.Array:
+    """Near where MCGS(x) = `image`, by rounds of half of what is missing."""
+    ball = {"eps": options["eps"], "norm": options.get("norm", "linf")}
+
+    def nearer(x, own_key):
+        missing = image - mcgs(own_key, predict, x, label, **options).image
+        return project(x + _ROUND_RATE * missing, image, **ball), None
+
+    return jax.lax.scan(nearer, image, jax.random.split(key, rounds))[0]

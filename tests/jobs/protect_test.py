@@ -69,6 +69,13 @@ def test_reverting_measures_the_way_back(job, done, tmp_path):
     distances = [record.linf_to_original for record in found.records]
     assert max(distances) == found.summary.linf_to_original_max
     assert 0.0 < found.summary.linf_to_original_mean <= 0.2 + 1e-6
+    often = dataclasses.replace(revert, rounds=3)
+    again = often.run(tmp_path / "often")
+    assert max(record.linf for record in again.records) <= 0.1 + 1e-6
+    assert [r.l2 for r in again.records] != [r.l2 for r in found.records]
+    with pytest.raises(InputError, match="`rounds`=3 goes with `method`=mspd"):
+        dataclasses.replace(often, method="bilevel").run(tmp_path / "other")
+    assert not (tmp_path / "other").exists()
 
 
 @pytest.mark.parametrize(
