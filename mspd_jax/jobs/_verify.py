@@ -3,7 +3,7 @@
 import dataclasses
 import pathlib
 from collections.abc import Callable, Sequence
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -95,15 +95,18 @@ class Verify:
 def _pairs(source: str, original: str | None) -> Sequence[tuple]:
     """(name, picture, its original or None) of all pictures."""
     folder, told = paths.as_path(source), original
+    kind: dict[str, Any] = {}
     if runs.is_run_folder(folder):
         fields = runs.read_info(folder)["fields"]
         original = original or fields["source"]
+        kind = {"format": fields.get("format", "png"), "out": folder}
         named = {r["name"]: folder / r["file"] for r in runs.read_records(folder)}
     else:
         named = {name: path for path, name in pictures.list_pictures(source).files}
     if original is None:
         return [(name, path, None) for name, path in named.items()]
-    originals = {n: path for path, n in pictures.list_pictures(original).files}
+    listed = pictures.list_pictures(original, **kind).files
+    originals = {name: path for path, name in listed}
     if len(named) == len(originals) == 1:
         originals = dict.fromkeys(named, *originals.values())
     missing = sorted(named.keys() - originals.keys())

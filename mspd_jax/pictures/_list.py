@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from mspd_jax import paths
 from mspd_jax.errors import InputError
+from mspd_jax.pictures._earlier import wrote_in
 from mspd_jax.pictures._file import first_bytes, shown, what_else
 from mspd_jax.pictures._formats import format_of
 from mspd_jax.pictures._kind import HEAD, RAW_SUFFIXES, SUFFIXES, kind_of
@@ -53,7 +54,8 @@ def list_pictures(
         this name is meant, also where there are brackets in it.
       format: that is written, for the names of outputs: png, jpeg or webp.
       out: the folder that will be written into. It is passed over in silence, and must
-        not be the one that is listed, nor one around it.
+        not be the one that is listed, nor one around it. What was written there keeps
+        its name, whatever has come since that would have the same.
 
     Example:
       listing = pictures.list_pictures("photos/**/*.jpg")
@@ -74,7 +76,12 @@ def list_pictures(
         raise InputError(f"cannot list {shown(path)} ({error})") from error
     found = sorted(found, key=lambda each: each[0].relative_to(root).parts)
     files = [each for each, reason in found if reason is None]
-    names = output_names([each.relative_to(root) for each in files], suffix)
+    wrote = wrote_in(out)
+    names = output_names(
+        [each.relative_to(root) for each in files],
+        suffix,
+        lambda place, name: wrote(files[place], name),
+    )
     skipped = tuple((each, reason) for each, reason in found if reason is not None)
     return Listing(tuple(zip(files, names, strict=True)), skipped)
 

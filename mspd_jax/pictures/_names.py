@@ -10,7 +10,7 @@ import hashlib
 import pathlib
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from mspd_jax.pictures._formats import FORMATS
 from mspd_jax.pictures._kind import SUFFIXES
@@ -20,20 +20,48 @@ _LONGEST = 200  # bytes of a part: a suffix and the mark of a partial file follo
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]")
 
 
-def output_names(files: Sequence[pathlib.PurePath], suffix: str) -> list[str]:
+def output_names(
+    files: Sequence[pathlib.PurePath],
+    suffix: str,
+    wrote: Callable[[int, str], bool] = lambda place, name: False,
+) -> list[str]:
     """A relative name with `/` for each of some relative files, ending in `suffix`.
 
     That of the file with another suffix, `a.png` for `a.jpg`. Where several files would
     have one name, each keeps its own suffix, too: `a.jpg.png`, `a.bmp.png`.
+
+    wrote: whether the file of a place was written under a name before; then it keeps
+    that, whatever files have come or gone. Asked only where there are two names to
+    choose from.
     """
-    names = [_safe(_without_suffix(file)) for file in files]
-    for change in (_safe, _with_hash):
+    names, taken = _named(files, {}), set[str]()
+    kept: dict[int, str] = {}
+    for place, (file, name) in enumerate(zip(files, names, strict=True)):
+        others = [other for other in (way(file) for way in _WAYS) if other != name]
+        found = [
+            other
+            for other in others
+            # Copies of a picture have one content: the first keeps the name.
+            if other not in taken and wrote(place, other + suffix)
+        ]
+        if found and not wrote(place, name + suffix):
+            kept[place] = found[0]
+            taken.add(found[0])
+    return [name + suffix for name in (_named(files, kept) if kept else names)]
+
+
+def _named(files: Sequence[pathlib.PurePath], kept: Mapping[int, str]) -> list[str]:
+    """Names without suffix; kept: those that are not to be chosen."""
+    names = [kept.get(place, _bare(file)) for place, file in enumerate(files)]
+    for way in _WAYS[1:]:
         clash = _clashing(names)
         names = [
-            change(file) if found else name
-            for file, name, found in zip(files, names, clash, strict=True)
+            way(file) if found and place not in kept else name
+            for place, (file, name, found) in enumerate(
+                zip(files, names, clash, strict=True)
+            )
         ]
-    return [name + suffix for name in names]
+    return names
 
 
 def _clashing(names: Sequence[str]) -> list[bool]:
@@ -50,6 +78,10 @@ def _clashing(names: Sequence[str]) -> list[bool]:
 def _key(name: str) -> str:
     # File systems write one accented letter in two ways.
     return unicodedata.normalize("NFC", name).casefold()
+
+
+def _bare(file: pathlib.PurePath) -> str:
+    return _safe(_without_suffix(file))
 
 
 def _with_hash(file: pathlib.PurePath) -> str:
@@ -85,3 +117,7 @@ def _escaped(found: re.Match[str]) -> str:
     code = ord(found[0])
     # Bytes that are no text come as the code points U+DC80 to U+DCFF.
     return f"%{code & 0xFF if 0xDC80 <= code <= 0xDCFF else code:02X}"
+
+
+# From the name that people expect to those that are no one else's.
+_WAYS = (_bare, _safe, _with_hash)

@@ -4,6 +4,7 @@ import os
 
 from mspd_jax import data
 from mspd_jax.errors import InputError
+from mspd_jax.pictures._earlier import indexed_name
 from mspd_jax.pictures._file import shown
 from mspd_jax.pictures._list import Listing, list_pictures
 from mspd_jax.pictures._read import picture_floats, picture_shape
@@ -38,7 +39,7 @@ def open_pictures(
         raise InputError(
             f"source {spec!r}: no pictures in {shown(place)}{''.join(passed)}"
         )
-    names = [f"{name.rpartition('.')[0]}.png" for _, name in listing.files]
+    names = [indexed_name(name) for _, name in listing.files]
     entries = [
         (index, -1, path, name)
         for index, (path, _), name in zip(

@@ -60,7 +60,8 @@ def _row(record: dict) -> dict:
 def _originals(run: Run) -> dict[int, str]:
     """The file of each picture by its index, where the source is still there."""
     try:
-        source = pictures.open_pictures("source", str(run.fields.get("source")))
+        place = str(run.fields.get("source"))
+        source = pictures.open_pictures("source", place, out=run.path)
     except (InputError, StoreError):
         return {}
     return dict(zip(source.indices.tolist(), source.files or (), strict=False))

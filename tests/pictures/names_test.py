@@ -61,6 +61,26 @@ def test_no_two_are_the_same(files):
 
 
 @pytest.mark.parametrize(
+    "earlier, files, found",
+    [
+        ({"a.png": "a.png"}, ["a.jpg", "a.png"], ["a.jpg.png", "a.png"]),
+        ({"a.jpg": "a.jpg.png"}, ["a.jpg"], ["a.jpg.png"]),
+        # Both it and its copy are that which was written: one keeps the name.
+        ({"a.bmp": "a.png", "a.png": "a.png"}, ["a.bmp", "a.png"], None),
+        ({"a.jpg": "a.jpg.png"}, ["a.jpg", "a.jpg.bmp"], None),
+    ],
+)
+def test_what_was_written_keeps_its_name(earlier, files, found):
+    paths = [pathlib.PurePosixPath(file) for file in files]
+    names = output_names(
+        paths, ".png", lambda place, name: earlier.get(files[place]) == name
+    )
+    assert found is None or names == found
+    assert len({name.casefold() for name in names}) == len(files)
+    assert files[0] not in earlier or names[0] == earlier[files[0]]
+
+
+@pytest.mark.parametrize(
     "file",
     [
         "../a.png",
