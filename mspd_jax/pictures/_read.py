@@ -180,4 +180,9 @@ def _why(error: Exception) -> str:
     """What an error says without naming the file once more."""
     if isinstance(error, Image.UnidentifiedImageError):
         return "it is damaged"
+    if "MAX_TEXT_CHUNK" in str(error):
+        return (
+            "its color profile, or a text in it, has more than the megabyte that is "
+            "unpacked; save it as a JPEG, a WebP or a TIFF, or without that"
+        )
     return getattr(error, "strerror", None) or first_line(error)

@@ -23,6 +23,8 @@ from mspd_jax.runs import write_file
 
 _LONGEST_BLOCK = 65533  # of a JPEG
 _JPEG = 95  # the quality of a JPEG of which nobody says another
+# Of a PNG that is read again: Pillow unpacks no more of one, for safety.
+_LONGEST_PROFILE = PngImagePlugin.MAX_TEXT_CHUNK - 1
 _SUFFIXES = {each.suffix: name for name, each in FORMATS.items()} | {".jpeg": "jpeg"}
 
 
@@ -175,6 +177,12 @@ def _joined(picture: Picture) -> np.ndarray:
 
 
 def _png(kept: dict[str, Any], quality: int | None) -> dict[str, Any]:
+    profile = len(kept.get("icc_profile", b""))
+    if profile > _LONGEST_PROFILE:
+        raise InputError(
+            f"this picture has a color profile of {profile} bytes, in a PNG one of "
+            f"{_LONGEST_PROFILE} can be read again; write JPEG or WebP"
+        )
     info = PngImagePlugin.PngInfo()
     for kind, data in (*kept.get("color", ()), *kept.get("text", ())):
         info.add(kind, data)

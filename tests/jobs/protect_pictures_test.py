@@ -168,6 +168,19 @@ def test_what_the_format_cannot_hold_is_named_and_the_rest_is_done(job, tmp_path
     assert "clear.png: this picture has an alpha channel" in reason
 
 
+def test_a_color_profile_that_no_png_holds_is_named(job, tmp_path):
+    profile = np.random.default_rng(0).bytes(1_500_000)
+    photo(tmp_path / "sea.jpg", icc_profile=profile)
+    job = dataclasses.replace(job, source=str(tmp_path / "sea.jpg"), verify=False)
+    done = job.run(tmp_path / "out")
+    (reason,) = done.unreadable
+    assert "sea.jpg: this picture has a color profile of 1500000 bytes" in reason
+    assert "\n" not in reason and not done.records
+    (record,) = dataclasses.replace(job, format="webp").run(tmp_path / "webp").records
+    with Image.open(tmp_path / "webp" / record.file) as image:
+        assert image.info["icc_profile"] == profile
+
+
 def test_previews_that_show_the_original_are_told_of(job, tmp_path):
     tags = [(513, 56), (514, len(SMALL))]
     photo(tmp_path / "sea.jpg", exif=exif_with("<", tags, SMALL))
