@@ -16,6 +16,21 @@ from mspd_jax import jobs
 CSS = """
 progress { width: 100%; height: 0.8rem; accent-color: #0f766e; }
 .refused { color: #b91c1c; }
+#proof, #refused { overflow-x: auto; }
+#proof table, #refused table { width: 100%; }
+#proof h3, #refused h3 { margin: 0.5rem 0; }
+#proof th, #proof td, #refused th, #refused td {
+  border: 1px solid var(--border-color-primary);
+  padding: 0.4rem 0.5rem;
+  text-align: left;
+  vertical-align: top;
+}
+#proof td:first-child, #refused td:first-child {
+  min-width: 7rem;
+  overflow-wrap: anywhere;
+}
+#proof td:nth-child(2) { white-space: nowrap; }
+#proof td:nth-child(5) { min-width: 8.5rem; text-wrap: balance; }
 """
 _TITLE = """# Protect your pictures
 Drop photos, press *Protect*: each gets a small change, a faint haze of color, that
@@ -23,7 +38,6 @@ makes it harder to turn what a classifier sees in it into something else. It sto
 nobody from copying the picture, or from recognizing who is in it. All is done on this
 machine.
 """
-_WIDTHS = ("22%", "15%", "11%", "11%", "24%", "17%")  # of the table of proof
 KEPT = 3600  # seconds that a page which does nothing keeps its files
 _LEFT = 24 * KEPT  # after which what a page that was closed has left is deleted
 
@@ -106,11 +120,10 @@ def page(place: Place, fields: Sequence[_form.Field], **fixed: Any) -> gr.Blocks
 def _asked(place: Place, fields: Sequence[_form.Field]) -> tuple:
     """The left side: files, questions, buttons."""
     dropped = gr.File(
-        label=f"Photos (at most {place.limits.files}, of "
-        f"{place.limits.megabytes} MB each)",
+        label=f"Photos (up to {place.limits.files} of {place.limits.megabytes} MB)",
         file_count="multiple",
         type="filepath",
-        height=180,
+        height=220,
     )
     with gr.Row():
         begin = gr.Button("Protect", variant="primary", elem_id="protect")
@@ -153,29 +166,12 @@ def _answered() -> tuple[_Shown, tuple]:
     bundle = gr.DownloadButton(
         "Download all (zip)", visible=False, variant="primary", elem_id="bundle"
     )
-    proof = _table("What it is worth", _words.PROOF, "proof", _WIDTHS)
+    proof = gr.HTML(visible=False, elem_id="proof")
     meaning = gr.HTML(_words.MEANING, visible=False)
-    refused = _table("Left out", _words.REFUSED, "refused")
+    refused = gr.HTML(visible=False, elem_id="refused")
     results = gr.State(None, time_to_live=KEPT, delete_callback=_forget)
     shown = _Shown(status, picture, proof, meaning, refused, bundle, results)
     return shown, (slider, difference, more)
-
-
-def _table(
-    label: str, headers: Sequence[str], name: str, widths: Sequence[str] | None = None
-) -> gr.Dataframe:
-    return gr.Dataframe(
-        headers=list(headers),
-        datatype="str",
-        type="array",
-        label=label,
-        interactive=False,
-        wrap=True,
-        column_widths=None if widths is None else list(widths),
-        buttons=[],
-        visible=False,
-        elem_id=name,
-    )
 
 
 def _widget(field: _form.Field) -> Any:
@@ -240,9 +236,9 @@ def _filled(ended: _work.Ended, folder: pathlib.Path) -> _Shown:
     return _Shown(
         _words.summed_up(ended),
         gr.Dropdown(names, value=names[0] if some else None, visible=len(names) > 1),
-        gr.Dataframe([_words.proof_row(one) for one in ended.pictures], visible=some),
+        gr.HTML(_words.proof_table(ended), visible=some),
         gr.HTML(visible=some),
-        gr.Dataframe(_words.refused_rows(ended), visible=bool(ended.refused)),
+        gr.HTML(_words.refused_table(ended), visible=bool(ended.refused)),
         gr.DownloadButton(value=bundle, visible=some),
         Results(folder, ended.pictures),
     )

@@ -1,5 +1,6 @@
 """What was uploaded: which of it is taken, under which names."""
 
+import math
 import os
 import pathlib
 import shutil
@@ -71,7 +72,8 @@ def _reason(path: pathlib.Path, uploads: pathlib.Path, limits: Limits) -> str | 
         return "was not uploaded"
     size = status.st_size / 1e6
     if size > limits.megabytes:
-        return f"has {size:.0f} megabytes, more than the {limits.megabytes} that may be"
+        said = f"{math.ceil(10 * size) / 10:g}"  # never that which may be
+        return f"has {said} megabytes, more than the {limits.megabytes} that may be"
     return None
 
 

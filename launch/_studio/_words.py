@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from launch._studio._work import Ended, Protected, Waits, Works
 
-PROOF = (
+_PROOF = (
     "Picture",
     "Size",
     "PSNR (dB)",
@@ -13,7 +13,7 @@ PROOF = (
     "The model sees the same under attack",
     "Note",
 )
-REFUSED = ("File", "Why it was left out")
+_REFUSED = ("File", "Why it was left out")
 BEGUN = "<p>The pictures are being looked at.</p>"
 
 MEANING = (
@@ -72,9 +72,28 @@ def failure(message: str) -> str:
     return f'<p class="refused">{html.escape(message)}</p>'
 
 
-def refused_rows(ended: Ended) -> Sequence[list[str]]:
-    """The files that were left out, and why."""
-    return [[one.name, one.reason] for one in ended.refused]
+def proof_table(ended: Ended) -> str:
+    """What was measured on each file, as HTML."""
+    rows = [proof_row(one) for one in ended.pictures]
+    return _table("What it is worth", _PROOF, rows)
+
+
+def refused_table(ended: Ended) -> str:
+    """The files that were left out, and why, as HTML."""
+    rows = [[one.name, one.reason] for one in ended.refused]
+    return _table("Left out", _REFUSED, rows)
+
+
+def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    def line(kind, words):
+        each = (f"<{kind}>{html.escape(word)}</{kind}>" for word in words)
+        return f"<tr>{''.join(each)}</tr>"
+
+    body = "".join(line("td", row) for row in rows)
+    return (
+        f"<h3>{title}</h3><table><thead>{line('th', columns)}</thead>"
+        f"<tbody>{body}</tbody></table>"
+    )
 
 
 def _counted(number: int, one: str, many: str) -> str:

@@ -98,17 +98,21 @@ def test_only_pictures_that_were_uploaded_are_taken(places, tmp_path):
     photo(tmp_path / "own.png")
     (uploads / "link.png").symlink_to(tmp_path / "own.png")
     (uploads / "large.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"0" * 2_000_000)
+    (uploads / "larger.png").write_bytes(b"0" * 1_000_001)
     (uploads / "notes.txt").write_text("words")
     (uploads / "raw.dng").write_text("raw")
     paths = [uploads / "0/a.png", uploads / "1/A.png", uploads / "2/.hidden.png"]
     paths += [tmp_path / "own.png", uploads / "link.png", uploads / "../own.png"]
-    paths += [uploads / name for name in ("large.png", "notes.txt", "gone.png")]
-    taken = _uploads.take([str(p) for p in paths], source, uploads, LIMITS)
+    paths += [uploads / name for name in ("large.png", "larger.png")]
+    paths += [uploads / name for name in ("notes.txt", "gone.png")]
+    limits = LIMITS._replace(files=10)
+    taken = _uploads.take([str(p) for p in paths], source, uploads, limits)
     assert [p.name for p in taken.files] == ["a.png", "A (2).png", "hidden.png"]
     assert taken.files[1].read_bytes() == paths[1].read_bytes()
     reasons = dict(taken.refused)
     assert reasons["own.png"] == reasons["link.png"] == "was not uploaded"
-    assert "2 megabytes" in reasons["large.png"]
+    assert "2.1 megabytes, more than the 1 that" in reasons["large.png"]
+    assert "1.1 megabytes, more than the 1 that" in reasons["larger.png"]
     assert reasons["notes.txt"] == "is no picture"
     assert "not there" in reasons["gone.png"]
     (raw,) = _uploads.take([str(uploads / "raw.dng")], source, uploads, LIMITS).refused
@@ -234,7 +238,8 @@ def test_the_proof_is_in_words(ended):
     said = _words.summed_up(found)
     assert "2 pictures are protected. 2 files were left out." in said
     assert "Canceled; 2 pictures" in _words.summed_up(found._replace(canceled=True))
-    assert _words.refused_rows(found)[0][0] == "broken.png"
+    assert all(f"<td>{word}</td>" in _words.proof_table(found) for word in (name, size))
+    assert "<td>broken.png</td><td>cannot be read" in _words.refused_table(found)
 
 
 def test_progress_is_in_words_and_names_are_no_tags():
@@ -242,6 +247,9 @@ def test_progress_is_in_words_and_names_are_no_tags():
     said = _words.progress(works)
     assert "&lt;b&gt;.png, picture 1 of 3: about 30 s to go" in said
     assert "<b>" not in said + _words.failure("<b>")
+    left_out = _work.Ended((), (_uploads.Refused("<b>.png", "a & b"),))
+    said = _words.refused_table(left_out)
+    assert "<td>&lt;b&gt;.png</td><td>a &amp; b</td>" in said
     assert "2 requests come first" in _words.progress(_work.Waits(2))
     assert "10 min to go" in _words.to_go(0.5, 600.0)
 
