@@ -5,99 +5,39 @@ import http.client
 import io
 import json
 import pathlib
-import signal
 import urllib.parse
 import zipfile
 
 import pytest
 
-from mspd_jax import models
-from tests.jobs.pictures import photo, surrogate
-from tests.launch import mains
+from tests.launch import mains, studio
+from tests.launch.studio import drop, wait_for
 
 pytestmark = pytest.mark.browser
-CHROMIUM = pathlib.Path("/usr/bin/chromium")
-LONG = 120_000  # milliseconds; programs are compiled first
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """A model, two photographs, of which the second takes long, and no picture."""
-    folder = tmp_path_factory.mktemp("files")
-    models.save_model(folder / "model", surrogate())
-    photo(folder / "sea.png", size=(300, 200))
-    photo(folder / "large.png", size=(2400, 2400), seed=1)
-    photo(folder / "second" / "sea.png", size=(300, 200), seed=2)
-    (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n not one")
-    return folder
+    return studio.save_files(tmp_path_factory.mktemp("files"))
 
 
 @pytest.fixture(scope="module")
 def address(files):
     """Of a page that is served on a free port, until the tests are over."""
-    pytest.importorskip("gradio", reason="needs .[studio]")
-    server = mains.start(
-        "studio", "--port=0", f"--surrogate={files / 'model'}", "--max_megabytes=20"
-    )
-    try:
-        said = server.stdout.readline()
-        assert "the page is at http://127.0.0.1:" in said, server.stderr.read()
-        yield said.split()[4].rstrip("/")
-    finally:
-        server.send_signal(signal.SIGTERM)
-        said, _ = server.communicate(timeout=60)
-    assert server.returncode == 0 and said == "the page is closed\n"
+    with studio.served(files, "--max_megabytes=20") as page:
+        yield page.address
 
 
 @pytest.fixture(scope="module")
 def browser():
-    sync = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-    if not CHROMIUM.exists():
-        pytest.skip(f"needs {CHROMIUM}")
-    with sync.sync_playwright() as playwright:
-        options = {"executable_path": str(CHROMIUM), "args": ["--no-sandbox"]}
-        yield playwright.chromium.launch(**options)
+    with studio.chromium() as browser:
+        yield browser
 
 
 @pytest.fixture
 def visit(browser, address):
-    """Opens a page as a person of its own; nothing of it may go elsewhere."""
-    elsewhere, errors = [], []
-
-    def only_here(route):
-        parts = urllib.parse.urlsplit(route.request.url)
-        if parts.scheme in ("data", "blob") or parts.hostname == "127.0.0.1":
-            route.continue_()
-        else:
-            elsewhere.append(route.request.url)
-            route.abort()
-
-    def opened():
-        page = people.enter_context(browser.new_context()).new_page()
-        page.set_default_timeout(LONG)
-        page.route("**/*", only_here)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(address)
-        page.wait_for_selector("#protect")
-        return page
-
-    with contextlib.ExitStack() as people:
-        yield opened
-    assert not elsewhere and not errors
-
-
-def drop(page, *paths):
-    page.set_input_files("input[type=file]", [str(path) for path in paths])
-    for path in paths:
-        name = path.name.rpartition(".")[0]
-        page.wait_for_selector(f".file-preview :text('{name}')")
-
-
-def wait_for(page, words):
-    page.wait_for_function(
-        "words => document.querySelector('#status').innerText.includes(words)",
-        arg=words,
-    )
+    with studio.visits(browser, address) as visit:
+        yield visit
 
 
 def test_a_photo_is_protected_and_what_is_none_is_named(visit, files):
@@ -155,6 +95,55 @@ def test_who_leaves_the_page_does_not_hold_up_the_others(visit, files):
     drop(second, files / "sea.png")
     second.click("#protect")
     wait_for(second, "1 picture is protected.")
+
+
+def test_progress_says_how_long_it_will_take(visit, files):
+    page = visit()
+    drop(page, files / "large.png")
+    page.click("label:has-text('strong')")
+    page.click("#protect")
+    page.wait_for_function(
+        r"() => /large.png, picture 1 of 1: about \d+ (s|min) to go/.test("
+        "document.querySelector('#status').innerText)"
+    )
+    done = page.locator("#status progress").get_attribute("value")
+    assert 0 < float(done) < 90
+    page.wait_for_function(
+        "done => document.querySelector('#status progress').value > done",
+        arg=float(done),
+    )
+    page.click("#cancel")
+    wait_for(page, "Canceled")
+
+
+def clip(page):
+    """How much of the picture before is cut off at its left, in percent."""
+    return page.evaluate(
+        """() => [...document.querySelectorAll('#slider img')]
+            .map(image => getComputedStyle(image).clipPath)
+            .filter(clip => clip.startsWith('inset'))
+            .map(clip => parseFloat(clip.split(' ').at(-1)))"""
+    )
+
+
+def test_the_line_between_before_and_after_is_drawn(visit, files):
+    page = visit()
+    drop(page, files / "sea.png")
+    page.click("#protect")
+    wait_for(page, "1 picture is protected.")
+    page.wait_for_selector("#slider img")
+    handle = page.locator("#slider [data-testid=slider] > span")
+    handle.scroll_into_view_if_needed()
+    assert clip(page) == pytest.approx([50], abs=1)
+    whole = page.locator("#slider [data-testid=slider]").locator("..").bounding_box()
+    for share in (0.25, 0.75):
+        place = handle.bounding_box()
+        middle = place["y"] + place["height"] / 2
+        page.mouse.move(place["x"] + place["width"] / 2, middle)
+        page.mouse.down()
+        page.mouse.move(whole["x"] + share * whole["width"], middle, steps=5)
+        page.mouse.up()
+        assert clip(page) == pytest.approx([100 * share], abs=3)
 
 
 def asked(address, method, path, body=None, **headers):
