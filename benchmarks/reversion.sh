@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# What reversions leave of MSPD: the paper's, and one of several rounds.
+#
+#   benchmarks/reversion.sh SHARED OUT
+#
+# SHARED is as benchmarks/external_models.sh wants it. Protects lossless CIFAR-10 test
+# images by the surrogate that ships (4 antithetic draws) for the labels of a public
+# ResNet-32; reverts the files, in 1 and in 10 rounds, with the surrogate and with each
+# of two targets that protection never met; attacks surrogate and targets by PGD-20 at
+# 8/255. 20 minutes on two CPU cores; LIMIT takes fewer images. A step that has finished
+# is not done again.
+set -euo pipefail
+shared=$1 out=$2
+limit=${LIMIT:-256}
+test=(--source=tfds:cifar10_subset:test --data_dir="$shared/data" --limit="$limit")
+external=$shared/weights/external
+draws=(--samples=4 --antithetic --eps=8/255)
+surrogate=cifar10_resnet20_robust
+mkdir -p "$out"
+
+job() { # NAME FOLDER FLAGS...: runs a main unless its summary is there
+  local name=$1 folder=$2
+  shift 2
+  [ -f "$out/$folder/summary.json" ] && return
+  python -m "launch.$name" --out="$out/$folder" "$@" 2>>"$out/log.txt" >/dev/null ||
+    { tail -n 3 "$out/log.txt" >&2; exit 1; }
+}
+
+attack() { # FOLDER TARGET NAME
+  job evaluate "$1-on-$3" --source="folder:$out/$1" --target="$2" --attack=pgd-20 \
+    --eps=8/255
+}
+
+[ -d "$out/resnet32" ] || python -m launch.convert --model=akamaster_resnet32 \
+  --torch="$shared/weights/resnet32-d509ac18.th" --out="$out/resnet32"
+[ -d "$out/resnet4b" ] || python -m launch.convert --model=resnet4b \
+  --torch="$external/resnet4b.pth" --out="$out/resnet4b"
+[ -d "$out/cnn_a_adv" ] || python -m launch.convert --model=cifar_cnn_a \
+  --torch="$external/cifar_cnn_a_adv.model" --out="$out/cnn_a_adv"
+job protect protected "${test[@]}" --surrogate=$surrogate --labeler="$out/resnet32" \
+  "${draws[@]}"
+targets=("$surrogate" "$out/resnet4b" "$out/cnn_a_adv")
+for target in "${targets[@]}"; do
+  name=$(basename "$target")
+  job evaluate "unprotected-on-$name" "${test[@]}" --target="$target" --attack=pgd-20 \
+    --eps=8/255
+  attack protected "$target" "$name"
+done
+for rounds in 1 10; do
+  back=(--source="folder:$out/protected" "${draws[@]}" --rounds=$rounds
+    --original=tfds:cifar10_subset:test --data_dir="$shared/data")
+  job revert "surrogate-$rounds" "${back[@]}" --surrogate=$surrogate
+  for target in "${targets[@]}"; do
+    name=$(basename "$target")
+    attack "surrogate-$rounds" "$target" "$name"
+    [ "$target" = $surrogate ] && continue
+    job revert "$name-$rounds" "${back[@]}" --surrogate="$target"
+    attack "$name-$rounds" "$target" "$name"
+  done
+done
+python -m launch.report --runs="$out" --out="$out/report" --images=0
