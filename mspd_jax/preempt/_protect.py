@@ -74,7 +74,8 @@ def protect(
 
         key = jax.random.key(0)
         protected = preempt.protect(key, surrogate, image, label, eps=8 / 255)
-        data.write_image("protected.png", protected.image)
+        levels = data.quantize(protected.image, image, eps=8 / 255, norm="linf")
+        data.write_png("protected.png", levels)
 
     Args:
       key: of the noise, one for each image.
