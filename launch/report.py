@@ -22,7 +22,8 @@ _OUT = "folder for report.md, report.csv and pictures; an older report is replac
 def show(page: report.Page) -> int:
     """Prints the table, on the first process of a cluster."""
     if page.files:
-        print(f"{page.table}\nwrote {page.files[0]}")
+        pages = [str(file) for file in page.files if file.suffix in (".md", ".html")]
+        print(f"{page.table}\nwrote {', '.join(pages)}")
     return 0
 
 
