@@ -42,6 +42,8 @@ setup(
         # Engines of sweeps.
         "ray": ["ray>=2.40"],
         "slurm": ["submitit>=1.5"],
+        # What runs notebooks/, in an editor or in the tests.
+        "notebooks": ["ipykernel>=6.29", "nbclient>=0.10"],
         # The site of docs/: mkdocs serve.
         "docs": [
             "latex2mathml>=3.77",
