@@ -17,10 +17,10 @@ _REFUSED = ("File", "Why it was left out")
 BEGUN = "<p>The pictures are being looked at.</p>"
 
 MEANING = (
-    "<p>Under attack: one who may change the pixels as much as the protection did "
-    "tries to make the model see something else, in the whole picture and in a box at "
-    "each corner. Other models and other attacks may fare otherwise. PSNR and SSIM say "
-    "how near the file is to the original; an SSIM of 1 is the same.</p>"
+    "<p>Under attack: one who may change each pixel by 8 of 255 tries to make the "
+    "model see something else, in the whole picture and in a box at each corner. Other "
+    "models and other attacks may fare otherwise. PSNR and SSIM say how near the file "
+    "is to the original; an SSIM of 1 is the same.</p>"
 )
 
 

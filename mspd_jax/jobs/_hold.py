@@ -20,6 +20,8 @@ _BOXES = np.array(
     ]
 )
 VIEWS = len(_BOXES)
+# The attacker is the same for all strengths of protection, so that these compare.
+ATTACK, ATTACK_EPS = "pgd-20", "8/255"
 
 
 class Held(NamedTuple):

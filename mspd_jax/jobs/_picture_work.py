@@ -9,9 +9,10 @@ import numpy as np
 
 from mspd_jax import attacks, data, pictures, preempt, runs
 from mspd_jax.errors import InputError
-from mspd_jax.jobs._hold import VIEWS, held
+from mspd_jax.jobs._hold import ATTACK, ATTACK_EPS, VIEWS, held
 from mspd_jax.jobs._likeness import likeness
 from mspd_jax.jobs._picture_line import SpreadOf
+from mspd_jax.jobs._values import radius_of
 
 _ROWS = 64  # of a picture that are rounded at once
 
@@ -150,11 +151,12 @@ def _checked(
     guide: Guide, made: Made, original: np.ndarray, written: np.ndarray
 ) -> dict[str, int]:
     """What an attacker could do before, and can do to the file."""
-    attack = attacks.resolve_attack("pgd-20", eps=guide.eps, norm="linf")
+    eps = radius_of(ATTACK_EPS, "linf")
+    attack = attacks.resolve_attack(ATTACK, eps=eps, norm="linf")
     before, after = (
         held(
             *(made.key, guide.predict, attack, data.as_float(levels), made.label),
-            eps=guide.eps,
+            eps=eps,
             size=guide.size,
         )
         for levels in (original, written)

@@ -78,8 +78,8 @@ class ProtectPictures:
     )
     verify: bool = option(
         False,
-        help="attack each picture and its original, by the surrogate (pgd-20, within "
-        "eps), and say what it still sees; verify does that for other models",
+        help="attack each picture and its original as verify does (pgd-20, 8/255), and "
+        "say what the surrogate still sees; verify does that for other models",
     )
     limit: int | None = option(None, help="use the first LIMIT pictures only", lower=1)
     seed: int = option(0, help="seed of all randomness")

@@ -11,7 +11,7 @@ from PIL import Image
 from mspd_jax import attacks, data, paths, pictures, preempt, runs
 from mspd_jax.errors import InputError
 from mspd_jax.jobs._foreign import MODEL_NAMES
-from mspd_jax.jobs._hold import VIEWS, Held, held
+from mspd_jax.jobs._hold import ATTACK, ATTACK_EPS, VIEWS, Held, held
 from mspd_jax.jobs._machine import FilesMachine
 from mspd_jax.jobs._option import option
 from mspd_jax.jobs._survive import jpeg_copy
@@ -57,8 +57,8 @@ class Verify:
     model: ModelInput = option(
         "cifar10_resnet20_robust", help=f"the model that is attacked: {MODEL_NAMES}"
     )
-    attack: str = option("pgd-20", help="how: any attack that evaluate knows")
-    eps: Radius = option("8/255", help="largest change that the attacker may make")
+    attack: str = option(ATTACK, help="how: any attack that evaluate knows")
+    eps: Radius = option(ATTACK_EPS, help="largest change that the attacker may make")
     survive: tuple[str, ...] | None = option(
         None, help=f"what happens to the files first, any of: {_FATES}"
     )

@@ -244,3 +244,14 @@ def test_who_watches_hears_of_parts_of_a_picture(job, tmp_path):
         )
     assert len(shares) > 10 and shares == sorted(shares)
     assert shares[-1] == pytest.approx(1.0)
+
+
+def test_the_attacker_is_the_same_for_all_strengths(job, album, tmp_path):
+    before = {
+        job.run(tmp_path / str(number)).records[0].robust_before
+        for number, job in enumerate(
+            dataclasses.replace(job, source=str(album / "sea.jpg"), eps=eps)
+            for eps in (0.0005, "60/255")
+        )
+    }
+    assert len(before) == 1

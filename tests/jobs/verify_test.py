@@ -33,7 +33,7 @@ def done(album, tmp_path_factory):
 
 
 def test_a_run_of_protect_knows_its_originals(done):
-    rows = jobs.Verify(source=str(done.folder), model=surrogate(), eps="16/255").run()
+    rows = jobs.Verify(source=str(done.folder), model=surrogate()).run()
     assert [row.name for row in rows] == [record.name for record in done.records]
     for row, record in zip(rows, done.records, strict=True):
         assert row.views == VIEWS and row.label == record.used_label
