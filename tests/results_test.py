@@ -56,6 +56,21 @@ def test_the_table_of_cifar10_is_that_of_its_runs(model):
         assert (row[f"{model} clean"], row[f"{model} robust"]) in pairs, row
 
 
+def test_the_table_of_reversions_is_that_of_its_runs():
+    ours = measured("results/reversion")
+    rows = table("results/reversion/README.md", "images")
+    names = {"surrogate": "cifar10_resnet20_robust"}
+    told = [
+        (names.get(column, column), tuple(row[column].split(" / ")), row)
+        for row in rows
+        for column in ("surrogate", "resnet4b", "cnn_a_adv")
+        if row[column] != "\u2013"
+    ]
+    assert len(told) >= 16
+    for model, pair, row in told:
+        assert pair in ours[model], row
+
+
 def test_the_gains_of_the_readme_are_those_of_external_networks():
     rows = table("results/external_models/README.md", "target")
     ours = measured("results/external_models")
