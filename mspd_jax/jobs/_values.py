@@ -38,10 +38,11 @@ class Loaded(NamedTuple):
 
 def number_of(value: float | str) -> float:
     """`8/255`, `0.031` or a number as a float; ValueError for what is none."""
-    if not isinstance(value, str) or "/" not in value:
+    if not isinstance(value, str) or value.count("/") != 1:
         return float(value)
+    above, below = value.replace(" ", "").split("/")
     try:
-        return float(Fraction(value.replace(" ", "")))
+        return float(Fraction(above) / Fraction(below))
     except ZeroDivisionError as error:
         raise ValueError(str(error)) from error
 

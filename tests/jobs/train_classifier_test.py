@@ -86,9 +86,9 @@ def test_the_weight_is_that_of_the_objective_by_default(adversarial, beta, weigh
 
 
 def test_a_step_is_given_as_a_radius_is():
-    found = plan(adversarial="pgd", eps="8/255", step_size="6/255")
+    found = plan(adversarial="pgd", eps="8/255", step_size="2.5/255")
     size = found.objective.adversary.keywords["step_size"]
-    np.testing.assert_allclose(size, 6 / 255, rtol=1e-6)
+    np.testing.assert_allclose(size, 2.5 / 255, rtol=1e-6)
     with pytest.raises(InputError, match="did you mean `step_size`=6/255"):
         plan(adversarial="pgd", eps="8/255", step_size=6)
 
