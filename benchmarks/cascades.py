@@ -32,9 +32,9 @@ from mspd_jax import attacks, data, drive, jobs, models  # noqa: E402
 FLAGS = flags.FLAGS
 flags.DEFINE_string("shared", None, "folder of data and weights", required=True)
 flags.DEFINE_string("out", None, "where all of it goes", required=True)
-flags.DEFINE_list("surrogates", ["cifar10_resnet20_robust"], "models that guide")
+flags.DEFINE_list("surrogates", ["cifar10_resnet20_robust"], "that share the draws")
 flags.DEFINE_list("targets", ["resnet4b", "cnn_a_adv", "oval_wide"], "those attacked")
-flags.DEFINE_list("variants", [], "their names; all by default")
+flags.DEFINE_multi_string("variant", [], "its name, again for more; all by default")
 flags.DEFINE_integer("limit", 256, "how many images")
 flags.DEFINE_float("eps", 8 / 255, "radius of protection and attack")
 flags.DEFINE_integer("seed", 0, "seed of noise and attacks")
@@ -97,8 +97,14 @@ def main(_):
     source = data.open_source(
         "tfds:cifar10_subset:test", data_dir=shared / "data", limit=FLAGS.limit
     )
+    FLAGS.surrogates = [
+        _converted(out, name, external / _EXTERNAL[name][0], _EXTERNAL[name][1])
+        if name in _EXTERNAL
+        else name
+        for name in FLAGS.surrogates
+    ]
     kept = _Kept(out / "records.jsonl")
-    names = FLAGS.variants or list(VARIANTS)
+    names = FLAGS.variant or list(VARIANTS)
     bare = _verdicts(kept, "unprotected", targets, lambda: source)
     _print_row("unprotected", 0, bare, None)
     paper, points = None, {}
@@ -140,7 +146,8 @@ def _verdicts(kept: _Kept, name: str, targets, images) -> np.ndarray:
         made[:] = made or [images()]
         return _attacked(made[0], target)
 
-    plan = (FLAGS.limit, FLAGS.seed, round(FLAGS.eps, 6), *FLAGS.surrogates)
+    guides = [pathlib.PurePath(path).name for path in FLAGS.surrogates]
+    plan = (FLAGS.limit, FLAGS.seed, round(FLAGS.eps, 6), *guides)
     return np.stack(
         [
             kept.of((name, target, *plan), lambda p=path: attack(p))
@@ -222,8 +229,13 @@ def _picture(points: dict[str, tuple[int, float]]) -> bytes:
         color = "#1a7f37" if ahead else "#8c959f"
         axes.plot(passes, 100 * gain, "o", color=color)
         if ahead:
-            axes.annotate(name, (passes, 100 * gain), fontsize=8, color=color)
-    axes.set_xscale("log", base=2)
+            beside = {"xytext": (7, -3), "textcoords": "offset points"}
+            axes.annotate(name, (passes, 100 * gain), color=color, **beside)
+    axes.set_xscale("log")
+    axes.set_xticks(sorted({p for p, _ in points.values()}))
+    axes.xaxis.set_major_formatter("{x:.0f}")
+    axes.minorticks_off()
+    axes.margins(x=0.2)
     axes.set_xlabel("gradients per image")
     axes.set_ylabel("gain of robust accuracy, points")
     buffer = io.BytesIO()
