@@ -101,7 +101,13 @@ def described(
     packed = pictures.encode_picture(
         original._replace(levels=levels), quality=job.quality, **kind
     )
-    runs.write_file(folder / file, packed)
+    try:
+        runs.write_file(folder / file, packed)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise InputError(
+            f"`out`={folder}: an earlier picture lies where the folder of "
+            f"{pictures.shown(file)} would be; give another `out`"
+        ) from error
     if job.format == "jpeg" or job.quality is not None:  # what was lost, is measured
         levels = pictures.read_picture(folder / file).levels
     height, width, _ = levels.shape

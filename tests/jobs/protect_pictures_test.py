@@ -151,6 +151,17 @@ def test_what_loses_pixels_is_measured_after_it_was_packed(
     )
 
 
+def test_a_folder_that_is_called_as_an_earlier_picture_is_named(job, tmp_path):
+    photo(tmp_path / "in" / "a.png")
+    photo(tmp_path / "in" / "b.png")
+    job = dataclasses.replace(job, source=str(tmp_path / "in"), verify=False)
+    job.run(tmp_path / "out")
+    (tmp_path / "in" / "a.png").unlink()
+    photo(tmp_path / "in" / "a.png" / "c.png", seed=1)
+    with pytest.raises(InputError, match="lies where the folder of images/a.png/c.png"):
+        job.run(tmp_path / "out")
+
+
 def test_a_quality_of_png_is_refused_before_anything_is_written(job, tmp_path):
     job = dataclasses.replace(job, quality=90)
     with pytest.raises(InputError, match="`quality`=90 goes with `format`=jpeg or"):
