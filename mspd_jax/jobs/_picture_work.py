@@ -103,10 +103,10 @@ def described(
     )
     try:
         runs.write_file(folder / file, packed)
-    except (FileExistsError, NotADirectoryError) as error:
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
         raise InputError(
-            f"`out`={folder}: an earlier picture lies where the folder of "
-            f"{pictures.shown(file)} would be; give another `out`"
+            f"`out`={folder}: what was written before lies in the way of "
+            f"{pictures.shown(file)}; give another `out`"
         ) from error
     if job.format == "jpeg" or job.quality is not None:  # what was lost, is measured
         levels = pictures.read_picture(folder / file).levels

@@ -158,7 +158,9 @@ def test_a_folder_that_is_called_as_an_earlier_picture_is_named(job, tmp_path):
     job.run(tmp_path / "out")
     (tmp_path / "in" / "a.png").unlink()
     photo(tmp_path / "in" / "a.png" / "c.png", seed=1)
-    with pytest.raises(InputError, match="lies where the folder of images/a.png/c.png"):
+    with pytest.raises(
+        InputError, match="before lies in the way of images/a.png/c.png"
+    ):
         job.run(tmp_path / "out")
 
 
