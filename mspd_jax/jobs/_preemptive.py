@@ -44,6 +44,12 @@ class Preemptive(Shardable):
     surrogate: ModelInput = option(
         help=f"the model whose gradients are used: {MODEL_NAMES}"
     )
+    more_surrogates: tuple[ModelInput, ...] = option(
+        (),
+        help="further models, separated by commas, that take turns with the surrogate, "
+        "draw by draw, at no more gradients: what suits several suits others better",
+        later=True,
+    )
     labeler: ModelInput = option(
         "coupled",
         help="who says what an image shows: a checkpoint (an accurate classifier), "
@@ -134,8 +140,9 @@ def preemptive_work(
     source -> (image of the source, what was made of it) -> further fields.
     """
     eps = radius_of(job.eps, job.norm)
-    surrogate = loaded(job.surrogate)
+    surrogate, others = loaded(job.surrogate), _others(job)
     labeler, used = _load_labeler(job.labeler, surrogate)
+    used |= {f"surrogate{n}": other for n, other in enumerate(others, 1)}
     source = opened(job.source, data_dir=job.data_dir, limit=job.limit, shard=job.shard)
     check_compatible(source, used)
     if labeler == "truth" and not source.labelled:
@@ -145,12 +152,13 @@ def preemptive_work(
         )
     measured = measure(source) if measure else None
     shape = image_shape_of(surrogate, source)
-    models.check_precision(surrogate.predict, job.precision, image_shape=shape)
+    for model in (surrogate, *others):
+        models.check_precision(model.predict, job.precision, image_shape=shape)
     if labeler == "coupled" and job.precision != "float32":
         labeler = models.computed_in(surrogate.predict, "float32")
     draws = job.samples if job.method == "mspd" else 1
     block = machine.block or drive.images_per_block(
-        shape, weights=weights_of(surrogate), draws=draws
+        shape, weights=sum(map(weights_of, (surrogate, *others))), draws=draws
     )
     fit = machine.chunk or drive.images_per_pass(shape, batch_size=block)
     chunk = min(fit, job.samples)
@@ -166,7 +174,7 @@ def preemptive_work(
 
     return Work(
         predict=models.computed_in(surrogate.predict, job.precision),
-        method=_method(job, functions[job.method], eps, labeler, chunk),
+        method=_method(job, functions[job.method], eps, labeler, chunk, others),
         source=source,
         image_shape=shape,
         describe=describe,
@@ -193,8 +201,20 @@ def _load_labeler(labeler: ModelInput, surrogate: Loaded):
     return models.computed_in(used["labeler"].predict, "float32"), used
 
 
-def _method(job: Any, function: Callable, eps: float, labeler, chunk: int) -> Partial:
-    """The function with the fields bound; numbers and labeling models stay traced."""
+def _others(job: Any) -> list[Loaded]:
+    """The models that take turns with the surrogate."""
+    if job.more_surrogates and job.method != "mspd":
+        raise InputError(
+            "`more_surrogates` go with `method`=mspd, whose draws are shared among them"
+        )
+    values = [v.strip() if isinstance(v, str) else v for v in job.more_surrogates]
+    return [loaded(value) for value in values]
+
+
+def _method(
+    job: Any, function: Callable, eps: float, labeler, chunk: int, others: list[Loaded]
+) -> Partial:
+    """The function with the fields bound; numbers and other models stay traced."""
     traced: dict[str, Any] = {"eps": eps}
     static: dict[str, Any] = {}
     if job.method == "mspd":
@@ -203,6 +223,11 @@ def _method(job: Any, function: Callable, eps: float, labeler, chunk: int) -> Pa
         static = {name: getattr(job, name) for name in names}
         static |= {"num_samples": job.samples, "chunk": chunk}
         static |= {"rounds": job.rounds} if hasattr(job, "rounds") else {}
+        if others:
+            predicts = [o.predict for o in others]
+            traced["others"] = tuple(
+                models.computed_in(predict, job.precision) for predict in predicts
+            )
     elif job.norm == "linf":
         function = fixed(_labelled, defend=function)
     else:

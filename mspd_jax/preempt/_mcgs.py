@@ -10,6 +10,7 @@ The ball of S is centered at the current x; P projects onto the ball around the
 """
 
 import functools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import chex
@@ -48,6 +49,7 @@ def mcgs(
     antithetic: bool = False,
     chunk: int = 20,
     noise: jax.Array | None = None,
+    others: Sequence[Predict] = (),
 ) -> Cascade:
     """MCGS of one image; the result is a pure function of the key and the image.
 
@@ -71,6 +73,8 @@ def mcgs(
       chunk: how many noisy copies are worked on at once; bounds memory.
       noise: [epochs, num_samples, H, W, C], to take in the place of draws, for exact
         comparison with other code; the forward epochs come first.
+      others: further surrogates of the same classes. They share the draws, at the cost
+        of one: of n surrogates, number i mod n is asked with draw i.
 
     Returns:
       A Cascade.
@@ -86,8 +90,9 @@ def mcgs(
     rate = jnp.asarray(learning_rate, jnp.float32)
     ball = {"eps": eps, "norm": norm}
     keep = functools.partial(project, image=image, eps=eps, norm=norm)
-    draws = {"num_samples": num_samples, "chunk": chunk}
-    walk = {"steps": steps, "step_size": step_size, **draws, **ball}
+    walk = {"steps": steps, "step_size": step_size, "chunk": chunk, **ball}
+    surrogates = (predict, *others)[: max(num_samples, 1)]
+    turns = range(len(surrogates))
 
     def smooth(epoch, x, direction):
         epoch_key = jax.random.fold_in(key, epoch)
@@ -99,7 +104,16 @@ def mcgs(
                 epoch_key, numbers, image.shape, antithetic=antithetic, **ball
             )
 
-        return smoothed_step(predict, x, label, draw, direction=direction, **walk)
+        def mean(turn, own, count):
+            mine = functools.partial(_taking_turns, draw, turn, len(surrogates))
+            step = {"num_samples": count, "direction": direction, **walk}
+            return smoothed_step(own, x, label, mine, **step)
+
+        if len(surrogates) == 1:  # the same bits as ever
+            return mean(0, predict, num_samples)
+        counts = [len(range(n, num_samples, len(surrogates))) for n in turns]
+        means = map(mean, turns, surrogates, counts)
+        return sum(c * m for c, m in zip(counts, means, strict=True)) / num_samples
 
     x = image
     for epoch in range(forward_epochs):
@@ -108,6 +122,11 @@ def mcgs(
     for epoch in range(forward_epochs, epochs):
         x = keep(x - rate * (smooth(epoch, x, +1) - x))
     return Cascade(forward, x)
+
+
+def _taking_turns(draw, turn: int, count: int, numbers: jax.Array) -> jax.Array:
+    """The draws of one of `count`, whose number is `turn`."""
+    return draw(turn + count * numbers)
 
 
 def smoothing_noise(

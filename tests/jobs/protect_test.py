@@ -78,6 +78,18 @@ def test_reverting_measures_the_way_back(job, done, tmp_path):
     assert not (tmp_path / "other").exists()
 
 
+def test_several_surrogates_share_the_draws(job, done, tmp_path):
+    other = Partial(network, jax.random.normal(jax.random.key(1), (64, 10)))
+    several = dataclasses.replace(job, more_surrogates=(other,))
+    found = several.run(tmp_path / "out")
+    assert [r.used_label for r in found.records] == [r.used_label for r in done.records]
+    assert [r.l2 for r in found.records] != [r.l2 for r in done.records]
+    run = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert {"surrogate", "surrogate1"} <= set(run["models"])
+    with pytest.raises(InputError, match="belongs to another run"):
+        job.run(tmp_path / "out")
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -85,6 +97,11 @@ def test_reverting_measures_the_way_back(job, done, tmp_path):
         ({"surrogate": 3}, "not int"),
         ({"labeler": "oracle"}, "`labeler`=oracle is neither"),
         ({"method": "bilevel", "norm": "l2"}, "`method`=bilevel is defined for"),
+        (
+            {"method": "bilevel", "more_surrogates": ("cifar10_resnet20_robust",)},
+            "`more_surrogates` go with `method`=mspd",
+        ),
+        ({"more_surrogates": ("cifar10_resnet20_robust",)}, "image_shape|reads"),
     ],
 )
 def test_bad_values_are_refused_before_anything_is_written(

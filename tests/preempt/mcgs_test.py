@@ -104,6 +104,31 @@ class McgsTest(parameterized.TestCase):
         )
         np.testing.assert_allclose(result.image, expected, atol=2e-6)
 
+    @parameterized.parameters(1, 3, 5)
+    def test_surrogates_take_turns_draw_by_draw(self, samples):
+        predict, weights, image, label = _setup()
+        models = [weights, *np.random.default_rng(3).normal(size=(2, *weights.shape))]
+        others = tuple(Partial(_linear, jnp.float32(w)) for w in models[1:])
+        noise = smoothing_noise(jax.random.key(1), jnp.arange(samples), SHAPE, eps=EPS)
+        noise = jnp.stack([noise, -noise])
+        result = mcgs(
+            *(jax.random.key(0), predict, jnp.asarray(image), jnp.int32(label)),
+            eps=EPS,
+            num_samples=samples,
+            chunk=2,
+            noise=noise,
+            others=others,
+        )
+        x, center = image.astype(np.float64), image.astype(np.float64)
+        for draws, sign in zip(np.asarray(noise), (-1, 1), strict=True):
+            ends = [
+                _numpy_smooth(models[n % 3], x, label, [u], sign, EPS, 1, "linf")
+                for n, u in enumerate(draws)
+            ]
+            x = x - sign * (np.mean(ends, axis=0) - x)
+            x = _numpy_project(x, center, EPS, "linf")
+        np.testing.assert_allclose(result.image, x, atol=2e-6)
+
     @parameterized.parameters("linf", "l2")
     def test_stays_in_ball_and_box(self, norm):
         predict, _, image, label = _setup(3)
