@@ -49,7 +49,7 @@ def check_complete(out, ground, *, cells=CELLS):
 
 def when_begun(out, process, count):
     """Waits until so many cells have finished."""
-    limit = time.monotonic() + 120
+    limit = time.monotonic() + 400
     while len(list(out.glob("*/summary.json"))) < count:
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < limit
