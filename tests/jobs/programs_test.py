@@ -115,6 +115,10 @@ def test_large_images_are_not_trained_on_by_a_library_for_cpus():
 
 SLOW = {
     "revert": lambda: jobs.Revert(**images(surrogate=model(), eps=0.1, samples=4)),
+    "revert_in_rounds": lambda: jobs.Revert(
+        **images(surrogate=model(), eps=0.1, samples=4, rounds=2),
+        more_surrogates=(model(seed=1),),
+    ),
     "bilevel": lambda: jobs.Protect(
         **images(surrogate=model(), eps=0.1, method="bilevel")
     ),
