@@ -34,6 +34,7 @@ def progress_bar(
         desc=description,
         unit=unit,
         unit_scale=unit == "pixel",  # of which there are millions
+        delay=0 if total else 1e-9,  # a total that is not known yet is not shown
         disable=hidden or advance is not None,
     )
     if advance is None or hidden:

@@ -90,3 +90,13 @@ def test_who_watches_hears_of_bars_and_can_end_the_work():
     with contextlib.redirect_stderr(text):
         drive.progress_bar(total=4).update(1)
     assert text.getvalue()
+
+
+def test_a_total_that_is_not_known_yet_is_not_shown():
+    text = io.StringIO()
+    with contextlib.redirect_stderr(text):
+        with drive.progress_bar(total=0, description="clean") as bar:
+            bar.total = 2
+            bar.update(2)
+    states = [state for state in text.getvalue().split("\r") if state.strip()]
+    assert len(states) == 1 and "2/2" in states[0]
