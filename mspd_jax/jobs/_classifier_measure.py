@@ -137,6 +137,13 @@ def summarize(totals: dict[str, Any], records: Sequence[dict]) -> dict[str, Any]
     if "noisy_correct" in records[0]:
         right = sum(record["noisy_correct"] for record in records)
         summary["noisy_accuracy"] = right / len(records)
+    seen = {record["prediction"] for record in records}
+    if len(seen) == 1 and len({record["label"] for record in records}) > 1:
+        summary["warnings"] = [
+            *summary["warnings"],
+            f"the model sees class {seen.pop()} in all {len(records)} images: it has "
+            "learned nothing; try more `epochs` or another `learning_rate`",
+        ]
     robust, attacked = (
         summary.get(f"{kind}robust_accuracy") for kind in ("train_", "")
     )

@@ -10,6 +10,7 @@ import pytest
 
 from mspd_jax import data, jobs, models, patch, train
 from mspd_jax.errors import InputError
+from mspd_jax.jobs._classifier_measure import summarize
 
 SHAPE = (8, 8, 1)
 CUT, SIZE = "layer0", 3
@@ -128,6 +129,16 @@ def test_a_training_returns_typed_records_and_totals(finished):
     names = {"checkpoints", "metrics.jsonl", "model"}
     names |= {"records.jsonl", "run.json", "summary.json"}
     assert {path.name for path in result.folder.iterdir()} == names
+
+
+@pytest.mark.parametrize("classes, told", [([0, 0, 0], True), ([0, 0, 1], False)])
+def test_a_model_that_sees_one_class_alone_is_told(classes, told):
+    records = [
+        {"prediction": c, "label": n, "correct": c == n, "attacks": {}}
+        for n, c in enumerate(classes)
+    ]
+    (warning,) = summarize({}, records)["warnings"] or ("",)
+    assert ("sees class 0 in all 3 images" in warning) == told
 
 
 def test_a_finished_training_is_found_and_left_alone(finished):
