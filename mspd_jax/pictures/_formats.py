@@ -33,7 +33,13 @@ _META = ("exif", "icc_profile", "xmp")
 FORMATS: Mapping[str, Format] = types.MappingProxyType(
     {
         "png": Format(
-            ".png", "PNG", (*_META, "dpi", "text", "color"), True, True, True, None
+            ".png",
+            "PNG",
+            (*_META, "dpi", "comment", "text", "color"),
+            True,
+            True,
+            True,
+            None,
         ),
         "jpeg": Format(
             ".jpg",

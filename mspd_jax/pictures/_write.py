@@ -188,7 +188,18 @@ def _png(kept: dict[str, Any], quality: int | None) -> dict[str, Any]:
         info.add(kind, data)
     if "xmp" in kept:
         info.add_itxt(XMP_KEY, kept["xmp"])
+    if "comment" in kept:
+        info.add_itxt("Comment", _words(kept["comment"]))
     return {"pnginfo": info, **{n: kept[n] for n in ("dpi",) if n in kept}}
+
+
+def _words(comment: bytes) -> str:
+    """What a JPEG says in some encoding; no text of a PNG has a NUL."""
+    try:
+        words = comment.decode()
+    except UnicodeDecodeError:
+        words = comment.decode("latin-1")
+    return words.replace("\0", "")
 
 
 def _jpeg(kept: dict[str, Any], quality: int | None) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from PIL import Image, PngImagePlugin
 
 from mspd_jax.errors import InputError
 from mspd_jax.pictures import (
+    changes,
     check_writable,
     encode_picture,
     read_picture,
@@ -91,7 +92,7 @@ def test_without_metadata_pixels_are_stored_upright(format):
 @pytest.mark.parametrize(
     "format, names",
     [
-        ("png", ["exif", "icc_profile", "xmp", "dpi"]),
+        ("png", ["exif", "icc_profile", "xmp", "dpi", "text"]),
         ("jpeg", ["exif", "icc_profile", "xmp", "dpi", "comment", "iptc"]),
         ("webp", ["exif", "icc_profile", "xmp"]),
     ],
@@ -104,13 +105,27 @@ def test_all_that_a_format_can_hold_is_written(format, names):
     np.testing.assert_allclose(
         found.kept.get("dpi", kept["dpi"]), kept["dpi"], atol=0.02
     )
-    for name in set(names) - {"dpi"}:
+    for name in set(names) - {"dpi", "text"}:
         assert found.kept[name] == kept[name]
     # Others find it, too.
     with Image.open(io.BytesIO(encode_picture(picture, format=format))) as image:
         assert image.info.get("xmp", s.XMP) == s.XMP  # if Pillow looks for it
         assert image.info["icc_profile"] == s.ICC
         assert image.getexif()[0x0112] == 6
+
+
+@pytest.mark.parametrize(
+    "comment, words",
+    [("sch\u00f6n".encode(), "sch\u00f6n"), (b"sch\xf6n\0", "sch\u00f6n")],
+)
+def test_the_comment_of_a_jpeg_is_a_text_of_a_png(comment, words):
+    picture = decode_picture(READ["JPEG"][0], "x")._replace(kept={"comment": comment})
+    assert changes(picture) is None
+    with Image.open(io.BytesIO(encode_picture(picture))) as found:
+        assert found.text == {"Comment": words}
+    stripped = encode_picture(picture, strip_metadata=True)
+    with Image.open(io.BytesIO(stripped)) as found:
+        assert found.text == {}
 
 
 def test_texts_and_colors_of_a_png_stay():
