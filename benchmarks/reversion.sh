@@ -55,7 +55,9 @@ for rounds in 1 10; do
     attack "surrogate-$rounds" "$target" "$name"
     [ "$target" = $surrogate ] && continue
     job revert "$name-$rounds" "${back[@]}" --surrogate="$target"
-    attack "$name-$rounds" "$target" "$name"
+    for other in "${targets[@]}"; do
+      attack "$name-$rounds" "$other" "$(basename "$other")"
+    done
   done
 done
 python -m launch.report --runs="$out" --out="$out/report" --images=0
