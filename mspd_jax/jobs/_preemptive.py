@@ -222,7 +222,6 @@ def _method(
         names = ("steps", "norm", "antithetic", "forward_epochs", "backward_epochs")
         static = {name: getattr(job, name) for name in names}
         static |= {"num_samples": job.samples, "chunk": chunk}
-        static |= {"rounds": job.rounds} if hasattr(job, "rounds") else {}
         if others:
             predicts = [o.predict for o in others]
             traced["others"] = tuple(

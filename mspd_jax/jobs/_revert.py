@@ -6,6 +6,7 @@ import pathlib
 import numpy as np
 
 from mspd_jax import data, drive, preempt
+from mspd_jax.attacks import fixed
 from mspd_jax.errors import InputError
 from mspd_jax.jobs._machine import ChunkedMachine
 from mspd_jax.jobs._option import option
@@ -62,7 +63,8 @@ class Revert(Preemptive):
                 f"`rounds`={self.rounds} goes with `method`=mspd, whose reversion has "
                 "rounds"
             )
-        functions = {"mspd": preempt.revert, "bilevel": preempt.bilevel_reconstruct}
+        revert = fixed(preempt.revert, rounds=self.rounds)
+        functions = {"mspd": revert, "bilevel": preempt.bilevel_reconstruct}
         measure = None if self.original is None else self._to_original
         return preemptive_work(self, out, machine, functions, measure=measure)
 
