@@ -1,14 +1,12 @@
 """Copies, shares and collectives on several devices."""
 
-import os
-import subprocess
-import sys
 import textwrap
 
 import jax
 
 from mspd_jax import drive
 from mspd_jax.drive._replicate import local_devices
+from tests.launch import mains
 
 ON_TWO = """
     import sys
@@ -46,19 +44,9 @@ ON_TWO = """
 """
 
 
-def test_copies_shares_and_collectives_on_two_devices():
-    environment = os.environ | {
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
-        "JAX_PLATFORMS": "cpu",
-    }
-    found = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(ON_TWO)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env=environment,
-    )
-    assert found.stdout.strip() == "equal", found.stderr[-2000:]
+def test_copies_shares_and_collectives_on_two_devices(tmp_path):
+    code, out, err = mains.run_code(textwrap.dedent(ON_TWO), tmp_path, devices=2)
+    assert (code, out.strip()) == (0, "equal"), err[-2000:]
 
 
 def test_this_process_feeds_all_devices_of_a_single_process():

@@ -1,11 +1,10 @@
 """The programs of jobs whose devices share an image or a batch."""
 
-import os
-import subprocess
-import sys
 import textwrap
 
 import pytest
+
+from tests.launch import mains
 
 ON_FOUR = """
     import jax
@@ -21,16 +20,6 @@ ON_FOUR = """
 
 
 @pytest.mark.slow
-def test_what_devices_share_is_lowered_with_its_collectives():
-    environment = os.environ | {
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=4",
-        "JAX_PLATFORMS": "cpu",
-    }
-    found = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(ON_FOUR)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env=environment,
-    )
-    assert found.stdout.strip() == "lowered", found.stderr[-2000:]
+def test_what_devices_share_is_lowered_with_its_collectives(tmp_path):
+    code, out, err = mains.run_code(textwrap.dedent(ON_FOUR), tmp_path, devices=4)
+    assert (code, out.strip()) == (0, "lowered"), err[-2000:]

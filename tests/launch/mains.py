@@ -67,11 +67,13 @@ def run(job: str, *flags: str, devices: int | None = None) -> tuple[int, str, st
         return begun.finish()[0]
 
 
-def run_code(code: str, folder: pathlib.Path) -> tuple[int, str, str]:
+def run_code(
+    code: str, folder: pathlib.Path, *, devices: int | None = None
+) -> tuple[int, str, str]:
     """Runs Python code in a folder, in a process as `run`."""
     script = folder / "code.py"
     script.write_text(code, encoding="utf-8")
-    with _forked([(str(script), ())], environment(), folder) as begun:
+    with _forked([(str(script), ())], environment(devices), folder) as begun:
         return begun.finish()[0]
 
 
