@@ -135,12 +135,9 @@ def _noise(key, variant: Variant, shape, eps) -> jax.Array:
         part = jnp.argsort(jax.random.uniform(one, (own, *shape)), axis=0)
         place = (part + jax.random.uniform(other, (own, *shape))) / own
         noise = eps * (place if mirrored else 2.0 * place - 1.0)
-        if (
-            mirrored
-        ):  # the parts are those of the size; which sign comes first, is drawn
-            first = jax.random.bernoulli(
-                jax.random.fold_in(key, 2), shape=(own, *shape)
-            )
+        if mirrored:  # the parts are those of the size; the first sign is drawn
+            coin = jax.random.fold_in(key, 2)
+            first = jax.random.bernoulli(coin, shape=(own, *shape))
             noise = jnp.where(first, noise, -noise)
     else:
         keys = jax.random.split(draw, own)

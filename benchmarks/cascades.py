@@ -15,9 +15,9 @@ from launch import _platform
 
 _platform.prepare()  # before JAX starts, as every main does
 
+import io  # noqa: E402
 import json  # noqa: E402
 import pathlib  # noqa: E402
-import tempfile  # noqa: E402
 
 import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
@@ -25,9 +25,9 @@ import numpy as np  # noqa: E402
 from absl import app, flags, logging  # noqa: E402
 from jax.tree_util import Partial  # noqa: E402
 
-from benchmarks import _cascades, _measure  # noqa: E402
+from benchmarks import _cascades, _external, _measure  # noqa: E402
 from benchmarks._cascades import BiLevel, Variant  # noqa: E402
-from mspd_jax import attacks, data, drive, jobs, models  # noqa: E402
+from mspd_jax import attacks, data, drive, models  # noqa: E402
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("shared", None, "folder of data and weights", required=True)
@@ -72,12 +72,14 @@ VARIANTS: dict[str, Variant | BiLevel] = {
     "bi-level, 2 x (3 + 1)": BiLevel(2, 3, 1.0),
     "bi-level, 10 x (3 + 1)": BiLevel(10, 3, 0.3),
 }
-_EXTERNAL = {
-    "resnet4b": ("resnet4b.pth", "resnet4b"),
-    "resnet2b": ("resnet2b.pth", "resnet2b"),
-    "cnn_a_adv": ("cifar_cnn_a_adv.model", "cifar_cnn_a"),
-    "oval_wide": ("cifar_wide.pth", "oval_wide"),
-    "oval_deep": ("cifar_deep.pth", "oval_deep"),
+_LABELER = "resnet32"
+_NETWORKS = {
+    _LABELER: ("resnet32-d509ac18.th", "akamaster_resnet32"),
+    "resnet4b": ("external/resnet4b.pth", "resnet4b"),
+    "resnet2b": ("external/resnet2b.pth", "resnet2b"),
+    "cnn_a_adv": ("external/cifar_cnn_a_adv.model", "cifar_cnn_a"),
+    "oval_wide": ("external/cifar_wide.pth", "oval_wide"),
+    "oval_deep": ("external/cifar_deep.pth", "oval_deep"),
 }
 
 
@@ -86,23 +88,18 @@ def main(_):
     out, shared = pathlib.Path(FLAGS.out), pathlib.Path(FLAGS.shared)
     print(_measure.surroundings("jax"))
     print(f"\n{FLAGS.limit} images; surrogates {', '.join(FLAGS.surrogates)}")
-    external = shared / "weights/external"
-    labeler = _converted(
-        out, "resnet32", shared / "weights/resnet32-d509ac18.th", "akamaster_resnet32"
-    )
-    targets = {
-        name: _converted(out, name, external / _EXTERNAL[name][0], _EXTERNAL[name][1])
-        for name in FLAGS.targets
+    weights = shared / "weights"
+    networks = {
+        name: _external.converted(out, name, weights / file, model)
+        for name, (file, model) in _NETWORKS.items()
+        if name in (_LABELER, *FLAGS.targets, *FLAGS.surrogates)
     }
+    labeler = networks[_LABELER]
+    targets = {name: networks[name] for name in FLAGS.targets}
     source = data.open_source(
         "tfds:cifar10_subset:test", data_dir=shared / "data", limit=FLAGS.limit
     )
-    FLAGS.surrogates = [
-        _converted(out, name, external / _EXTERNAL[name][0], _EXTERNAL[name][1])
-        if name in _EXTERNAL
-        else name
-        for name in FLAGS.surrogates
-    ]
+    FLAGS.surrogates = [networks.get(name, name) for name in FLAGS.surrogates]
     kept = _Kept(out / "records.jsonl")
     names = FLAGS.variant or list(VARIANTS)
     bare = _verdicts(kept, "unprotected", targets, lambda: source)
@@ -111,7 +108,10 @@ def main(_):
     for name in dict.fromkeys([_PAPER, *names]):
         variant = VARIANTS[name]
         made = _verdicts(
-            kept, name, targets, lambda v=variant: _protected(v, source, labeler)
+            kept,
+            name,
+            targets,
+            lambda v=variant: _protected(v, source, labeler),
         )
         paper = made if name == _PAPER else paper
         _print_row(name, variant.passes, made, paper)
@@ -181,16 +181,7 @@ def _method(key, predict, image, label, *, others, eps, labeler, variant):
 
 
 def _attacked(source: data.Source, target: str) -> list[list[int]]:
-    with tempfile.TemporaryDirectory() as folder:
-        job = jobs.Evaluate(
-            source=source,
-            target=target,
-            attack="pgd-20",
-            eps=FLAGS.eps,
-            check_images=0,
-            seed=FLAGS.seed,
-        )
-        records = job.run(folder).records
+    records = _external.attacked(source, target, eps=FLAGS.eps, seed=FLAGS.seed).records
     robust = [
         r.correct and not any(found["found"] for found in r.attacks.values())
         for r in records
@@ -213,8 +204,6 @@ def _print_row(name: str, passes: int, made: np.ndarray, paper: np.ndarray | Non
 
 def _picture(points: dict[str, tuple[int, float]]) -> bytes:
     """Gain of robust accuracy against passes, and who is beaten by nobody cheaper."""
-    import io
-
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -241,12 +230,6 @@ def _picture(points: dict[str, tuple[int, float]]) -> bytes:
     buffer = io.BytesIO()
     FigureCanvasAgg(figure).print_png(buffer)
     return buffer.getvalue()
-
-
-def _converted(out, name, file, model) -> str:
-    if not (out / name).exists():
-        jobs.Convert(torch=(str(file),), model=model).run(out / name)
-    return str(out / name)
 
 
 if __name__ == "__main__":

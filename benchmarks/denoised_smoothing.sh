@@ -24,13 +24,7 @@ data=(--data_dir="$shared/data" --sigma=0.25)
 test=tfds:cifar10_subset:test
 mkdir -p "$out"
 
-job() { # MAIN FOLDER FLAGS...: runs a main unless its summary is there
-  local name=$1 folder=$2
-  shift 2
-  [ -f "$out/$folder/summary.json" ] && return
-  python -m "launch.$name" --out="$out/$folder" "$@" 2>>"$out/log.txt" >/dev/null ||
-    { tail -n 3 "$out/log.txt" >&2; exit 1; }
-}
+. "$(dirname "$0")/_job.sh"
 
 [ -d "$out/resnet32" ] || python -m launch.convert --arch=resnet32 \
   --torch="$shared/weights/resnet32-d509ac18.th" --out="$out/resnet32"

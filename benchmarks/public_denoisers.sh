@@ -14,14 +14,14 @@ shared=$1 out=$2
 every=${EVERY:-4} samples=${SAMPLES:-10000}
 mkdir -p "$out"
 
-job() { # FOLDER FLAGS...: certifies unless the summary is there
+. "$(dirname "$0")/_job.sh"
+
+certify() { # FOLDER FLAGS...
   local folder=$1
   shift
-  [ -f "$out/$folder/summary.json" ] && return
-  python -m launch.certify --out="$out/$folder" --source=tfds:cifar10_subset:test \
-    --data_dir="$shared/data" --limit=416 --every="$every" --samples="$samples" \
-    --early_stop=fast --target="$out/resnet32" "$@" 2>>"$out/log.txt" >/dev/null ||
-    { tail -n 3 "$out/log.txt" >&2; exit 1; }
+  job certify "$folder" --source=tfds:cifar10_subset:test --data_dir="$shared/data" \
+    --limit=416 --every="$every" --samples="$samples" --early_stop=fast \
+    --target="$out/resnet32" "$@"
 }
 
 convert() { # FOLDER FILE MODEL
@@ -36,7 +36,7 @@ for method in plain ffdnet dncnn; do
   for sigma in 0.12 0.25; do
     flags=(--sigma="$sigma")
     [ "$method" = plain ] || flags+=(--method=denoised --denoiser="$out/$method")
-    job "$method-$sigma" "${flags[@]}"
+    certify "$method-$sigma" "${flags[@]}"
   done
 done
 python -m launch.report --runs="$out" --out="$out/report"

@@ -18,13 +18,7 @@ draws=(--samples=4 --antithetic --eps=8/255)
 surrogate=cifar10_resnet20_robust
 mkdir -p "$out"
 
-job() { # NAME FOLDER FLAGS...: runs a main unless its summary is there
-  local name=$1 folder=$2
-  shift 2
-  [ -f "$out/$folder/summary.json" ] && return
-  python -m "launch.$name" --out="$out/$folder" "$@" 2>>"$out/log.txt" >/dev/null ||
-    { tail -n 3 "$out/log.txt" >&2; exit 1; }
-}
+. "$(dirname "$0")/_job.sh"
 
 attack() { # FOLDER TARGET NAME
   job evaluate "$1-on-$3" --source="folder:$out/$1" --target="$2" --attack=pgd-20 \

@@ -10,12 +10,11 @@ finished is not done again. Twenty minutes on two CPU cores.
 """
 
 import pathlib
-import tempfile
 
 import numpy as np
 from absl import app, flags, logging
 
-from benchmarks import _measure
+from benchmarks import _external, _measure
 from mspd_jax import data, jobs, pictures
 from mspd_jax.data._resized import resized
 from mspd_jax.jobs._verify import fate_of
@@ -39,12 +38,12 @@ def main(_):
     logging.set_verbosity(logging.WARNING)
     out, shared = pathlib.Path(FLAGS.out), pathlib.Path(FLAGS.shared)
     print(_measure.surroundings("jax", "pillow"))
-    labeler = _converted(
+    labeler = _external.converted(
         out, "resnet32", shared / "weights/resnet32-d509ac18.th", "akamaster_resnet32"
     )
     external = shared / "weights/external"
     targets = {
-        name: _converted(out, name, external / file, model)
+        name: _external.converted(out, name, external / file, model)
         for name, (file, model) in _TARGETS.items()
     }
     originals = _files(out / "originals", shared / "data")
@@ -73,12 +72,6 @@ def main(_):
             print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 
-def _converted(out, name, file, model) -> str:
-    if not (out / name).exists():
-        jobs.Convert(torch=(str(file),), model=model).run(out / name)
-    return str(out / name)
-
-
 def _files(folder: pathlib.Path, data_dir: pathlib.Path) -> pathlib.Path:
     source = data.open_source(
         "tfds:cifar10_subset:test", data_dir=data_dir, limit=FLAGS.limit
@@ -100,16 +93,8 @@ def _accuracies(folder: pathlib.Path, fate: str, target: str) -> str:
     source = data.from_arrays(np.stack(images), np.array(labels))
     if fate.startswith("crop"):
         source = resized(source, "resize32x32-bilinear")
-    with tempfile.TemporaryDirectory() as out:
-        job = jobs.Evaluate(
-            source=source,
-            target=target,
-            attack="pgd-20",
-            eps=FLAGS.eps,
-            check_images=0,
-            seed=FLAGS.seed,
-        )
-        found = job.run(out).summary
+    options = {"eps": FLAGS.eps, "seed": FLAGS.seed}
+    found = _external.attacked(source, target, **options).summary
     clean, robust = (
         int(1000 * x) / 10 for x in (found.clean_accuracy, found.robust_accuracy)
     )
