@@ -9,6 +9,7 @@ from mspd_jax import data, paths
 from mspd_jax.errors import InputError, StoreError
 from mspd_jax.report._comparison import Tile, amplified, comparison_picture
 from mspd_jax.report._section import Section, section
+from mspd_jax.report._seen import is_of, reads, source_of
 from mspd_jax.runs import Run
 
 _TITLES = (
@@ -43,12 +44,12 @@ def protection_section(runs: Sequence[Run], *, images: int = 8) -> Section:
     """
     if not images:
         return Section("\nNo picture was asked for.\n")
-    protect = next((r for r in runs if _is(r, "protect")), None)
-    if protect is None and any(_is(run, "protect_pictures") for run in runs):
+    protect = next((r for r in runs if is_of(r, "protect")), None)
+    if protect is None and any(is_of(run, "protect_pictures") for run in runs):
         return Section()  # they have a section of their own
     if protect is None:
         return Section("\nNo picture: no protect run with images is among the runs.\n")
-    source, missing = _opened(*_source_of(protect))
+    source, missing = _opened(*source_of(protect))
     after, before = _evaluations(runs, protect)
     records = [r for r in protect.records[:images] if "file" in r]
     alone = all(record.get("file") for record in records)
@@ -109,30 +110,11 @@ def _row(record: dict, shown: _Shown) -> list[Tile | None]:
     ]
 
 
-def _is(run: Run, job: str) -> bool:
-    """Whether a run is of this job and has records."""
-    return run.info.get("job") == job and bool(run.records)
-
-
-def _source_of(run: Run) -> tuple[Any, Any]:
-    return run.fields.get("source"), run.fields.get("data_dir")
-
-
-def _reads(run: Run, protect: Run) -> bool:
-    scheme, _, rest = str(run.fields.get("source")).partition(":")
-    return scheme in ("folder", "arrayrecord") and paths.resolved(
-        paths.as_path(rest)
-    ) in (
-        paths.resolved(protect.path),
-        paths.resolved(protect.path / "images"),
-    )
-
-
 def _evaluations(runs: Sequence[Run], protect: Run) -> tuple[Run | None, Run | None]:
     """Evaluations of protected and original images, by one target if there are."""
-    evaluations = [run for run in runs if _is(run, "evaluate")]
-    after = [run for run in evaluations if _reads(run, protect)]
-    before = [run for run in evaluations if _source_of(run) == _source_of(protect)]
+    evaluations = [run for run in runs if is_of(run, "evaluate")]
+    after = [run for run in evaluations if reads(run, protect)]
+    before = [run for run in evaluations if source_of(run) == source_of(protect)]
     pairs: list[tuple[Run | None, Run | None]] = [
         (one, other)
         for one in after

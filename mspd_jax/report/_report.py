@@ -18,6 +18,7 @@ from mspd_jax.report._rows import summary_columns, summary_rows
 from mspd_jax.report._summary import table_rows
 from mspd_jax.report._sweep import sweep_csv, sweeps_section
 from mspd_jax.report._tables import csv_table, markdown_table
+from mspd_jax.report._transfer_table import transfer_csv, transfer_section
 from mspd_jax.runs import is_run_folder, read_runs, sweeps_among, write_file
 
 _PICTURES = ("curve.png", "picture.png", "certified.png", "patches.png")
@@ -72,6 +73,7 @@ def write_report(
     sections = (
         sweeps_section(sweeps),
         radii_section(found),
+        transfer_section(found),
         album_section(found, images=images),
         protection_section(found, images=images),
         certified_section(found),
@@ -82,6 +84,8 @@ def write_report(
     files = {"report.csv": csv_table(rows, summary_columns(rows)).encode()}
     if sweeps:
         files["sweep.csv"] = sweep_csv(sweeps).encode()
+    if gains := transfer_csv(found):
+        files["transfer.csv"] = gains.encode()
     pictures = {n: png for part in sections for n, png in part.pictures.items()}
     files |= pictures
     if html:
@@ -93,7 +97,7 @@ def write_report(
         for path in there
         if path.match("sweep*.*") or path.match("album*.png")
     }
-    names = {*_PICTURES, "report.html", *older} - files.keys()
+    names = {*_PICTURES, "report.html", "transfer.csv", *older} - files.keys()
     paths.remove(folder / name for name in sorted(names))
     for name, content in files.items():
         write_file(folder / name, content)

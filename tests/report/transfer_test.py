@@ -1,0 +1,159 @@
+"""What a report says of the gain that a protection brings to each model."""
+
+import csv
+import json
+import math
+import shutil
+
+import numpy as np
+import pytest
+
+from mspd_jax import report
+from mspd_jax.report._transfer import transfer_cells
+from mspd_jax.report._transfer_table import transfer_section
+from mspd_jax.runs import read_runs
+from tests.report.folders import table_of, write_run
+
+LABELS_RIGHT = (True, True, True, False)
+
+
+def evaluated(root, name, source, verdicts, *, digest, **fields):
+    """An evaluation; verdicts: "r" right and robust, "f" falls, "-" wrong."""
+    records = [
+        {
+            "index": index,
+            "label": 1,
+            "correct": verdict != "-",
+            "attacks": {"fgsm": {"found": False}, "pgd": {"found": verdict == "f"}},
+        }
+        for index, verdict in enumerate(verdicts)
+    ]
+    fields = {"source": source, "attack": "fgsm,pgd", "eps": "8/255", **fields}
+    fields = {"norm": "linf", "target": f"nets/{digest}", "seed": 0, **fields}
+    summary = {"images": len(records), "attacks": {}}
+    info = {"models": {"target": digest}}
+    return write_run(root / name, "evaluate", fields, records, summary, **info)
+
+
+def made(root, name, job, source, digest, **fields):
+    """A protection, or a reversion of one."""
+    records = [
+        {"index": index, "label": 1, "used_label": int(right)}
+        for index, right in enumerate(LABELS_RIGHT)
+    ]
+    info = {"models": {"surrogate": digest, "labeler": "labels"}}
+    return write_run(
+        root / name, job, {"source": source, **fields}, records, {}, **info
+    )
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """Three models before and after: the surrogate, and two that did not guide."""
+    protect = made(tmp_path, "shield", "protect", "digits:test", "guide")
+    after = f"folder:{protect}"
+    for digest, before, protected in (
+        ("guide", "fff-", "rrrr"),
+        ("a", "ff--", "rf-f"),
+        ("b", "rf--", "rr--"),
+    ):
+        evaluated(tmp_path, f"{digest}0", "digits:test", before, digest=digest)
+        evaluated(tmp_path, f"{digest}1", after, protected, digest=digest)
+    return tmp_path
+
+
+def cells(path):
+    return {(c.images, c.target): c for c in transfer_cells(read_runs([str(path)]))}
+
+
+def text_of(path):
+    return transfer_section(read_runs([str(path)])).text
+
+
+def test_gains_are_paired_by_image_and_mean_over_models_that_did_not_guide(runs):
+    found = cells(runs)
+    assert [found["shield", name].guided for name in ("guide", "a", "b")] == [1, 0, 0]
+    np.testing.assert_array_equal(found["shield", "a"].gain(), [1, 0, 0, 0])
+    np.testing.assert_array_equal(found["shield", "a"].gain("clean"), [0, 0, 0, 1])
+    (row,) = table_of(text_of(runs).split("\n| model |")[0])
+    # Robust: a 0 to 1 of 4, b 1 to 2. Over both models the images gain .5, .5, 0, 0.
+    assert row["models"] == "2" and row["n"] == "4"
+    assert row["robust"] == "12.5 to 37.5" and row["clean"] == "50.0 to 62.5"
+    half = 1.96 * np.std([0.5, 0.5, 0, 0], ddof=1) / math.sqrt(4)
+    assert row["gain, robust"] == f"+25.0 +- {100 * half:.1f}"
+    # The label was wrong for the last image, on which neither model gained.
+    assert row["label right"] == "+33.3" and row["label wrong"] == "+0.0"
+    assert row["least"] == "+25.0 (a)"
+
+
+def test_each_model_has_its_row_and_the_guide_is_marked(runs):
+    text = text_of(runs).split("\n| model |")[1]
+    rows = {row["model"]: row for row in table_of("| model |" + text)}
+    assert rows["guide (guided)"]["as they were"] == "75.0 / 0.0"
+    assert rows["guide (guided)"]["shield"] == "100.0 / 100.0"
+    assert rows["a"]["shield"] == "75.0 / 25.0"
+
+
+def test_evaluations_that_differ_in_more_than_images_are_not_paired(runs):
+    evaluated(runs, "a0", "digits:test", "ff--", digest="a", seed=1)
+    assert ("shield", "a") not in cells(runs)
+    evaluated(runs, "a0", "digits:test", "ff--", digest="a", limit=2)
+    assert ("shield", "a") in cells(runs)  # some of the images are images, too
+
+
+def test_images_that_one_of_both_did_not_see_are_left_out(runs):
+    evaluated(runs, "a0", "digits:test", "ff", digest="a")
+    assert len(cells(runs)["shield", "a"].verdicts) == 2
+
+
+@pytest.mark.parametrize(
+    ("held", "said"),
+    [
+        ("guide", "reverted with the surrogate"),
+        ("a", "reverted with the target itself"),
+        ("c", "reverted with another model"),
+    ],
+)
+@pytest.mark.parametrize("rounds", [1, 10])
+def test_reversions_are_called_by_what_the_attacker_holds(runs, held, said, rounds):
+    source = f"folder:{runs / 'shield'}"
+    back = made(runs, "back", "revert", source, held, rounds=rounds)
+    evaluated(runs, "back-on-a", f"folder:{back}", "-f--", digest="a")
+    times = ", 10 rounds" if rounds == 10 else ""
+    cell = cells(runs)[f"shield, {said}{times}", "a"]
+    np.testing.assert_array_equal(cell.gain("clean"), [-1, 0, 0, 0])
+
+
+def test_folders_that_were_moved_are_still_pairs(runs, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "runs"
+    shutil.move(runs, elsewhere)
+    assert ("shield", "b") in cells(elsewhere)
+
+
+def test_a_folder_that_is_there_is_not_taken_for_another_of_its_name(
+    runs, tmp_path_factory
+):
+    other = tmp_path_factory.mktemp("other") / "shield"
+    other.mkdir()
+    evaluated(runs, "a1", f"folder:{other}", "rrrr", digest="a")
+    assert ("shield", "a") not in cells(runs)
+
+
+def test_a_report_has_the_section_and_its_lines(runs, tmp_path):
+    out = tmp_path / "report"
+    report.write_report([runs], out, images=0)
+    assert "## What protection gains" in (out / "report.md").read_text()
+    with (out / "transfer.csv").open(newline="") as file:
+        rows = {row["target"]: row for row in csv.DictReader(file)}
+    assert float(rows["b"]["gain_robust"]) == 0.25
+    assert rows["guide"]["guided"] == "True" and rows["a"]["n"] == "4"
+
+
+def test_without_pairs_there_is_no_section_and_no_older_file(runs, tmp_path):
+    out = tmp_path / "report"
+    report.write_report([runs], out, images=0)
+    alone = evaluated(tmp_path / "alone", "x", "digits:test", "r", digest="a")
+    report.write_report([alone], out, images=0)
+    assert "What protection gains" not in (out / "report.md").read_text()
+    assert not (out / "transfer.csv").exists()
+    assert json.loads((alone / "run.json").read_text())["job"] == "evaluate"
