@@ -2,8 +2,8 @@
 
     python -m benchmarks.cascades --shared=SHARED --out=OUT
 
-SHARED is as benchmarks/external_models.sh wants it. Each variant protects the same
-lossless CIFAR-10 test images by the same surrogate, for the labels of a public
+SHARED is as results/external_models/command.sh wants it. Each variant protects the
+same lossless CIFAR-10 test images by the same surrogate, for the labels of a public
 ResNet-32; 8-bit images are then attacked by PGD-20 with full knowledge of each target,
 robust networks that others trained. Prints for each variant the passes, mean clean and
 robust accuracy over the targets, and the difference of the latter to the paper's

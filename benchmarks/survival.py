@@ -2,11 +2,11 @@
 
     python -m benchmarks.survival --shared=SHARED --out=OUT
 
-SHARED is as benchmarks/external_models.sh wants it. Takes lossless CIFAR-10 test images
-as picture files, protects them as pictures are protected, with and without `survive`,
-lets the files go through one fate each, and attacks two robust networks that protection
-never met, by PGD-20 at 8/255. Prints clean and robust accuracy in percent, cut. What is
-finished is not done again. Twenty minutes on two CPU cores.
+SHARED is as results/external_models/command.sh wants it. Takes lossless CIFAR-10 test
+images as picture files, protects them as pictures are protected, with and without
+`survive`, lets the files go through one fate each, and attacks two robust networks that
+protection never met, by PGD-20 at 8/255. Prints clean and robust accuracy in percent,
+cut. What is finished is not done again. Twenty minutes on two CPU cores.
 """
 
 import pathlib

@@ -34,6 +34,9 @@ from mspd_jax.jobs._values import (
 )
 from mspd_jax.jobs._work import Work
 
+# Fields that the baseline alone has, with the values of its paper.
+_BILEVEL = {"outer_steps": 100, "inner_steps": 20, "outer_rate": 0.1}
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Preemptive(Shardable):
@@ -75,6 +78,11 @@ class Preemptive(Shardable):
         help="draw noise in pairs u, -u: 4 samples then do as well as 20 independent "
         "draws, at a fifth of the cost",
     )
+    outer_steps: int = option(100, help="of bilevel: steps", lower=1, later=True)
+    inner_steps: int = option(
+        20, help="of bilevel: steps of the attack within each", lower=0, later=True
+    )
+    outer_rate: float = option(0.1, help="of bilevel: rate of RMSprop", later=True)
     precision: str = precision_option()
     format: str = option(
         "png",
@@ -218,6 +226,9 @@ def _method(
     traced: dict[str, Any] = {"eps": eps}
     static: dict[str, Any] = {}
     if job.method == "mspd":
+        for name, usual in _BILEVEL.items():
+            if (value := getattr(job, name)) != usual:
+                raise InputError(f"`{name}`={value} goes with `method`=bilevel alone")
         traced["learning_rate"] = job.learning_rate
         names = ("steps", "norm", "antithetic", "forward_epochs", "backward_epochs")
         static = {name: getattr(job, name) for name in names}
@@ -228,6 +239,8 @@ def _method(
                 models.computed_in(predict, job.precision) for predict in predicts
             )
     elif job.norm == "linf":
+        steps = {name: getattr(job, name) for name in ("outer_steps", "inner_steps")}
+        function = fixed(function, learning_rate=job.outer_rate, **steps)
         function = fixed(_labelled, defend=function)
     else:
         raise InputError("`method`=bilevel is defined for `norm`=linf alone")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from jax.tree_util import Partial
 
-from mspd_jax import data, jobs
+from mspd_jax import data, jobs, preempt, streams
 from mspd_jax.errors import InputError
 from tests.jobs.linear import network, protect
 
@@ -90,6 +90,26 @@ def test_several_surrogates_share_the_draws(job, done, tmp_path):
         job.run(tmp_path / "out")
 
 
+def test_the_baseline_takes_its_own_steps(job, tmp_path):
+    few = dataclasses.replace(
+        job, method="bilevel", outer_steps=2, inner_steps=3, outer_rate=0.5
+    )
+    found = few.run(tmp_path / "out")
+    for place, record in enumerate(found.records):
+        image = job.source.read(place).image
+        key = jax.random.fold_in(streams.stream(0, "protect"), record.index)
+        want = preempt.bilevel(
+            *(key, job.surrogate, image, record.used_label),
+            eps=0.1,
+            outer_steps=2,
+            inner_steps=3,
+            learning_rate=0.5,
+        )
+        made = data.read_image(tmp_path / "out" / record.file)
+        # Rounding to 8 bits lies between them.
+        assert np.abs(made - want).max() <= 0.5 / 255 + 1e-5
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -102,6 +122,7 @@ def test_several_surrogates_share_the_draws(job, done, tmp_path):
             "`more_surrogates` go with `method`=mspd",
         ),
         ({"more_surrogates": ("cifar10_resnet20_robust",)}, "image_shape|reads"),
+        ({"outer_steps": 3}, "`outer_steps`=3 goes with `method`=bilevel alone"),
     ],
 )
 def test_bad_values_are_refused_before_anything_is_written(

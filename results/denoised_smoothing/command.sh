@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Denoised smoothing of a public classifier, from data to the table in results/.
 #
-#   benchmarks/denoised_smoothing.sh SHARED OUT
+#   results/denoised_smoothing/command.sh SHARED OUT
 #
 # SHARED holds data/cifar10_subset (a prepared TFDS data set) and
 # weights/resnet32-d509ac18.th (PyTorch is needed to read it). Trains a denoiser on
@@ -24,7 +24,7 @@ data=(--data_dir="$shared/data" --sigma=0.25)
 test=tfds:cifar10_subset:test
 mkdir -p "$out"
 
-. "$(dirname "$0")/_job.sh"
+. "$(dirname "$0")/../_job.sh"
 
 [ -d "$out/resnet32" ] || python -m launch.convert --arch=resnet32 \
   --torch="$shared/weights/resnet32-d509ac18.th" --out="$out/resnet32"

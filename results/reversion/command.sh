@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # What reversions leave of MSPD: the paper's, and one of several rounds.
 #
-#   benchmarks/reversion.sh SHARED OUT
+#   results/reversion/command.sh SHARED OUT
 #
-# SHARED is as benchmarks/external_models.sh wants it. Protects lossless CIFAR-10 test
-# images by the surrogate that ships (4 antithetic draws) for the labels of a public
+# SHARED is as results/external_models/command.sh wants it. Protects lossless CIFAR-10
+# test images by the surrogate that ships (4 antithetic draws) for the labels of a public
 # ResNet-32; reverts the files, in 1 and in 10 rounds, with the surrogate and with each
 # of two targets that protection never met; attacks surrogate and targets by PGD-20 at
 # 8/255. 20 minutes on two CPU cores; LIMIT takes fewer images. A step that has finished
@@ -18,7 +18,7 @@ draws=(--samples=4 --antithetic --eps=8/255)
 surrogate=cifar10_resnet20_robust
 mkdir -p "$out"
 
-. "$(dirname "$0")/_job.sh"
+. "$(dirname "$0")/../_job.sh"
 
 attack() { # FOLDER TARGET NAME
   job evaluate "$1-on-$3" --source="folder:$out/$1" --target="$2" --attack=pgd-20 \

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Robust networks that others trained: their accuracies, and what MSPD is worth on them.
 #
-#   benchmarks/external_models.sh SHARED OUT
+#   results/external_models/command.sh SHARED OUT
 #
 # SHARED holds data/cifar10_subset (a prepared TFDS data set), weights/external (eight
 # robust CIFAR-10 classifiers, PyTorch is needed to read them) and
@@ -17,7 +17,7 @@ test=(--source=tfds:cifar10_subset:test --data_dir="$shared/data" --limit="$limi
 external=$shared/weights/external
 mkdir -p "$out"
 
-. "$(dirname "$0")/_job.sh"
+. "$(dirname "$0")/../_job.sh"
 
 [ -d "$out/resnet32" ] || python -m launch.convert --model=akamaster_resnet32 \
   --torch="$shared/weights/resnet32-d509ac18.th" --out="$out/resnet32"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Denoised smoothing with denoisers that nobody trained for the classifier.
 #
-#   benchmarks/public_denoisers.sh SHARED OUT
+#   results/denoised_smoothing/public_denoisers.sh SHARED OUT
 #
 # SHARED holds data/cifar10_subset (a prepared TFDS data set), weights/external with
 # KAIR's dncnn_color_blind.pth and ffdnet_color.pth, and weights/resnet32-d509ac18.th
@@ -14,7 +14,7 @@ shared=$1 out=$2
 every=${EVERY:-4} samples=${SAMPLES:-10000}
 mkdir -p "$out"
 
-. "$(dirname "$0")/_job.sh"
+. "$(dirname "$0")/../_job.sh"
 
 certify() { # FOLDER FLAGS...
   local folder=$1

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Certified detection of patches on CIFAR-10: what is certified, and what it costs.
 #
-#   benchmarks/patches.sh SHARED OUT [PART...]
+#   results/patches/command.sh SHARED OUT [PART...]
 #
 # SHARED holds data/cifar10_subset, data/cifar10_jpeg (prepared TFDS data sets) and
 # weights/resnet20-12fca82f.th (PyTorch is needed to read it). PART: train, certify,
@@ -20,7 +20,7 @@ data=(--data_dir="$shared/data")
 test=(--source=tfds:cifar10_subset:test "${data[@]}")
 mkdir -p "$out"
 
-. "$(dirname "$0")/_job.sh"
+. "$(dirname "$0")/../_job.sh"
 
 [ -d "$out/resnet20" ] || python -m launch.convert --arch=resnet20 \
   --torch="$(echo "$shared"/weights/resnet20-*.th)" --out="$out/resnet20"

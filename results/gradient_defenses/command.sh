@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Gradient concealment, restoration networks and purifiers: claims, and what is left.
 #
-#   benchmarks/gradient_defenses.sh SHARED OUT [PART...]
+#   results/gradient_defenses/command.sh SHARED OUT [PART...]
 #
 # SHARED holds data/cifar10_subset, data/cifar10_jpeg (prepared TFDS data sets) and
 # weights/resnet20-12fca82f.th, resnet32-d509ac18.th (PyTorch is needed to read them).
@@ -22,7 +22,7 @@ data=(--data_dir="$shared/data")
 test=(--source=tfds:cifar10_subset:test "${data[@]}")
 mkdir -p "$out"
 
-. "$(dirname "$0")/_job.sh"
+. "$(dirname "$0")/../_job.sh"
 
 for depth in 20 32; do
   [ -d "$out/resnet$depth" ] || python -m launch.convert --arch="resnet$depth" \

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # MSPD on CIFAR-10 from data and public weights to the table in results/, resumable.
 #
-#   benchmarks/cifar10_mspd.sh SHARED OUT
+#   results/cifar10/command.sh SHARED OUT
 #
 # SHARED holds data/cifar10_subset and data/cifar10_jpeg (prepared TFDS data sets) and
 # weights/resnet20-12fca82f.th, resnet32-d509ac18.th (PyTorch is needed to read them).

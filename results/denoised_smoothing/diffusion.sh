@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # One-shot diffusion denoising (arXiv 2206.10550) in front of a public classifier, small.
 #
-#   benchmarks/diffusion.sh SHARED OUT
+#   results/denoised_smoothing/diffusion.sh SHARED OUT
 #
 # SHARED holds data/cifar10_subset and data/cifar10_jpeg (prepared TFDS data sets) and
 # weights/resnet32-d509ac18.th (PyTorch is needed to read it). Trains a diffusion model
