@@ -12,28 +12,20 @@ out=$1 shared=${2:-}
 export JAX_DEFAULT_MATMUL_PRECISION=highest
 mkdir -p "$out"
 
-page() { # NAME FLAGS...: runs a benchmark unless its page is there
-  local name=$1
-  shift
-  [ -f "$out/$name.md" ] && return
-  echo "$name $*" >&2
-  { echo "    python -m benchmarks.$name $*" && echo; } >"$out/$name.part"
-  python -m "benchmarks.$name" "$@" >>"$out/$name.part" 2>>"$out/log.txt"
-  mv "$out/$name.part" "$out/$name.md"
-}
+. "$(dirname "$0")/../results/_job.sh"
 
 if [ -n "${DRY:-}" ]; then
-  page passes --networks=resnet20:2 --seconds=0.1
-  page training --batch=8 --seconds=0.1
-  page attacks --images=2 --seconds=0.1 --comparisons=pgd --attacks=fgsm
-  page mspd --batches=1 --samples=2 --memory=2 --seconds=0.1
-  page smoothing --samples=64 --seconds=0.1
-  [ -z "$shared" ] || page autoattack --images=1 --data_dir="$shared/data"
+  page passes passes --networks=resnet20:2 --seconds=0.1
+  page training training --batch=8 --seconds=0.1
+  page attacks attacks --images=2 --seconds=0.1 --comparisons=pgd --attacks=fgsm
+  page mspd mspd --batches=1 --samples=2 --memory=2 --seconds=0.1
+  page smoothing smoothing --samples=64 --seconds=0.1
+  [ -z "$shared" ] || page autoattack autoattack --images=1 --data_dir="$shared/data"
   exit
 fi
-page passes --networks=resnet20:4096,preact_resnet18:1024,wide_resnet28_10:256
-page training --batch=512
-page attacks --images=2048
-page mspd --batches=1,32,256
-page smoothing
-[ -z "$shared" ] || page autoattack --images=512 --data_dir="$shared/data"
+page passes passes --networks=resnet20:4096,preact_resnet18:1024,wide_resnet28_10:256
+page training training --batch=512
+page attacks attacks --images=2048
+page mspd mspd --batches=1,32,256
+page smoothing smoothing
+[ -z "$shared" ] || page autoattack autoattack --images=512 --data_dir="$shared/data"

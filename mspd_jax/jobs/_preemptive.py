@@ -21,6 +21,7 @@ from mspd_jax.jobs._images import Shardable
 from mspd_jax.jobs._machine import ChunkedMachine
 from mspd_jax.jobs._option import option
 from mspd_jax.jobs._precise import precision_option
+from mspd_jax.jobs._recipe import RECIPES, draws_of, refuse_baseline
 from mspd_jax.jobs._values import (
     Loaded,
     ModelInput,
@@ -33,9 +34,6 @@ from mspd_jax.jobs._values import (
     weights_of,
 )
 from mspd_jax.jobs._work import Work
-
-# Fields that the baseline alone has, with the values of its paper.
-_BILEVEL = {"outer_steps": 100, "inner_steps": 20, "outer_rate": 0.1}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -64,8 +62,14 @@ class Preemptive(Shardable):
     eps: Radius = option(
         help="radius of the perturbation ball for pixels in [0, 1]: 8/255 or 0.031"
     )
-    samples: int = option(
-        20, help="number of noise draws per smoothed gradient", lower=1
+    recipe: str = option(
+        "antithetic",
+        help="how draws are made: antithetic (4, in pairs u and -u: 8 gradients, as "
+        "good as the paper's 40), or paper (20 independent ones)",
+        choices=tuple(RECIPES),
+    )
+    samples: int | None = option(
+        None, help="noise draws per smoothed gradient [of the recipe]", lower=1
     )
     steps: int = option(1, help="sign steps per noise draw (K)", lower=1)
     learning_rate: float = option(1.0, help="how far each epoch moves (r)")
@@ -73,10 +77,8 @@ class Preemptive(Shardable):
     backward_epochs: int = option(
         1, help="epochs that step away from an attack", lower=0
     )
-    antithetic: bool = option(
-        False,
-        help="draw noise in pairs u, -u: 4 samples then do as well as 20 independent "
-        "draws, at a fifth of the cost",
+    antithetic: bool | None = option(
+        None, help="whether draws come in pairs u and -u [of the recipe]"
     )
     outer_steps: int = option(100, help="of bilevel: steps", lower=1, later=True)
     inner_steps: int = option(
@@ -164,12 +166,13 @@ def preemptive_work(
         models.check_precision(model.predict, job.precision, image_shape=shape)
     if labeler == "coupled" and job.precision != "float32":
         labeler = models.computed_in(surrogate.predict, "float32")
-    draws = job.samples if job.method == "mspd" else 1
+    samples = draws_of(job).samples
+    draws = samples if job.method == "mspd" else 1
     block = machine.block or drive.images_per_block(
         shape, weights=sum(map(weights_of, (surrogate, *others))), draws=draws
     )
     fit = machine.chunk or drive.images_per_pass(shape, batch_size=block)
-    chunk = min(fit, job.samples)
+    chunk = min(fit, samples)
     process = drive.here().process
     files = image_files(job.format, paths.as_path(out), source, process=process)
 
@@ -226,13 +229,12 @@ def _method(
     traced: dict[str, Any] = {"eps": eps}
     static: dict[str, Any] = {}
     if job.method == "mspd":
-        for name, usual in _BILEVEL.items():
-            if (value := getattr(job, name)) != usual:
-                raise InputError(f"`{name}`={value} goes with `method`=bilevel alone")
+        refuse_baseline(job)
+        draws = draws_of(job)
         traced["learning_rate"] = job.learning_rate
-        names = ("steps", "norm", "antithetic", "forward_epochs", "backward_epochs")
-        static = {name: getattr(job, name) for name in names}
-        static |= {"num_samples": job.samples, "chunk": chunk}
+        names = ("steps", "norm", "forward_epochs", "backward_epochs")
+        static = {name: getattr(job, name) for name in names} | {"chunk": chunk}
+        static |= {"num_samples": draws.samples, "antithetic": draws.antithetic}
         if others:
             predicts = [o.predict for o in others]
             traced["others"] = tuple(

@@ -43,9 +43,14 @@ def transfer_section(runs: Sequence[Run]) -> Section:
     return Section(f"\n## What protection gains\n{text}{_NOTES}" if text else "")
 
 
-def transfer_csv(runs: Sequence[Run]) -> str:
-    """A line for each kind of images and each model, empty without any."""
-    cells = transfer_cells(runs)
+def transfer_csv(runs: Sequence[Run], *, limit: int | None = None) -> str:
+    """A line for each kind of images and each model, empty without any.
+
+    limit: count the first of the images alone.
+    """
+    cells = [
+        cell._replace(verdicts=cell.verdicts[:limit]) for cell in transfer_cells(runs)
+    ]
     return csv_table([_line(cell) for cell in cells], _COLUMNS) if cells else ""
 
 

@@ -14,12 +14,7 @@ limit=${LIMIT:-256} epochs_a=${EPOCHS_A:-3} epochs_b=${EPOCHS_B:-1}
 test=(--source=tfds:cifar10_subset:test --data_dir="$shared/data")
 mkdir -p "$out"
 
-job() { # NAME FLAGS...: runs a main unless its summary is there
-  local folder=$2 name=$1
-  shift 2
-  [ -f "$out/$folder/summary.json" ] && return
-  python -m "launch.$name" --out="$out/$folder" "$@" 2>>"$out/log.txt" >/dev/null
-}
+. "$(dirname "$0")/../_job.sh"
 
 for depth in 20 32; do
   [ -d "$out/plain$depth" ] || python -m launch.convert --arch="resnet$depth" \
@@ -34,7 +29,7 @@ job train_classifier A "${train[@]}" --init="$out/plain20" --epochs="$epochs_a" 
 job train_classifier B "${train[@]}" --init="$out/plain32" --epochs="$epochs_b" --seed=1 \
   --adversarial=pgd --attack_steps=2
 
-by=(--eps=8/255 --limit="$limit" --labeler="$out/plain32")
+by=(--recipe=paper --eps=8/255 --limit="$limit" --labeler="$out/plain32")
 protect() { # NAME FLAGS...: later flags win
   local name=$1
   shift

@@ -22,7 +22,7 @@ mkdir -p "$out"
 [ -d "$out/resnet32" ] || python -m launch.convert --model=akamaster_resnet32 \
   --torch="$shared/weights/resnet32-d509ac18.th" --out="$out/resnet32"
 job protect protected "${test[@]}" --surrogate=cifar10_resnet20_robust \
-  --labeler="$out/resnet32" --eps=8/255
+  --labeler="$out/resnet32" --eps=8/255 --recipe=paper
 while read -r name file model; do
   [ -d "$out/$name" ] || python -m launch.convert --torch="$external/$file" \
     --model="$model" --out="$out/$name"

@@ -92,7 +92,7 @@ purify() { # MSPD with the surrogate that ships; the target never met the protec
     --init="$out/resnet32" --adversarial=pgd --attack_steps=2 "${eight[@]:0:1}" \
     --learning_rate=0.05 --epochs=1 --seed=1
   job protect purify/protected "${test[@]}" "${eight[@]}" --limit="$limit" \
-    --surrogate=$surrogate --labeler="$out/resnet32"
+    --surrogate=$surrogate --labeler="$out/resnet32" --recipe=paper
   local by=("${eight[@]}" --attack=pgd-20,square-100 --check_images=0
     --purify="${PURIFY:-none,jpeg:90,jpeg:50,bits:3,gaussian:0.5,gaussian:1,median:3,\
 tv:0.03,resize:0.9}${DENOISER:+,denoiser:$DENOISER}")

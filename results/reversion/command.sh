@@ -14,7 +14,6 @@ shared=$1 out=$2
 limit=${LIMIT:-256}
 test=(--source=tfds:cifar10_subset:test --data_dir="$shared/data" --limit="$limit")
 external=$shared/weights/external
-draws=(--samples=4 --antithetic --eps=8/255)
 surrogate=cifar10_resnet20_robust
 mkdir -p "$out"
 
@@ -32,7 +31,7 @@ attack() { # FOLDER TARGET NAME
 [ -d "$out/cnn_a_adv" ] || python -m launch.convert --model=cifar_cnn_a \
   --torch="$external/cifar_cnn_a_adv.model" --out="$out/cnn_a_adv"
 job protect protected "${test[@]}" --surrogate=$surrogate --labeler="$out/resnet32" \
-  "${draws[@]}"
+  --eps=8/255
 targets=("$surrogate" "$out/resnet4b" "$out/cnn_a_adv")
 for target in "${targets[@]}"; do
   name=$(basename "$target")
@@ -41,7 +40,7 @@ for target in "${targets[@]}"; do
   attack protected "$target" "$name"
 done
 for rounds in 1 10; do
-  back=(--source="folder:$out/protected" "${draws[@]}" --rounds=$rounds
+  back=(--source="folder:$out/protected" --eps=8/255 --rounds=$rounds
     --original=tfds:cifar10_subset:test --data_dir="$shared/data")
   job revert "surrogate-$rounds" "${back[@]}" --surrogate=$surrogate
   for target in "${targets[@]}"; do

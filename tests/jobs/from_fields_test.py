@@ -58,7 +58,7 @@ def test_texts_become_what_fields_hold():
         (jobs.Protect, {"samples": 2.5}, "`samples`=2.5: expected a whole number"),
         (jobs.Protect, {"samples": True}, "`samples`=True: expected a whole number"),
         (jobs.Protect, {"samples": 0}, "a whole number of at least 1"),
-        (jobs.Protect, {"samples": None}, "`samples`=None: expected a value"),
+        (jobs.Protect, {"steps": None}, "`steps`=None: expected a value"),
         (jobs.Protect, {"norm": "l7"}, "`norm`=l7: expected one of linf, l2"),
         (jobs.Protect, {"antithetic": "maybe"}, "expected true or false"),
         (jobs.Protect, {"learning_rate": "1/0"}, "`learning_rate`=1/0: expected a num"),

@@ -44,6 +44,18 @@ def test_the_same_call_finds_all_done(job, done):
     assert again.summary == done.summary
 
 
+@pytest.mark.parametrize(
+    ("recipe", "samples", "antithetic"), [("antithetic", 4, True), ("paper", 20, False)]
+)
+def test_a_recipe_is_the_draws_that_it_stands_for(
+    job, tmp_path, recipe, samples, antithetic
+):
+    named = dataclasses.replace(job, recipe=recipe, samples=None).run(tmp_path / "a")
+    told = dataclasses.replace(job, samples=samples, antithetic=antithetic)
+    files = [(r.file, r.l2) for r in told.run(tmp_path / "b").records]
+    assert [(r.file, r.l2) for r in named.records] == files
+
+
 def test_another_surrogate_is_another_run(job, done):
     other = Partial(network, jax.random.normal(jax.random.key(1), (64, 10)))
     with pytest.raises(InputError, match="belongs to another run .models.surrogate"):

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# What half precision changes in an evaluation.
+#
+#   results/precision/command.sh SHARED OUT
+#
+# SHARED is as results/external_models/command.sh wants it.
+set -euo pipefail
+shared=$1 out=$2
+mkdir -p "$out"
+
+. "$(dirname "$0")/../_job.sh"
+
+[ -d "$out/resnet4b" ] || python -m launch.convert --model=resnet4b \
+  --torch="$shared/weights/external/resnet4b.pth" --out="$out/resnet4b"
+page precision precision --source=tfds:cifar10_subset:test --data_dir="$shared/data" \
+  --images=48 --target="$out/resnet4b"

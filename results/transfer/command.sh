@@ -1,0 +1,125 @@
+#!/usr/bin/env bash
+# MSPD before networks that protection never saw, and what attackers leave of it.
+#
+#   results/transfer/command.sh SHARED OUT [PART...]
+#
+# SHARED is as results/external_models/command.sh wants it. PART: gain, autoattack,
+# threats; all of them by default. Protects lossless CIFAR-10 test images by the
+# surrogate that ships, for the labels of a public ResNet-32, as the paper does, with
+# fewer draws, forward alone, and by the bi-level baseline at the cost of 8 gradients and
+# at that of the paper. Targets: eight robust networks of others, and what
+# results/networks holds of our own (NETWORKS names another folder of them).
+#
+#   gain        all of these under the worst of PGD-20, MIM transferred from the
+#               surrogate, MALT, and 500 queries of Square, which sees scores alone
+#   autoattack  AutoAttack standard, for the originals and for 8 and 40 gradients
+#   threats     what reversions leave, in 1 and in 10 rounds, by the surrogate, by
+#               another network, and by the target itself; under PGD-20
+#
+# LIMIT, LIMIT_AUTOATTACK and LIMIT_THREATS are the numbers of images: hours on two CPU
+# cores. A step that has finished is not done again, one that was interrupted goes on.
+# LIMIT=128 and `gain` alone take 30 minutes: results/transfer/subset.csv is what came
+# out of it, and `python -m benchmarks.compare` says how far another run is from it.
+set -euo pipefail
+shared=$1 out=$2
+shift 2
+parts=${*:-gain autoattack threats}
+limit=${LIMIT:-512}
+networks=${NETWORKS:-$(dirname "$0")/../networks}
+external=$shared/weights/external
+surrogate=cifar10_resnet20_robust
+test=(--source=tfds:cifar10_subset:test --data_dir="$shared/data")
+mkdir -p "$out/targets"
+
+. "$(dirname "$0")/../_job.sh"
+
+convert() { # FOLDER FILE MODEL
+  [ -d "$out/$1" ] || python -m launch.convert --torch="$2" --model="$3" --out="$out/$1"
+}
+convert resnet32 "$shared/weights/resnet32-d509ac18.th" akamaster_resnet32
+targets=()
+while read -r name file model; do
+  convert "targets/$name" "$external/$file" "$model"
+  targets+=("$out/targets/$name")
+done <<'MODELS'
+resnet4b resnet4b.pth resnet4b
+resnet2b resnet2b.pth resnet2b
+cnn_a_adv cifar_cnn_a_adv.model cifar_cnn_a
+cnn_a_adv4 cifar_cnn_a_adv4.model cifar_cnn_a
+oval_wide cifar_wide.pth oval_wide
+oval_deep cifar_deep.pth oval_deep
+oval_base cifar_base.pth oval_base
+conv_small cifar_conv_small_pgd.pth cifar_conv_small_pgd
+MODELS
+for path in "$networks"/*/; do targets+=("${path%/}"); done
+
+protect() { # FOLDER LIMIT FLAGS...
+  local folder=$1 limit=$2
+  shift 2
+  job protect "$folder" "${test[@]}" --limit="$limit" --surrogate=$surrogate \
+    --labeler="$out/resnet32" --eps=8/255 "$@"
+}
+
+attack() { # FOLDER IMAGES ATTACK FLAGS...: IMAGES before all targets
+  local folder=$1 images=$2 attack=$3
+  shift 3
+  local from=(--source="folder:$out/$images")
+  [ "$images" = unprotected ] && from=("${test[@]}")
+  job evaluate "$folder" "${from[@]}" --surrogate=$surrogate --attack="$attack" \
+    --eps=8/255 "$@"
+}
+all=$(IFS=, && echo "${targets[*]}")
+
+gain() {
+  protect antithetic-4 "$limit"
+  protect paper-20 "$limit" --recipe=paper
+  protect draws-1 "$limit" --recipe=paper --samples=1
+  protect draws-50 "$limit" --recipe=paper --samples=50
+  protect forward-20 "$limit" --recipe=paper --backward_epochs=0
+  protect bilevel-8 "$limit" --method=bilevel --outer_steps=2 --inner_steps=3 \
+    --outer_rate=1
+  protect bilevel-40 "$limit" --method=bilevel --outer_steps=10 --inner_steps=3 \
+    --outer_rate=0.3
+  for images in unprotected antithetic-4 bilevel-8 paper-20 bilevel-40 draws-1 \
+    forward-20 draws-50; do
+    attack "gain-$images" $images pgd-20,transfer:mim-20,malt,square-500 \
+      --limit="$limit" --targets="$all"
+  done
+}
+
+autoattack() {
+  local few=${LIMIT_AUTOATTACK:-128}
+  for images in unprotected antithetic-4 paper-20; do
+    attack "autoattack-$images" $images autoattack --limit="$few" --targets="$all"
+  done
+}
+
+threats() {
+  local few=${LIMIT_THREATS:-256} images=threats/protected
+  protect $images "$few"
+  for source in unprotected $images; do
+    attack "threats/pgd-$(basename $source)" $source pgd-20 --limit="$few" \
+      --targets="$all"
+  done
+  for rounds in 1 10; do
+    local back=(--source="folder:$out/$images" --eps=8/255 --rounds=$rounds
+      --original=tfds:cifar10_subset:test --data_dir="$shared/data")
+    job revert "threats/by-surrogate-$rounds" "${back[@]}" --surrogate=$surrogate
+    attack "threats/pgd-by-surrogate-$rounds" "threats/by-surrogate-$rounds" pgd-20 \
+      --targets="$all"
+    for target in "${targets[@]}"; do
+      local name
+      name=$(basename "$target")
+      job revert "threats/by-$name-$rounds" "${back[@]}" --surrogate="$target"
+      attack "threats/pgd-by-$name-$rounds" "threats/by-$name-$rounds" pgd-20 \
+        --target="$target"
+      [ "$name" != resnet4b ] || attack "threats/pgd-by-other-$rounds" \
+        "threats/by-$name-$rounds" pgd-20 --targets="${all#*,}"
+    done
+  done
+}
+
+for part in $parts; do
+  "$part"
+  python -m launch.report --runs="$out" --out="$out/report" --images=0
+done
