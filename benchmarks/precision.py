@@ -47,7 +47,11 @@ def main(_):
 def _protected(source, out):
     """The folder of each precision's files, and the seconds that they took."""
     job = jobs.Protect(
-        source=source, surrogate=FLAGS.surrogate, eps=FLAGS.eps, samples=FLAGS.samples
+        source=source,
+        surrogate=FLAGS.surrogate,
+        eps=FLAGS.eps,
+        recipe="paper",
+        samples=FLAGS.samples,
     )
     folders = {}
     for precision in models.PRECISIONS:

@@ -57,7 +57,8 @@ def _jobs():
     model = models.create_model(jax.random.key(FLAGS.seed), spec)
     shared = {"source": source, "eps": 8 / 255}
     if "protect" in FLAGS.jobs:
-        yield jobs.Protect(surrogate=model, samples=FLAGS.samples, **shared)
+        draws = {"recipe": "paper", "samples": FLAGS.samples}
+        yield jobs.Protect(surrogate=model, **draws, **shared)
     if "evaluate" in FLAGS.jobs:
         yield jobs.Evaluate(target=model, attack="autoattack", **shared)
 

@@ -11,7 +11,8 @@ class Seen(NamedTuple):
     """An evaluation of images before and after a run made others of them.
 
     made: the protection or reversion. protect: the protection at the beginning of it,
-    itself where `made` is one. before, after: evaluations of one model by one attack.
+    itself where `made` is one. before, after: evaluations of one model by one attack,
+    or its certificates.
     """
 
     made: Run
@@ -44,7 +45,8 @@ def is_of(run: Run, job: str) -> bool:
 
 def seen_images(runs: Sequence[Run]) -> Iterator[Seen]:
     """All pairs of evaluations that differ in the images alone."""
-    evaluations = [run for run in runs if is_of(run, "evaluate") and run.summary]
+    asked = [run for run in runs if is_of(run, "evaluate") or is_of(run, "certify")]
+    evaluations = [run for run in asked if run.summary]
     for made in runs:
         protect = _protection_of(made, runs)
         if protect is None:
@@ -70,10 +72,10 @@ def _protection_of(made: Run, runs: Sequence[Run]) -> Run | None:
 # Fields of an evaluation that say which images it takes, or how fast.
 _IMAGES = {"source", "data_dir", "limit", "shard", "every", "save_images"}
 # Fields that name models are compared by what these hold.
-_MODELS = {"target", "surrogate"}
+_MODELS = {"target", "surrogate", "denoiser"}
 
 
 def _how(run: Run) -> Mapping[str, Any]:
     """All that decides an evaluation, but for its images."""
     fields = {k: v for k, v in run.fields.items() if k not in _IMAGES | _MODELS}
-    return {**fields, "models": run.info.get("models")}
+    return {**fields, "job": run.info.get("job"), "models": run.info.get("models")}

@@ -1,12 +1,13 @@
 """What a protection gains on each model that its images were shown to."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from mspd_jax.report._rows import defense_name, model_name
+from mspd_jax.report._outcomes import Outcomes, outcomes
+from mspd_jax.report._rows import defense_name, model_name, path_name
 from mspd_jax.report._seen import Seen, seen_images
 from mspd_jax.runs import Run
 
@@ -17,10 +18,10 @@ class Cell(NamedTuple):
     Attributes:
       images: what they are, in words.
       target: the model.
-      how: the attack, its radius and norm.
+      how: the attack, its radius and norm; or the certificate.
       guided: whether the model guided the protection, or labeled for it.
       verdicts: bool [n, 5]: right and robust before, right and robust after, and
-        whether the label that guided was the true one.
+        whether the label that guided was the true one. Robust is certified, too.
     """
 
     images: str
@@ -37,8 +38,8 @@ class Cell(NamedTuple):
 
 
 def transfer_cells(runs: Sequence[Run]) -> list[Cell]:
-    """A cell for every pair of evaluations that differ in the images alone."""
-    found = [_cell(seen) for seen in seen_images(runs)]
+    """The cells of all pairs of evaluations that differ in the images alone."""
+    found = [cell for seen in seen_images(runs) for cell in _cells(seen)]
     return [cell for cell in found if len(cell.verdicts)]
 
 
@@ -78,20 +79,26 @@ def grouped_cells(cells: Sequence[Cell]) -> dict[str, list[Cell]]:
     return {how: list(found) for how, found in groups}
 
 
-def _cell(seen: Seen) -> Cell:
-    names = [seen.after.info.get("models") or {}, seen.protect.info.get("models") or {}]
-    target, guides = names[0].get("target"), set(names[1].values())
-    fields = seen.after.fields
-    how = f"{fields.get('attack')}, {fields.get('norm')} {fields.get('eps')}"
-    name = model_name(fields) or "?"
-    defense = defense_name(fields)
-    return Cell(
-        images=_images(seen, target),
-        target=f"{name} behind {defense}" if defense else name,
-        how=how,
-        guided=target in guides,
-        verdicts=_verdicts(seen),
-    )
+def _cells(seen: Seen) -> Iterator[Cell]:
+    """One for each question that the evaluations answer."""
+    target = (seen.after.info.get("models") or {}).get("target")
+    guides = set((seen.protect.info.get("models") or {}).values())
+    before, after = outcomes(seen.before), outcomes(seen.after)
+    for how in after:
+        yield Cell(
+            images=_images(seen, target),
+            target=_name(seen.after),
+            how=how,
+            guided=target in guides,
+            verdicts=_verdicts(seen.protect, before[how], after[how]),
+        )
+
+
+def _name(run: Run) -> str:
+    """The model, and what stands in front of it."""
+    front = defense_name(run.fields) or path_name(run.fields.get("denoiser"))
+    name = model_name(run.fields) or "?"
+    return f"{name} behind {front}" if front else name
 
 
 def _images(seen: Seen, target: str | None) -> str:
@@ -111,22 +118,8 @@ def _images(seen: Seen, target: str | None) -> str:
     return f"{seen.protect.name}, reverted with {by}{times}"
 
 
-def _verdicts(seen: Seen) -> np.ndarray:
-    before, after = _outcomes(seen.before), _outcomes(seen.after)
-    labels = {
-        r["index"]: r.get("used_label") == r["label"] for r in seen.protect.records
-    }
+def _verdicts(protect: Run, before: Outcomes, after: Outcomes) -> np.ndarray:
+    labels = {r["index"]: r.get("used_label") == r["label"] for r in protect.records}
     shared = [index for index in after if index in before and index in labels]
     rows = [(*before[i], *after[i], labels[i]) for i in shared]
     return np.array(rows, bool).reshape(-1, 5)
-
-
-def _outcomes(run: Run) -> dict[int, tuple[bool, bool]]:
-    """Whether each image is right, and survives every attack of the run."""
-    return {
-        r["index"]: (
-            r["correct"],
-            r["correct"] and not any(a["found"] for a in r["attacks"].values()),
-        )
-        for r in run.records
-    }

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from mspd_jax.report._outcomes import CERTIFIED
 from mspd_jax.report._section import Section
 from mspd_jax.report._tables import csv_table, markdown_table, percent
 from mspd_jax.report._transfer import (
@@ -20,8 +21,9 @@ Clean and robust: percent, means over the models that neither guided the protect
 labeled for it, of the worst case over the attacks, on the images that both evaluations
 share. Gain: the difference to the images as they were, in points, with the 95 %
 interval of the mean over the images; which models were chosen is not in it. "label
-right": the gain of robust accuracy over the images for which the label that guided was
-the true one, and over the others. "least": the model with the least gain.
+right": the gain of robust or certified accuracy over the images for which the label
+that guided was the true one, and over the others. "least": the model with the least
+gain. Certificates hold around the image that was certified, here the protected one.
 """
 _COLUMNS = (
     "attack images target guided n clean_before robust_before clean robust gain_clean "
@@ -61,14 +63,15 @@ def _kinds(cells: Sequence[Cell]) -> list[str]:
 def _over_models(kind: str, cells: Sequence[Cell]) -> dict[str, Any]:
     least = min(cells, key=lambda cell: cell.gain().mean())
     right, wrong = by_labels(cells)
+    kept = CERTIFIED if cells[0].how.startswith(CERTIFIED) else "robust"
     return {
         "images": kind,
         "models": len(cells),
         "n": min(len(cell.verdicts) for cell in cells),
         "clean": f"{_mean(cells, 0)} to {_mean(cells, 2)}",
-        "robust": f"{_mean(cells, 1)} to {_mean(cells, 3)}",
+        kept: f"{_mean(cells, 1)} to {_mean(cells, 3)}",
         "gain, clean": _shown(mean_gain(cells, "clean")),
-        "gain, robust": _shown(mean_gain(cells)),
+        f"gain, {kept}": _shown(mean_gain(cells)),
         "label right": _points(right),
         "label wrong": _points(wrong),
         "least": f"{_points(least.gain().mean())} ({least.target})",

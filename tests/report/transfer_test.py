@@ -12,7 +12,7 @@ from mspd_jax import report
 from mspd_jax.report._transfer import transfer_cells
 from mspd_jax.report._transfer_table import transfer_section
 from mspd_jax.runs import read_runs
-from tests.report.folders import table_of, write_run
+from tests.report.folders import certify_run, patches_run, table_of, write_run
 
 LABELS_RIGHT = (True, True, True, False)
 
@@ -137,6 +137,48 @@ def test_a_folder_that_is_there_is_not_taken_for_another_of_its_name(
     other.mkdir()
     evaluated(runs, "a1", f"folder:{other}", "rrrr", digest="a")
     assert ("shield", "a") not in cells(runs)
+
+
+def test_certificates_are_pairs_by_radius(runs):
+    shield = runs / "shield"
+    for name, source, radii in (
+        ("before", "digits:test", (0.3, 0.2, 0.0)),
+        ("after", f"folder:{shield}", (0.6, 0.3, 0.1)),
+    ):
+        path = certify_run(runs / name, radii, sigma=0.25, source=source)
+        records = [json.loads(line) for line in open(path / "records.jsonl")]
+        lines = [json.dumps(r | {"index": n}) + "\n" for n, r in enumerate(records)]
+        (path / "records.jsonl").write_text("".join(lines))
+    found = {c.how: c for c in transfer_cells(read_runs([str(runs)]))}
+    by = "smoothing, sigma 0.25, n = 1000"
+    np.testing.assert_array_equal(
+        found[f"certified at l2 0.25, {by}"].gain(), [0, 1, 0]
+    )
+    cell = found[f"certified at l2 0.5, {by}"]
+    np.testing.assert_array_equal(cell.gain(), [1, 0, 0])
+    np.testing.assert_array_equal(cell.gain("clean"), [0, 0, 1])
+    assert "| gain, certified |" in text_of(runs)
+
+
+def test_certificates_against_patches_are_pairs(runs):
+    shield = runs / "shield"
+    for name, source, certified in (
+        ("before", "digits:test", (False, True, True)),
+        ("after", f"folder:{shield}", (True, True, True)),
+    ):
+        path = patches_run(runs / name, 6, 1, source=source)
+        lines = [
+            {"index": n, "label": 0, "prediction": n // 2, "correct": n < 2}
+            | {"certified": found}
+            for n, found in enumerate(certified)
+        ]
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        (path / "records.jsonl").write_text(text)
+    cells = transfer_cells(read_runs([str(runs)]))
+    (cell,) = [c for c in cells if c.how.startswith("certified")]
+    assert cell.how.startswith("certified against 2 x 2 patches, scalecert, 6 windows")
+    np.testing.assert_array_equal(cell.verdicts[:, 1], [0, 1, 0])  # the last is wrong
+    np.testing.assert_array_equal(cell.gain(), [1, 0, 0])
 
 
 def test_a_report_has_the_section_and_its_lines(runs, tmp_path):
