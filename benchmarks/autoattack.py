@@ -31,10 +31,11 @@ from mspd_jax import data, jobs, models  # noqa: E402
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("images", 64, "images to attack", lower_bound=1)
 flags.DEFINE_string("data_dir", None, "folder of the TFDS data sets", required=True)
+flags.DEFINE_string("target", "cifar10_resnet20_robust", "a checkpoint or a name")
 flags.DEFINE_integer("seed", 0, "seed of both")
 flags.DEFINE_bool("torch", True, "run torchattacks, too")
 
-_TARGET, _EPS = "cifar10_resnet20_robust", 8 / 255
+_EPS = 8 / 255
 _SOURCE = "tfds:cifar10_subset:test"
 
 
@@ -66,7 +67,7 @@ def _ours(attack, out):
         source=_SOURCE,
         data_dir=FLAGS.data_dir,
         limit=FLAGS.images,
-        target=_TARGET,
+        target=FLAGS.target,
         attack=attack,
         eps=_EPS,
         seed=FLAGS.seed,
@@ -88,7 +89,7 @@ def _theirs():
     records = [source.read(place) for place in range(FLAGS.images)]
     images = np.stack([record.image for record in records])
     labels = np.asarray([record.label for record in records], np.int64)
-    model = models.load_model(_TARGET)
+    model = models.load_model(FLAGS.target)
     way = _pytorch.Way(channels_last=False, compiled=False, images=FLAGS.images)
     network = way.network(_reference_attacks.TorchResNet(model).eval())
     ((x, y),) = way.batches(images, labels)

@@ -6,13 +6,13 @@
 # SHARED holds data/cifar10_subset (a prepared TFDS data set), weights/external (eight
 # robust CIFAR-10 classifiers, PyTorch is needed to read them) and
 # weights/resnet32-d509ac18.th, which labels. Protects 512 lossless test images by the
-# surrogate that ships with the package, for targets that it never met, and attacks
+# surrogate results/networks/fast (SURROGATE names another one), for targets that it never met, and attacks
 # these, with PGD-20 at 2/255 and 8/255 and with MALT at 8/255, before and after. Half
 # an hour on two CPU cores; LIMIT takes fewer images. A step that has finished is not
 # done again.
 set -euo pipefail
 shared=$1 out=$2
-limit=${LIMIT:-512}
+limit=${LIMIT:-512} surrogate=${SURROGATE:-$(dirname "$0")/../networks/fast}
 test=(--source=tfds:cifar10_subset:test --data_dir="$shared/data" --limit="$limit")
 external=$shared/weights/external
 mkdir -p "$out"
@@ -21,7 +21,7 @@ mkdir -p "$out"
 
 [ -d "$out/resnet32" ] || python -m launch.convert --model=akamaster_resnet32 \
   --torch="$shared/weights/resnet32-d509ac18.th" --out="$out/resnet32"
-job protect protected "${test[@]}" --surrogate=cifar10_resnet20_robust \
+job protect protected "${test[@]}" --surrogate="$surrogate" \
   --labeler="$out/resnet32" --eps=8/255 --recipe=paper
 while read -r name file model; do
   [ -d "$out/$name" ] || python -m launch.convert --torch="$external/$file" \

@@ -86,8 +86,9 @@ trn() {
     --defense="trn:$out/trn/trn-longer"
 }
 
-purify() { # MSPD with the surrogate that ships; the target never met the protection
-  local surrogate=cifar10_resnet20_robust eight=(--eps=8/255 --batch_size=32)
+purify() { # MSPD with results/networks/fast; the target never met the protection
+  local surrogate=${SURROGATE:-$(dirname "$0")/../networks/fast}
+  local eight=(--eps=8/255 --batch_size=32)
   job train_classifier purify/target --source=tfds:cifar10_jpeg:train "${data[@]}" \
     --init="$out/resnet32" --adversarial=pgd --attack_steps=2 "${eight[@]:0:1}" \
     --learning_rate=0.05 --epochs=1 --seed=1

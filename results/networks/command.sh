@@ -7,7 +7,7 @@
 # weights/resnet20-12fca82f.th, resnet32-d509ac18.th (PyTorch is needed to read them).
 # NAME: those below, all by default. They differ in architecture, in what they were
 # trained against, and in the seed; two cores take two hours and a half for all of them.
-# Each is measured on the first 512 lossless test images, by PGD-20 and MALT at 8/255. A
+# Each is measured on the first 512 lossless test images, by PGD-20 at 8/255. A
 # step that has finished is not done again, one that was interrupted goes on.
 set -euo pipefail
 shared=$1 out=$2
@@ -41,17 +41,17 @@ pgd() {
   train pgd --init="$out/plain32" "${two_steps[@]}" --learning_rate=0.05 --epochs=2 \
     --warmup_epochs=0.5 --seed=1
 }
-trades() {
-  train trades --init="$out/plain20" --adversarial=trades --attack_steps=2 \
-    --learning_rate=0.05 --epochs=2 --warmup_epochs=0.5 --seed=2
+small=(--learning_rate=0.2 --epochs=6)
+trades() { # from nothing, as the next ones
+  train trades --arch=wide_resnet10_1 --adversarial=trades --attack_steps=2 \
+    "${small[@]}" --seed=2
 }
 noise() { # no adversary at all
-  train noise --init="$out/plain32" --noise=0.25 --learning_rate=0.05 --epochs=2 \
-    --warmup_epochs=0.5 --seed=3
+  train noise --arch=plain_wide_resnet10_1 --noise=0.25 "${small[@]}" --seed=3
 }
-regularized() { # from nothing, of another family
+regularized() {
   train regularized --arch=plain_wide_resnet10_1 --adversarial=fgsm_regularized \
-    --learning_rate=0.2 --epochs=6 --seed=4
+    "${small[@]}" --seed=4
 }
 second() { # a surrogate of another family, from nothing
   train second --arch=plain_wide_resnet10_2 "${two_steps[@]}" --learning_rate=0.2 \
@@ -61,7 +61,7 @@ second() { # a surrogate of another family, from nothing
 for name in ${*:-$all}; do
   "$name"
   job evaluate "accuracy-$name" --source=tfds:cifar10_subset:test --limit="$limit" \
-    --data_dir="$shared/data" --target="$out/$name/model" --attack=pgd-20,malt \
+    --data_dir="$shared/data" --target="$out/$name/model" --attack=pgd-20 \
     --eps=8/255
 done
 python -m launch.report --runs="$out" --out="$out/report" --images=0

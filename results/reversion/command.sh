@@ -4,17 +4,17 @@
 #   results/reversion/command.sh SHARED OUT
 #
 # SHARED is as results/external_models/command.sh wants it. Protects lossless CIFAR-10
-# test images by the surrogate that ships (4 antithetic draws) for the labels of a public
-# ResNet-32; reverts the files, in 1 and in 10 rounds, with the surrogate and with each
-# of two targets that protection never met; attacks surrogate and targets by PGD-20 at
-# 8/255. 20 minutes on two CPU cores; LIMIT takes fewer images. A step that has finished
-# is not done again.
+# test images by results/networks/fast (SURROGATE names another one), with 4 antithetic
+# draws, for the labels of a public ResNet-32; reverts the files, in 1 and in 10 rounds,
+# with the surrogate and with each of two targets that protection never met; attacks
+# surrogate and targets by PGD-20 at 8/255. 20 minutes on two CPU cores; LIMIT takes
+# fewer images. A step that has finished is not done again.
 set -euo pipefail
 shared=$1 out=$2
 limit=${LIMIT:-256}
 test=(--source=tfds:cifar10_subset:test --data_dir="$shared/data" --limit="$limit")
 external=$shared/weights/external
-surrogate=cifar10_resnet20_robust
+surrogate=${SURROGATE:-$(dirname "$0")/../networks/fast}
 mkdir -p "$out"
 
 . "$(dirname "$0")/../_job.sh"
@@ -30,7 +30,7 @@ attack() { # FOLDER TARGET NAME
   --torch="$external/resnet4b.pth" --out="$out/resnet4b"
 [ -d "$out/cnn_a_adv" ] || python -m launch.convert --model=cifar_cnn_a \
   --torch="$external/cifar_cnn_a_adv.model" --out="$out/cnn_a_adv"
-job protect protected "${test[@]}" --surrogate=$surrogate --labeler="$out/resnet32" \
+job protect protected "${test[@]}" --surrogate="$surrogate" --labeler="$out/resnet32" \
   --eps=8/255
 targets=("$surrogate" "$out/resnet4b" "$out/cnn_a_adv")
 for target in "${targets[@]}"; do
@@ -42,11 +42,11 @@ done
 for rounds in 1 10; do
   back=(--source="folder:$out/protected" --eps=8/255 --rounds=$rounds
     --original=tfds:cifar10_subset:test --data_dir="$shared/data")
-  job revert "surrogate-$rounds" "${back[@]}" --surrogate=$surrogate
+  job revert "surrogate-$rounds" "${back[@]}" --surrogate="$surrogate"
   for target in "${targets[@]}"; do
     name=$(basename "$target")
     attack "surrogate-$rounds" "$target" "$name"
-    [ "$target" = $surrogate ] && continue
+    [ "$target" = "$surrogate" ] && continue
     job revert "$name-$rounds" "${back[@]}" --surrogate="$target"
     for other in "${targets[@]}"; do
       attack "$name-$rounds" "$other" "$(basename "$other")"

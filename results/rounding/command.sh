@@ -10,7 +10,8 @@ mkdir -p "$out"
 
 . "$(dirname "$0")/../_job.sh"
 
-data=(--source=tfds:cifar10_subset:test --data_dir="$shared/data")
+data=(--source=tfds:cifar10_subset:test --data_dir="$shared/data"
+  --model="$(dirname "$0")/../networks/fast")
 bash "$(dirname "$0")/../../benchmarks/invariance.sh" "$shared" "$out/invariance"
 page rounding rounding "${data[@]}"
 XLA_FLAGS=--xla_cpu_max_isa=AVX2 page rounding-avx2 rounding "${data[@]}"

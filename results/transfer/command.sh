@@ -3,27 +3,33 @@
 #
 #   results/transfer/command.sh SHARED OUT [PART...]
 #
-# SHARED is as results/external_models/command.sh wants it. PART: gain, autoattack,
-# threats; all of them by default. Protects lossless CIFAR-10 test images by the
-# surrogate that ships, for the labels of a public ResNet-32, as the paper does, with
-# fewer draws, forward alone, and by the bi-level baseline at the cost of 8 gradients and
-# at that of the paper. Targets: eight robust networks of others, and what
-# results/networks holds of our own (NETWORKS names another folder of them).
+# SHARED is as results/external_models/command.sh wants it. PART: gain, variants,
+# autoattack, threats; all of them by default. Protects lossless CIFAR-10 test images by
+# the surrogate that ships, for the labels of a public ResNet-32. Targets: eight robust
+# networks of others, and what results/networks holds of our own (NETWORKS names another
+# folder of them).
 #
-#   gain        all of these under the worst of PGD-20, MIM transferred from the
-#               surrogate, MALT, and 500 queries of Square, which sees scores alone
-#   autoattack  AutoAttack standard, for the originals and for 8 and 40 gradients
+#   gain        the default (8 gradients) and the bi-level baseline at that cost, under
+#               the worst of PGD-20, MIM transferred from the surrogate, MALT, and 500
+#               queries of Square, which sees scores alone
+#   variants    one draw, 20 (the paper) and 50, forward alone, the baseline at 40 and at
+#               its own 2,100 gradients, under PGD-20; before the surrogate, too
+#   autoattack  AutoAttack standard, for the originals and the default
 #   threats     what reversions leave, in 1 and in 10 rounds, by the surrogate, by
 #               another network, and by the target itself; under PGD-20
 #
-# LIMIT, LIMIT_AUTOATTACK and LIMIT_THREATS are the numbers of images: hours on two CPU
-# cores. A step that has finished is not done again, one that was interrupted goes on.
-# LIMIT=128 and `gain` alone take 30 minutes: results/transfer/subset.csv is what came
-# out of it, and `python -m benchmarks.compare` says how far another run is from it.
+# LIMIT, LIMIT_VARIANTS, LIMIT_AUTOATTACK, LIMIT_THREATS are the numbers of images:
+# hours on two CPU cores. A step that has finished is not done again, one that was
+# interrupted goes on. LIMIT=128 and `gain` alone take half an hour: subset.csv beside
+# this file is what came out of the first 128 images, and
+#
+#   python -m benchmarks.compare OUT/report/transfer.csv results/transfer/subset.csv
+#
+# says how far another run is from it.
 set -euo pipefail
 shared=$1 out=$2
 shift 2
-parts=${*:-gain autoattack threats}
+parts=${*:-gain variants autoattack threats}
 limit=${LIMIT:-512}
 networks=${NETWORKS:-$(dirname "$0")/../networks}
 external=$shared/weights/external
@@ -72,25 +78,36 @@ all=$(IFS=, && echo "${targets[*]}")
 
 gain() {
   protect antithetic-4 "$limit"
-  protect paper-20 "$limit" --recipe=paper
-  protect draws-1 "$limit" --recipe=paper --samples=1
-  protect draws-50 "$limit" --recipe=paper --samples=50
-  protect forward-20 "$limit" --recipe=paper --backward_epochs=0
   protect bilevel-8 "$limit" --method=bilevel --outer_steps=2 --inner_steps=3 \
     --outer_rate=1
-  protect bilevel-40 "$limit" --method=bilevel --outer_steps=10 --inner_steps=3 \
-    --outer_rate=0.3
-  for images in unprotected antithetic-4 bilevel-8 paper-20 bilevel-40 draws-1 \
-    forward-20 draws-50; do
-    attack "gain-$images" $images pgd-20,transfer:mim-20,malt,square-500 \
+  for images in unprotected antithetic-4 bilevel-8; do
+    attack "gain/$images" $images pgd-20,transfer:mim-20,malt-30,square-500 \
       --limit="$limit" --targets="$all"
   done
 }
 
+variants() {
+  local some=${LIMIT_VARIANTS:-256}
+  protect variants/4-antithetic "$some"
+  protect variants/paper "$some" --recipe=paper
+  protect variants/1-draw "$some" --recipe=paper --samples=1
+  protect variants/50-draws "$some" --recipe=paper --samples=50
+  protect variants/forward "$some" --recipe=paper --backward_epochs=0
+  protect variants/bilevel-40 "$some" --method=bilevel --outer_steps=10 \
+    --inner_steps=3 --outer_rate=0.3
+  protect variants/bilevel-2100 "${LIMIT_BILEVEL:-64}" --method=bilevel
+  attack variants/pgd/unprotected unprotected pgd-20 --limit="$some" \
+    --targets="$all,$surrogate"
+  for images in 4-antithetic paper 1-draw 50-draws forward bilevel-40 bilevel-2100; do
+    attack "variants/pgd/$images" "variants/$images" pgd-20 \
+      --targets="$all,$surrogate"
+  done
+}
+
 autoattack() {
-  local few=${LIMIT_AUTOATTACK:-128}
-  for images in unprotected antithetic-4 paper-20; do
-    attack "autoattack-$images" $images autoattack --limit="$few" --targets="$all"
+  for images in unprotected antithetic-4; do
+    attack "autoattack/$images" $images autoattack \
+      --limit="${LIMIT_AUTOATTACK:-128}" --targets="$all"
   done
 }
 

@@ -11,7 +11,7 @@ from mspd_jax import data, drive, models
 def test_loads_by_name_and_tells_its_origin(name):
     model = models.load_model(name)
     assert model.spec.num_classes == 10
-    assert model.spec.origin["flags"]["adversarial"] == "fgsm"
+    assert model.spec.origin["fields"]["adversarial"] == "pgd"
 
 
 @pytest.mark.slow
