@@ -88,6 +88,13 @@ class TrainTRN(Training):
         help=f"shares of the attacks trained on, which sum to 1: {train.MIXED}",
     )
     attack_steps: int = option(5, help="gradient steps of bim, pgd and mim", lower=1)
+    attacker: str = option(
+        "unaware",
+        help="what they attack: unaware, the classifier alone, as published; adaptive, "
+        "the classifier behind the network as it stands, which takes longer",
+        choices=train.ATTACKERS,
+        later=True,
+    )
     ce_weight: float = option(
         0.1,
         help="weight of the classifier's cross-entropy beside the mean absolute "
@@ -117,7 +124,11 @@ class TrainTRN(Training):
         )
         train.check_classifier(classifier, examples, labeled=True)
         objective = train.restoration_objective(
-            models.predictor(classifier), mix, rule=self.rule, ce_weight=self.ce_weight
+            models.predictor(classifier),
+            mix,
+            rule=self.rule,
+            ce_weight=self.ce_weight,
+            attacker=self.attacker,
         )
         maps = defenses.map_count(self.rule, classifier.spec.num_classes)
         reads, known = {"rule": self.rule, "maps": maps}, models.RESTORERS.split(", ")

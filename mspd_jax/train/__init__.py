@@ -28,6 +28,7 @@ from mspd_jax.train._plan import TrainingPlan as TrainingPlan
 from mspd_jax.train._plan import plan_training as plan_training
 from mspd_jax.train._plan import spec_of as spec_of
 from mspd_jax.train._programs import training_programs as training_programs
+from mspd_jax.train._restoration import ATTACKERS as ATTACKERS
 from mspd_jax.train._restoration import restoration_objective as restoration_objective
 from mspd_jax.train._run import run_training as run_training
 from mspd_jax.train._start import check_classifier as check_classifier

@@ -80,24 +80,26 @@ def make_mix(shares: Mapping[str, float], *, eps: Sequence[float], steps: int) -
     )
 
 
-def mixed_adversary(mix: Mix, classifier: Callable) -> Partial:
-    """The adversary of an `Objective` that attacks a fixed classifier with a mix.
+def mixed_adversary(mix: Mix, victim: Callable) -> Partial:
+    """The adversary of an `Objective` that attacks with a mix.
 
-    (key, predict, image, label) -> image; `predict`, the network in training, is not
-    asked. Costs as many gradients for every image as the longest attack takes.
+    victim: (predict, image) -> logits of what is attacked, a callable pytree; `predict`
+    is the network in training, which an attacker may not know of.
+
+    Returns (key, predict, image, label) -> image. Costs as many gradients for every
+    image as the longest attack takes.
     """
     attacked = fixed(_attacked, steps=int(mix.steps.max()))
-    return Partial(attacked, mix=mix, classifier=classifier)
+    return Partial(attacked, mix=mix, victim=victim)
 
 
-def _attacked(key, predict, image, label, *, mix: Mix, classifier, steps: int):
-    del predict
+def _attacked(key, predict, image, label, *, mix: Mix, victim, steps: int):
     kind_key, eps_key, start_key = jax.random.split(key, 3)
     kind = jnp.sum(jax.random.uniform(kind_key) >= mix.until[:-1], dtype=jnp.int32)
     eps = jax.random.choice(eps_key, mix.eps)
     start, step, decay = (column[kind] for column in (mix.start, mix.step, mix.decay))
     noise = jax.random.uniform(start_key, image.shape, minval=-1.0, maxval=1.0)
-    slope = jax.grad(lambda x: cross_entropy(classifier(x), label))
+    slope = jax.grad(lambda x: cross_entropy(victim(predict, x), label))
 
     def turn(number, state):
         x, momentum = state

@@ -8,7 +8,7 @@ from absl.testing import parameterized
 from jax.tree_util import Partial
 from scipy import special
 
-from mspd_jax import models, train
+from mspd_jax import attacks, models, train
 from mspd_jax.defenses import gradient_map
 
 RNG = np.random.default_rng(0)
@@ -48,6 +48,37 @@ class ObjectiveTest(parameterized.TestCase):
         np.testing.assert_allclose(loss, want, rtol=1e-5)
         np.testing.assert_allclose(signals.robust, logits, atol=1e-4)
         self.assertEqual(signals.batch_stats, {"seen": 1})
+
+    @parameterized.parameters("predicted", "softmax")
+    def test_an_adaptive_attacker_knows_of_the_network(self, rule):
+        mix = train.make_mix({"bim": 1.0}, eps=[0.1], steps=3)
+        options = {"rule": rule, "ce_weight": 0.3}
+        mixing = jnp.asarray([[-1.0], [0.3]])  # turns the image round
+
+        def network(told):
+            return 0.5 + (told - 0.5) @ mixing
+
+        def behind(image):
+            maps = jax.lax.stop_gradient(gradient_map(PREDICT, image, rule=rule))
+            told = jnp.concatenate([image, maps], axis=-1)
+            return PREDICT(jnp.clip(network(told), 0.0, 1.0))
+
+        attack = attacks.resolve_attack("bim-3", eps=0.1, norm="linf")
+        key = jax.random.key(0)
+        for attacker, victim in (("adaptive", behind), ("unaware", PREDICT)):
+            chosen = train.restoration_objective(
+                PREDICT, mix, attacker=attacker, **options
+            )
+            for image, label in zip(IMAGES, LABELS, strict=True):
+                got = chosen.adversary(key, network, image, label)
+                want = attack(key, victim, image, label).image
+                np.testing.assert_allclose(got, want, atol=1e-6)
+
+    def test_an_unknown_attacker_is_refused(self):
+        with self.assertRaisesRegex(ValueError, "`attacker` must be one of"):
+            train.restoration_objective(
+                PREDICT, MIX, rule="all", ce_weight=0.1, attacker="blind"
+            )
 
     @parameterized.parameters(
         ("true", 0.1, "`rule` must be one of"),
