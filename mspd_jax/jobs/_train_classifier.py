@@ -109,6 +109,12 @@ class TrainClassifier(Training):
         "for certify --method=minority, scalecert",
         lower=0,
     )
+    occlude_least: int | None = option(
+        None,
+        help="each image draws its window's side, from so many pixels to `occlude`",
+        lower=1,
+        later=True,
+    )
     occlude_at: str = option(
         "pixels",
         help="where: pixels, or a layer such as stem, behind which the values that see "
@@ -139,11 +145,18 @@ class TrainClassifier(Training):
                 start,
                 cut=self.occlude_at,
                 size=self.occlude,
+                least=self.occlude_least,
                 keep=tuple(map(float, self.keep)),
                 smoothing=self.label_smoothing,
             )
-        hide = 0 if inner else self.occlude
-        return self._planned(examples, start, objective, hide=hide, noise=self.noise)
+        return self._planned(
+            examples,
+            start,
+            objective,
+            noise=self.noise,
+            hide=0 if inner else self.occlude,
+            hide_least=self.occlude_least,
+        )
 
     def _measure(self, classifiers, model, source, folder) -> list[str]:
         return measure(self, _radius(self), model, source, folder)
@@ -188,6 +201,11 @@ def _check_occlusion(job: TrainClassifier, examples: train.Examples) -> None:
     if job.occlude > side:
         raise InputError(
             f"`occlude`={job.occlude}: the images have {side} pixels a side: give less"
+        )
+    if job.occlude_least is not None and job.occlude_least > job.occlude:
+        raise InputError(
+            f"`occlude_least`={job.occlude_least}: windows have "
+            f"`occlude`={job.occlude} pixels a side at most"
         )
     if inner and not (job.occlude and job.keep):
         raise InputError(

@@ -119,12 +119,19 @@ def random_window(
     map_shape: tuple[int, ...],
     *,
     size: int,
+    least: int | None = None,
 ) -> Hidden:
-    """What one window hides; all its places inside the image are equally likely."""
-    most = jnp.asarray(image_shape[:2]) - size + 1
+    """What one window hides; all its places inside the image are equally likely.
+
+    least: where its side is drawn, too, from `least` to `size`.
+    """
+    side: int | jax.Array = size
+    if least is not None and least < size:
+        side = jax.random.randint(jax.random.fold_in(key, 1), (), least, size + 1)
+    most = jnp.asarray(image_shape[:2]) - side + 1
     starts = jax.random.randint(key, (2,), 0, most)
     along = zip(reaches, map_shape[:2], starts[:, None, None], strict=True)
-    return Hidden(*(meets(*axis, size) for axis in along))
+    return Hidden(*(meets(*axis, side) for axis in along))
 
 
 def most_hidden(hidden: Hidden) -> int:
@@ -133,7 +140,9 @@ def most_hidden(hidden: Hidden) -> int:
     return tall * wide
 
 
-def meets(reach: Reach, length: int, start: jax.Array, size: int) -> jax.Array:
+def meets(
+    reach: Reach, length: int, start: jax.Array, size: int | jax.Array
+) -> jax.Array:
     """Which of `length` places see any pixel from start to start + size - 1.
 
     start: int [..., 1]; returns bool [..., length].

@@ -37,14 +37,20 @@ def add_noise(key: jax.Array, image: jax.Array, *, sigma: jax.Array) -> jax.Arra
     return image + sigma * jax.random.normal(key, image.shape, image.dtype)
 
 
-def hide_window(key: jax.Array, image: jax.Array, *, size: int) -> jax.Array:
+def hide_window(
+    key: jax.Array, image: jax.Array, *, size: int, least: int | None = None
+) -> jax.Array:
     """The image [H, W, C] with a gray square of `size` pixels at a random place.
+
+    least: where its side is drawn, too, from `least` to `size`.
 
     What a detector of patches asks of a classifier is the right class under each of its
     windows (Xiang et al. 2022, arXiv 2108.09135, train with them).
     """
     pixels = (models.PIXEL, models.PIXEL)
-    hidden = patch.random_window(key, image.shape, pixels, image.shape, size=size)
+    hidden = patch.random_window(
+        key, image.shape, pixels, image.shape, size=size, least=least
+    )
     return patch.gray_window(image, patch.hides(hidden, 0))
 
 
@@ -55,6 +61,7 @@ def augment(
     pad: int = 0,
     flip: bool = False,
     hide: int = 0,
+    hide_least: int | None = None,
     sigma: jax.Array | None = None,
 ) -> jax.Array:
     """Crop, flip, a hidden window, noise: where asked for, from independent keys."""
@@ -65,14 +72,20 @@ def augment(
     if flip:
         image = random_flip(flip_key, image)
     if hide:
-        image = hide_window(jax.random.fold_in(key, 3), image, size=hide)
+        hide_key = jax.random.fold_in(key, 3)
+        image = hide_window(hide_key, image, size=hide, least=hide_least)
     if sigma is not None:
         image = add_noise(noise_key, image, sigma=sigma)
     return image
 
 
 def augmentation(
-    *, pad: int = 0, flip: bool = False, hide: int = 0, sigma: float | None = None
+    *,
+    pad: int = 0,
+    flip: bool = False,
+    hide: int = 0,
+    hide_least: int | None = None,
+    sigma: float | None = None,
 ) -> Partial:
     """`augment` with its options set, as the trainer takes it: (key, image) -> image.
 
@@ -82,4 +95,5 @@ def augmentation(
     if min(pad, hide) < 0:
         raise ValueError(f"`pad`, `hide`: expected 0 or more pixels, got {pad}, {hide}")
     traced = None if sigma is None else jnp.asarray(sigma, jnp.float32)
-    return Partial(_fixed(augment, pad=pad, flip=flip, hide=hide), sigma=traced)
+    static = {"pad": pad, "flip": flip, "hide": hide, "hide_least": hide_least}
+    return Partial(_fixed(augment, **static), sigma=traced)

@@ -30,13 +30,15 @@ def occluded_objective(
     *,
     cut: str,
     size: int,
+    least: int | None = None,
     keep: tuple[float, ...],
     smoothing: float = 0.0,
 ) -> Objective:
     """Cross-entropy of what ScaleCert asks: maps pruned outside a random window.
 
     start: the classifier, or what it is to be. cut: the layer behind which its map is
-    pruned. size: side of the window in pixels, static. keep: shares of the map's values
+    pruned. size: side of the window in pixels, static; `least`: where each image draws
+    it, from `least` to `size`. keep: shares of the map's values
     that are kept, one of them drawn for each image. Raises InputError where the network
     cannot be split there, or for a window or a share that cannot be.
     """
@@ -50,7 +52,8 @@ def occluded_objective(
     hidden = patch.hidden_by(anywhere, parts.reaches, parts.map_shape)
     listed = max(counts) + patch.most_hidden(hidden) * parts.map_shape[-1]
     everything = min(counts) == math.prod(parts.map_shape)
-    draw = fixed(_draw, reaches=parts.reaches, map_shape=parts.map_shape, size=size)
+    window = {"map_shape": parts.map_shape, "size": size, "least": least}
+    draw = fixed(_draw, reaches=parts.reaches, **window)
     loss = fixed(_loss, cut=cut, listed=None if everything else listed)
     return Objective(
         Partial(draw, jnp.asarray(counts)),
@@ -58,10 +61,10 @@ def occluded_objective(
     )
 
 
-def _draw(counts, key, predict, image, label, *, reaches, map_shape, size) -> _Drawn:
+def _draw(counts, key, predict, image, label, *, reaches, map_shape, **sides) -> _Drawn:
     del predict, label
     window_key, count_key = jax.random.split(key)
-    hidden = patch.random_window(window_key, image.shape, reaches, map_shape, size=size)
+    hidden = patch.random_window(window_key, image.shape, reaches, map_shape, **sides)
     return _Drawn(hidden, jax.random.choice(count_key, counts))
 
 

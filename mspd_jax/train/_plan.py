@@ -52,6 +52,7 @@ def plan_training(
     ema: float | None = None,
     augment: str = "auto",
     hide: int = 0,
+    hide_least: int | None = None,
     noise: float = 0.0,
     seed: int = 0,
 ) -> TrainingPlan:
@@ -61,9 +62,9 @@ def plan_training(
     highest value. optimizer, weight_decay, clip: see `optimizer`. schedule: see
     `learning_rate_schedule`. warmup_epochs: of linear warm-up, half of the training at
     most. augment: "auto" (crop and flip for color images), "none", or some of
-    "crop,flip". hide: side of a window that is hidden in each image, 0 for none. noise:
-    standard deviation of Gaussian noise on the images. Raises InputError for whatever
-    cannot be used.
+    "crop,flip". hide: side of a window that is hidden in each image, 0 for none;
+    hide_least: where each draws it, from there to `hide`. noise: standard deviation of
+    Gaussian noise on the images. Raises InputError for whatever cannot be used.
     """
     per_epoch = steps_per_epoch(
         len(examples.labels), batch_size=batch_size, devices=drive.here().devices
@@ -84,14 +85,16 @@ def plan_training(
         ),
         epochs=epochs,
         batch_size=batch_size,
-        augment=_augmentation(augment, examples, hide=hide, noise=noise),
+        augment=_augmentation(
+            augment, examples, hide=hide, hide_least=hide_least, noise=noise
+        ),
         ema=ema,
         schedule=rate,
     )
 
 
 def _augmentation(
-    text: str, examples: Examples, *, hide: int, noise: float
+    text: str, examples: Examples, *, hide: int, hide_least: int | None, noise: float
 ) -> Callable | None:
     height, width, channels = examples.images.shape[1:]
     chosen = set(text.split(","))
@@ -109,6 +112,7 @@ def _augmentation(
         pad=max(1, min(height, width) // 8) if "crop" in chosen else 0,
         flip="flip" in chosen,
         hide=hide,
+        hide_least=hide_least,
         sigma=noise or None,
     )
 

@@ -45,6 +45,11 @@ INNER = dict(occlude=3, occlude_at="layer0", keep=["0.1"])
     [
         (dict(occlude=9), "`occlude`=9: the images have 8 pixels a side"),
         (INNER | dict(occlude=9), "`occlude`=9: the images have 8 pixels a side"),
+        (
+            dict(occlude=3, occlude_least=4),
+            "`occlude_least`=4: windows have `occlude`=3",
+        ),
+        (dict(occlude_least=1), "`occlude_least`=1: windows have `occlude`=0"),
         (INNER | dict(keep=[]), "`occlude_at`=layer0 needs `occlude`=SIDE"),
         (INNER | dict(occlude=0), "`occlude_at`=layer0 needs `occlude`=SIDE"),
         (dict(keep=["0.1"]), "`keep` goes with `occlude_at`=LAYER"),

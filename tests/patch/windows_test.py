@@ -1,5 +1,6 @@
 """Windows against loops over pixels: what they cover, hide, and draw."""
 
+import functools
 import itertools
 
 import jax
@@ -168,6 +169,24 @@ def test_a_window_of_pixels_is_the_window():
     want[row : row + windows.height, col : col + windows.width] = True
     number = 2 * len(windows.cols) - 1
     np.testing.assert_array_equal(patch.hides(hidden, number), want)
+
+
+def test_random_windows_of_a_drawn_size_are_at_all_places_of_it():
+    """Of 6 pixels: 4 places of a window of 3, 3 of one of 4."""
+    pixels = (models.PIXEL, models.PIXEL)
+    keys = jax.random.split(jax.random.key(4), 6_000)
+    draw = functools.partial(
+        patch.random_window, reaches=pixels, map_shape=(6, 6), size=4, least=3
+    )
+    rows = jax.jit(jax.vmap(lambda key: draw(key, (6, 6, 1)).rows[0]))(keys)
+    values, counts = np.unique(np.asarray(rows), axis=0, return_counts=True)
+    found = {
+        (int(v.argmax()), int(v.sum())): n for v, n in zip(values, counts, strict=True)
+    }
+    assert set(found) == {(p, 3) for p in range(4)} | {(p, 4) for p in range(3)}
+    for (_, side), count in found.items():
+        # Six standard deviations of a share of 6,000 are at most 174.
+        assert abs(count - 3_000 / (7 - side)) < 174
 
 
 @pytest.mark.parametrize("tall, height", FIELDS[:4:3])

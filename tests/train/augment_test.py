@@ -88,6 +88,17 @@ def test_a_window_of_pixels_is_hidden_at_every_place_alike():
     np.testing.assert_allclose(counts, 200, atol=83)
 
 
+def test_windows_of_several_sizes_are_hidden_alike():
+    image = np.full((7, 7, 1), 0.25, np.float32)
+    keys = jax.random.split(jax.random.key(5), 3_000)
+    hide = train.augmentation(hide=4, hide_least=2)
+    found = np.asarray(jax.jit(jax.vmap(hide, in_axes=(0, None)))(keys, image))
+    sides, counts = np.unique((found == GRAY).sum(axis=(1, 2, 3)), return_counts=True)
+    assert list(sides) == [4, 9, 16]
+    # Binomial(3000, 1/3): six standard deviations are 155.
+    np.testing.assert_allclose(counts, 1_000, atol=155)
+
+
 def test_the_augmentation_hides_what_it_is_asked_to():
     image = 0.6 + 0.4 * jnp.asarray(
         np.random.default_rng(2).random((8, 8, 1)), jnp.float32
