@@ -3,6 +3,7 @@
 import dataclasses
 import os
 
+from mspd_jax import patch
 from mspd_jax.jobs._machine import ChunkedMachine
 from mspd_jax.jobs._option import option
 from mspd_jax.jobs._values import ModelInput
@@ -146,6 +147,13 @@ class ScaleCert(Minority):
         upper=1.0,
     )
     cut: str = option("stem", help="layer behind which scalecert selects neurons")
+    select: str = option(
+        "neurons",
+        help="what scalecert selects: single neurons, or places with all of theirs, "
+        "which lie together, so that more windows need no prediction",
+        choices=patch.SELECTIONS,
+        later=True,
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -139,7 +139,7 @@ def _detector(method: Any, target: Loaded, windows: patch.Windows) -> Any:
                 "or a Model"
             )
         parts = models.split(target.model, method.cut)
-        return patch.scalecert(parts, windows, keep=method.keep)
+        return patch.scalecert(parts, windows, keep=method.keep, select=method.select)
     return patch.minority_reports(target.predict, windows)
 
 

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import NamedTuple
 
-from mspd_jax import drive, models, train
+from mspd_jax import drive, models, patch, train
 from mspd_jax.errors import InputError
 from mspd_jax.jobs._classifier_measure import measure, measuring_programs, summarize
 from mspd_jax.jobs._frame import Kinds
@@ -126,6 +126,13 @@ class TrainClassifier(Training):
         "several shares, one is drawn for each image",
     )
 
+    select: str = option(
+        "neurons",
+        help="with a layer: what is kept, single values or places with all of theirs",
+        choices=patch.SELECTIONS,
+        later=True,
+    )
+
     def _plan(self, examples, classifiers) -> train.TrainingPlan:
         inner = self.occlude_at != "pixels"
         _check_occlusion(self, examples)
@@ -147,6 +154,7 @@ class TrainClassifier(Training):
                 size=self.occlude,
                 least=self.occlude_least,
                 keep=tuple(map(float, self.keep)),
+                select=self.select,
                 smoothing=self.label_smoothing,
             )
         return self._planned(

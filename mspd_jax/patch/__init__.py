@@ -13,10 +13,12 @@ from mspd_jax.patch._detector import Masked as Masked
 from mspd_jax.patch._detector import detect
 from mspd_jax.patch._evade import evade
 from mspd_jax.patch._minority import minority_reports
+from mspd_jax.patch._neurons import SELECTIONS as SELECTIONS
 from mspd_jax.patch._neurons import limits as limits
 from mspd_jax.patch._neurons import neuron_count as neuron_count
 from mspd_jax.patch._neurons import prune_outside as prune_outside
 from mspd_jax.patch._neurons import rank_neurons as rank_neurons
+from mspd_jax.patch._neurons import score_shape as score_shape
 from mspd_jax.patch._scalecert import scalecert
 from mspd_jax.patch._windows import Hidden as Hidden
 from mspd_jax.patch._windows import Windows as Windows

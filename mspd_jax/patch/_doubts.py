@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
 from mspd_jax.patch._neurons import WHOLE, Ranked, listed_hidden
 from mspd_jax.patch._windows import Hidden, hides
@@ -49,14 +48,15 @@ def doubts(ranked: Ranked, hidden: Hidden, *, keep: int) -> Doubts:
 
     h_(k) being the k-th largest value outside of the window, and another computation
     selects all that are above D, and as many of D. Where both values are within 8 d of
-    0, what is selected does not matter: a neuron that is not becomes 0. At most `MOST`
-    neurons in doubt are followed, by way of `SWAPS`; `ranked` lists keep + MOST neurons
-    outside of any window, or all.
+    0, what is selected does not matter: a neuron that is not becomes 0. Of places the
+    same holds, h being the largest |neuron| of each, which moves no more than they. At
+    most `MOST` neurons in doubt are followed, by way of `SWAPS`; `ranked` lists keep +
+    MOST neurons outside of any window, or all.
     """
     left = ~listed_hidden(ranked, hidden)
     left = left.reshape(-1, left.shape[-1])
     count = jnp.cumsum(left, axis=-1)
-    value = lax.stop_gradient(ranked.places).ravel()[ranked.order]
+    value = ranked.scores.ravel()[ranked.order]
     largest = jnp.max(jnp.where(left, jnp.abs(value), 0.0), axis=-1, keepdims=True)
     near = NEAR * largest
     # Ranks of the neurons around the border, from it: kept [W, MOST], left out.

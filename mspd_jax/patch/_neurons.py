@@ -3,6 +3,10 @@
 A neuron is one value of a map [h, w, c]. Of a map the `keep` largest values are kept
 and the others become 0; where a window is hidden, the largest of those that do not see
 it. Of equal values the one that comes first in the map is the larger.
+
+Or places are selected, [h, w], with all of their neurons: those with the largest
+absolute value among their own. What is selected then lies together, and a window that
+lies elsewhere hides none of it.
 """
 
 import math
@@ -20,38 +24,57 @@ WHOLE = -1
 
 
 class Ranked(NamedTuple):
-    """A map whose neurons are in order.
+    """A map whose neurons, or places, are in order.
 
     Attributes:
       places: [h, w, c].
-      order: int [L], the neurons (numbers in the flattened map) with the largest
-        values, the largest first.
-      ranks: int [h, w, c], each neuron's number in that order, L if it is not there.
+      scores: [h, w, s], by which they are: the map itself, or one for each place.
+      order: int [L], the neurons (numbers in the flattened scores) with the largest
+        scores, the largest first.
+      ranks: int [h, w, s], each neuron's number in that order, L if it is not there.
     """
 
     places: jax.Array
+    scores: jax.Array
     order: jax.Array
     ranks: jax.Array
 
 
-def neuron_count(share: float, map_shape: tuple[int, int, int]) -> int:
+# What is selected of a map: single values, or places with all of theirs.
+SELECTIONS = ("neurons", "places")
+
+
+def score_shape(map_shape: tuple[int, int, int], select: str) -> tuple[int, int, int]:
+    """Of a map, how many there are to select from."""
+    if select not in SELECTIONS:
+        raise InputError(f"`select`={select}: expected one of {', '.join(SELECTIONS)}")
+    height, width, channels = map_shape
+    return height, width, channels if select == "neurons" else 1
+
+
+def neuron_count(
+    share: float, map_shape: tuple[int, int, int], *, select: str = "neurons"
+) -> int:
     """How many neurons a share of a map is, rounded up; InputError if it is none."""
     if not 0 < share <= 1:
         raise InputError(f"a share of neurons: expected above 0 to 1, got {share:g}")
-    return max(1, math.ceil(share * math.prod(map_shape) - 1e-6))
+    return max(1, math.ceil(share * math.prod(score_shape(map_shape, select)) - 1e-6))
 
 
-def rank_neurons(places: jax.Array, *, listed: int) -> Ranked:
+def rank_neurons(places: jax.Array, *, listed: int, select: str = "neurons") -> Ranked:
     """Orders a map [h, w, c]. listed: L, static; more than there are is all.
 
     With L no less than `keep` and the neurons that a window hides together, a selection
     outside the window never asks for one that is not in the order.
     """
-    flat = lax.stop_gradient(places).ravel()
+    scores = lax.stop_gradient(places)
+    if select == "places":
+        scores = jnp.max(jnp.abs(scores), axis=-1, keepdims=True)
+    flat = scores.ravel()
     listed = min(listed, flat.shape[0])
     order = lax.top_k(flat, listed)[1]  # of equal values the first comes first
     ranks = jnp.full(flat.shape, listed).at[order].set(jnp.arange(listed))
-    return Ranked(places, order, ranks.reshape(places.shape))
+    return Ranked(places, scores, order, ranks.reshape(scores.shape))
 
 
 def limits(ranked: Ranked, hidden: Hidden, *, keep: jax.Array | int) -> jax.Array:
@@ -98,7 +121,7 @@ def shared_selections(
     rank = jnp.arange(listed)[None, None]
     left = (rank < limit[..., None]) & ~listed_hidden(ranked, hidden)
     left = jnp.concatenate([rank[0] < keep, left.reshape(-1, listed)])
-    left &= (lax.stop_gradient(ranked.places).ravel()[ranked.order] != 0)[None]
+    left &= (ranked.scores.ravel()[ranked.order] != 0)[None]
     numbers = jax.random.bits(jax.random.key(listed), (1, listed), jnp.uint32)
     order = jnp.argsort(jnp.sum(jnp.where(left, numbers, 0), axis=-1), stable=True)
     in_order = left[order]
@@ -111,6 +134,6 @@ def shared_selections(
 
 def listed_hidden(ranked: Ranked, hidden: Hidden) -> jax.Array:
     """Whether each window hides each listed neuron, bool [R, C, L]."""
-    _, width, channels = ranked.places.shape
+    _, width, channels = ranked.scores.shape
     row, col = jnp.divmod(ranked.order // channels, width)
     return hidden.rows[:, row][:, None] & hidden.cols[:, col][None]

@@ -49,15 +49,19 @@ from mspd_jax.patch._neurons import (
     prune,
     prune_outside,
     rank_neurons,
+    score_shape,
     shared_selections,
 )
 from mspd_jax.patch._windows import Windows, hidden_by, most_hidden
 
 
-def scalecert(parts: Split, windows: Windows, *, keep: float) -> Partial:
+def scalecert(
+    parts: Split, windows: Windows, *, keep: float, select: str = "neurons"
+) -> Partial:
     """The detector: image -> `Masked`, for `detect`.
 
     keep: share of the map's neurons that are selected (k), rounded up to whole ones.
+    select: "neurons", or "places" with all of theirs, of which k is a share then.
     Raises InputError for windows of other images, for ones that all hide the whole map,
     and for more than memory can hold.
     """
@@ -72,14 +76,16 @@ def scalecert(parts: Split, windows: Windows, *, keep: float) -> Partial:
             f"every window of {windows.height} x {windows.width} pixels hides all "
             f"places of the {parts.map_shape} map: cut sooner, or take more windows"
         )
-    count = neuron_count(keep, parts.map_shape)
-    listed = count + MOST + most_hidden(hidden) * parts.map_shape[-1]
-    if windows.count * min(listed, math.prod(parts.map_shape)) > _MOST_COMPARED:
+    among = score_shape(parts.map_shape, select)
+    count = neuron_count(keep, parts.map_shape, select=select)
+    listed = count + MOST + most_hidden(hidden) * among[-1]
+    if windows.count * min(listed, math.prod(among)) > _MOST_COMPARED:
         raise InputError(
             f"{windows.count} windows over {listed} neurons are too many: take fewer "
             "windows, or keep fewer neurons"
         )
-    return Partial(_look_function(count, listed), parts.shallow, parts.rest, hidden)
+    look = _look_function(count, listed, select)
+    return Partial(look, parts.shallow, parts.rest, hidden)
 
 
 # Windows times neurons that are looked at; each takes some bytes.
@@ -88,9 +94,9 @@ _MOST_COMPARED = 2**28
 
 # Cached: equal numbers give the same function, and so the same compilation.
 @functools.cache
-def _look_function(keep, listed):
+def _look_function(keep, listed, select):
     def look(shallow, rest, hidden, image):
-        ranked = rank_neurons(shallow(image), listed=listed)
+        ranked = rank_neurons(shallow(image), listed=listed, select=select)
         limit = limits(ranked, hidden, keep=keep)
         doubtful = doubts(ranked, hidden, keep=keep)
         return Masked(

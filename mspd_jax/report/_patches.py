@@ -26,7 +26,17 @@ what is not certified. ms / image: left out where images were attacked as well, 
 takes most of the time.
 """
 # What runs of one line share: all but the number of windows.
-_KIND = ("method", "model", "patch", "cut", "keep", "confidence", "source", "images")
+_KIND = (
+    "method",
+    "model",
+    "patch",
+    "cut",
+    "keep",
+    "select",
+    "confidence",
+    "source",
+    "images",
+)
 
 
 def patches_section(runs: Sequence[Run]) -> Section:
@@ -62,6 +72,7 @@ def _table_row(row: Row) -> Row:
         "run": marked_name(row),
         **{key: row[key] for key in ("method", "model", "patch", "windows", "cut")},
         "neurons kept": row["keep"],
+        "of": row["select"],
         "confidence": row["confidence"] or None,
         "images": row["images"],
         "certified %": accuracy(row, "certified"),

@@ -18,7 +18,7 @@ _ACCURACY = (*(f"{kind}_{end}" for kind in _KINDS for end in _ENDS), "reliable")
 # Columns that a table has if one of its runs is a certification.
 _NOISE = "method denoiser sigma samples alpha".split()
 _WINDOWS = "method confidence".split()
-_NEURONS = "cut keep".split()
+_NEURONS = "cut keep select".split()
 _CLAIMS = "certified_accuracy abstained mean_radius samples_drawn".split()
 _VERDICTS = (
     "patch windows certified_accuracy unguarded_accuracy alert_rate mean_predictions"

@@ -32,29 +32,32 @@ def occluded_objective(
     size: int,
     least: int | None = None,
     keep: tuple[float, ...],
+    select: str = "neurons",
     smoothing: float = 0.0,
 ) -> Objective:
     """Cross-entropy of what ScaleCert asks: maps pruned outside a random window.
 
     start: the classifier, or what it is to be. cut: the layer behind which its map is
     pruned. size: side of the window in pixels, static; `least`: where each image draws
-    it, from `least` to `size`. keep: shares of the map's values
-    that are kept, one of them drawn for each image. Raises InputError where the network
-    cannot be split there, or for a window or a share that cannot be.
+    it, from `least` to `size`. keep: shares of the map's values that are kept, one of
+    them drawn for each image. select: as of `patch.scalecert`. Raises InputError where
+    the network cannot be split there, or for a window or a share that cannot be.
     """
     if isinstance(start, models.Model):
         model = start
     else:  # its weights are not used
         model = models.create_model(jax.random.key(0), start)
     parts, shape = models.split(model, cut), model.spec.image_shape
-    counts = [patch.neuron_count(share, parts.map_shape) for share in keep]
+    among = patch.score_shape(parts.map_shape, select)
+    counts = [patch.neuron_count(s, parts.map_shape, select=select) for s in keep]
     anywhere = patch.cover(shape, patch=size)
     hidden = patch.hidden_by(anywhere, parts.reaches, parts.map_shape)
-    listed = max(counts) + patch.most_hidden(hidden) * parts.map_shape[-1]
-    everything = min(counts) == math.prod(parts.map_shape)
+    listed = max(counts) + patch.most_hidden(hidden) * among[-1]
+    everything = min(counts) == math.prod(among)
     window = {"map_shape": parts.map_shape, "size": size, "least": least}
     draw = fixed(_draw, reaches=parts.reaches, **window)
-    loss = fixed(_loss, cut=cut, listed=None if everything else listed)
+    prune = {"select": select, "listed": None if everything else listed}
+    loss = fixed(_loss, cut=cut, **prune)
     return Objective(
         Partial(draw, jnp.asarray(counts)),
         Partial(loss, smoothing=jnp.asarray(smoothing, jnp.float32)),
@@ -68,17 +71,17 @@ def _draw(counts, key, predict, image, label, *, reaches, map_shape, **sides) ->
     return _Drawn(hidden, jax.random.choice(count_key, counts))
 
 
-def _loss(forward, batch_stats, images, drawn, labels, *, smoothing, cut, listed):
-    prune = functools.partial(_pruned, listed=listed)
+def _loss(forward, batch_stats, images, drawn, labels, *, smoothing, cut, **how):
+    prune = functools.partial(_pruned, **how)
     edit = cut, lambda places: jax.vmap(prune)(places, drawn)
     logits, batch_stats = forward(batch_stats, images, edit=edit)
     loss = cross_entropies(logits, labels, smoothing).mean()
     return loss, Signals(batch_stats, None, logits)
 
 
-def _pruned(places, drawn, *, listed):
+def _pruned(places, drawn, *, listed, select):
     if listed is None:  # nothing to put in order
         return jnp.where(patch.hides(drawn.hidden, 0)[..., None], 0.0, places)
-    ranked = patch.rank_neurons(places, listed=listed)
+    ranked = patch.rank_neurons(places, listed=listed, select=select)
     limit = patch.limits(ranked, drawn.hidden, keep=drawn.keep)[0, 0]
     return patch.prune_outside(ranked, drawn.hidden, limit, 0)

@@ -94,6 +94,20 @@ def test_every_selection_that_rounding_can_make_is_offered(keep):
     assert (tied > 10) == (keep < 17)
 
 
+def test_places_are_in_doubt_as_their_largest_neurons_are():
+    """The same ranks as of a map that has one neuron a place."""
+    for places in maps(20):
+        largest = np.abs(places).max(axis=-1, keepdims=True)
+        ranked = patch.rank_neurons(places, listed=9, select="places")
+        alone = patch.rank_neurons(largest, listed=9)
+        np.testing.assert_array_equal(ranked.order, alone.order)
+        np.testing.assert_array_equal(ranked.ranks, alone.ranks)
+        for found, want in zip(
+            doubts(ranked, HIDDEN, keep=4), doubts(alone, HIDDEN, keep=4), strict=True
+        ):
+            np.testing.assert_array_equal(found, want)
+
+
 def test_ties_of_many_are_lost_and_ties_of_nothing_are_not():
     ones, zeros = np.ones(SHAPE, np.float32), np.zeros(SHAPE, np.float32)
     *_, needed, lost = offered(ones, keep=5)

@@ -13,18 +13,26 @@ from tests.patch import soundness_test as small
 KEEP = 0.1  # of 108 neurons: 11
 
 
-def selected(places, left, count):
-    """The map with its largest `count` values among those that are left."""
-    order = np.argsort(-places.ravel(), kind="stable")
+def selected(places, left, count, select):
+    """The map with its largest `count` values, or places, among those that are left."""
+    scores = places
+    if select == "places":
+        scores, left = np.abs(places).max(axis=-1, keepdims=True), left[..., :1]
+    order = np.argsort(-scores.ravel(), kind="stable")
     order = order[left.ravel()[order]][:count]
-    kept = np.zeros(places.size, bool)
+    kept = np.zeros(scores.size, bool)
     kept[order] = True
-    return np.where(kept.reshape(places.shape), places, 0.0)
+    return np.where(kept.reshape(scores.shape), places, 0.0)
 
 
-def test_answers_are_those_of_the_largest_neurons_outside_each_window():
+@pytest.mark.parametrize(
+    ("select", "keep", "count"), [("neurons", KEEP, 11), ("places", 0.25, 9)]
+)
+def test_answers_are_those_of_the_largest_neurons_outside_each_window(
+    select, keep, count
+):
     parts = small.parts_of(3)
-    detector = patch.scalecert(parts, small.WINDOWS, keep=KEEP)
+    detector = patch.scalecert(parts, small.WINDOWS, keep=keep, select=select)
     hidden = patch.hidden_by(small.WINDOWS, parts.reaches, parts.map_shape)
     run = jax.jit(lambda image: _looked(detector, image))
     rest = jax.jit(lambda places: parts.rest(places))
@@ -34,11 +42,11 @@ def test_answers_are_those_of_the_largest_neurons_outside_each_window():
         whole, windows, same = map(np.asarray, run(image))
         everywhere = np.ones(places.shape, bool)
         close = dict(rtol=1e-4, atol=1e-4)
-        want = rest(jnp.asarray(selected(places, everywhere, 11)))
+        want = rest(jnp.asarray(selected(places, everywhere, count, select)))
         np.testing.assert_allclose(whole, want, **close)
         for number in range(9):
             left = everywhere & ~np.asarray(patch.hides(hidden, number))[..., None]
-            want = rest(jnp.asarray(selected(places, left, 11)))
+            want = rest(jnp.asarray(selected(places, left, count, select)))
             np.testing.assert_allclose(windows[number], want, **close)
         shared += np.sum((same == WHOLE) | (same != np.arange(9)))
     assert shared > 0
@@ -56,6 +64,11 @@ def test_windows_that_do_not_fit_are_refused():
     one = patch.cover(small.SHAPE, patch=2, per_axis=1)
     with pytest.raises(InputError, match="every window of 6 x 6 pixels hides all"):
         patch.scalecert(parts, one, keep=KEEP)
+
+
+def test_an_unknown_selection_is_refused():
+    with pytest.raises(InputError, match="`select`=rows: expected one of neurons, pla"):
+        patch.scalecert(small.parts_of(0), small.WINDOWS, keep=KEEP, select="rows")
 
 
 @pytest.mark.parametrize("keep", [0.0, -0.1, 1.5])

@@ -118,8 +118,11 @@ def parts_of(seed, cut="layer0", **options):
     return models.split(network(seed, **options), cut)
 
 
-def scalecert(seed, cut="layer0", *, keep, windows=WINDOWS, **options):
-    return patch.scalecert(parts_of(seed, cut, **options), windows, keep=keep)
+def scalecert(
+    seed, cut="layer0", *, keep, windows=WINDOWS, select="neurons", **options
+):
+    parts = parts_of(seed, cut, **options)
+    return patch.scalecert(parts, windows, keep=keep, select=select)
 
 
 def minority(seed, windows=WINDOWS):
@@ -142,6 +145,11 @@ def by(make, confidence=0.0, **options):
 )
 def test_no_patch_contradicts_scalecert(cut, keep):
     tally = tried(by(scalecert, cut=cut, keep=keep), range(6))
+    assert tally.is_sound(), vars(tally)
+
+
+def test_no_patch_contradicts_scalecert_of_places():
+    tally = tried(by(scalecert, keep=0.2, select="places"), range(6))
     assert tally.is_sound(), vars(tally)
 
 
@@ -193,7 +201,14 @@ def cleansed(windows):
     return ask
 
 
-@pytest.mark.parametrize("make", [minority, functools.partial(scalecert, keep=0.05)])
+@pytest.mark.parametrize(
+    "make",
+    [
+        minority,
+        functools.partial(scalecert, keep=0.05),
+        functools.partial(scalecert, keep=0.2, select="places"),
+    ],
+)
 def test_a_window_over_the_patch_answers_the_same_whatever_is_in_it(make):
     """To the last bit; and windows that share an answer have it."""
     rows, cols = np.divmod(np.arange(9), 3)
