@@ -41,13 +41,14 @@ pgd() {
   train pgd --init="$out/plain32" "${two_steps[@]}" --learning_rate=0.05 --epochs=2 \
     --warmup_epochs=0.5 --seed=1
 }
-small=(--learning_rate=0.2 --epochs=6)
+small=(--learning_rate=0.2 --epochs=4)
 trades() { # from nothing, as the next ones
   train trades --arch=wide_resnet10_1 --adversarial=trades --attack_steps=2 \
     "${small[@]}" --seed=2
 }
 noise() { # no adversary at all
-  train noise --arch=plain_wide_resnet10_1 --noise=0.25 "${small[@]}" --seed=3
+  train noise --arch=plain_wide_resnet10_1 --noise=0.25 "${small[@]}" \
+    --epochs=6 --seed=3
 }
 regularized() {
   train regularized --arch=plain_wide_resnet10_1 --adversarial=fgsm_regularized \
