@@ -30,8 +30,10 @@ def fields_of(job: Any) -> dict:
     """The fields of a job as plain values, sorted by name.
 
     Those of a nested choice stand beside the others: `method` names the choice. Models
-    and sources that are values are named by what they say of themselves.
+    and sources that are values are named by what they say of themselves. What a name
+    stands for is put in its place by a job's own `resolved`, where it has one.
     """
+    job = job.resolved() if hasattr(job, "resolved") else job
     found: dict[str, Any] = {}
     nested = choices_of(type(job))
     for field in dataclasses.fields(job):

@@ -21,7 +21,7 @@ from mspd_jax.jobs._images import Shardable
 from mspd_jax.jobs._machine import ChunkedMachine
 from mspd_jax.jobs._option import option
 from mspd_jax.jobs._precise import precision_option
-from mspd_jax.jobs._recipe import RECIPES, draws_of, refuse_baseline
+from mspd_jax.jobs._recipe import RECIPES, USUAL, draws_of, refuse_baseline
 from mspd_jax.jobs._values import (
     Loaded,
     ModelInput,
@@ -63,10 +63,11 @@ class Preemptive(Shardable):
         help="radius of the perturbation ball for pixels in [0, 1]: 8/255 or 0.031"
     )
     recipe: str = option(
-        "antithetic",
+        USUAL,
         help="how draws are made: antithetic (4, in pairs u and -u: 8 gradients, as "
         "good as the paper's 40), or paper (20 independent ones)",
         choices=tuple(RECIPES),
+        later=True,
     )
     samples: int | None = option(
         None, help="noise draws per smoothed gradient [of the recipe]", lower=1
@@ -93,6 +94,10 @@ class Preemptive(Shardable):
         "of thousands of images, which TFDS, Grain and arrayrecord:OUT read",
         later=True,
     )
+
+    def resolved(self) -> Any:
+        """The same job with its draws in the place of their recipe's name."""
+        return dataclasses.replace(self, recipe=USUAL, **draws_of(self)._asdict())
 
 
 class ProtectRecord(NamedTuple):

@@ -14,6 +14,7 @@ class Draws(NamedTuple):
 
 # Four in pairs do what the paper's twenty do, at a fifth of the cost: results/cascades.
 RECIPES = {"antithetic": Draws(4, True), "paper": Draws(20, False)}
+USUAL = "antithetic"
 # Fields that the bi-level baseline alone has, with the values of its paper.
 _BILEVEL = {"outer_steps": 100, "inner_steps": 20, "outer_rate": 0.1}
 

@@ -73,7 +73,7 @@ def write_report(
     sections = (
         sweeps_section(sweeps),
         radii_section(found),
-        transfer_section(found),
+        transfer_section(found, runs),
         album_section(found, images=images),
         protection_section(found, images=images),
         certified_section(found),
@@ -84,7 +84,7 @@ def write_report(
     files = {"report.csv": csv_table(rows, summary_columns(rows)).encode()}
     if sweeps:
         files["sweep.csv"] = sweep_csv(sweeps).encode()
-    if gains := transfer_csv(found):
+    if gains := transfer_csv(found, runs):
         files["transfer.csv"] = gains.encode()
     pictures = {n: png for part in sections for n, png in part.pictures.items()}
     files |= pictures

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from mspd_jax import paths
 from mspd_jax.runs import Run
 
@@ -12,26 +14,21 @@ class Seen(NamedTuple):
 
     made: the protection or reversion. protect: the protection at the beginning of it,
     itself where `made` is one. before, after: evaluations of one model by one attack,
-    or its certificates.
+    or its certificates. settings: fields that decide them, those of images left out.
     """
 
     made: Run
     protect: Run
     before: Run
     after: Run
+    settings: Mapping[str, Any]
 
 
 def reads(run: Run, other: Run) -> bool:
     """Whether the images that a run reads are those that another has written."""
-    scheme, _, rest = str(run.fields.get("source")).partition(":")
-    if scheme not in ("folder", "arrayrecord"):
-        return False
-    named = paths.resolved(paths.as_path(rest))
+    folder = _folder_read(run)
     own = paths.resolved(other.path)
-    if named in (own, own / "images"):
-        return True
-    # A folder of runs that was moved, or came from another machine, keeps its names.
-    return named.name == own.name and not paths.exists(named)
+    return folder is not None and folder in (own, own / "images")
 
 
 def source_of(run: Run) -> tuple[Any, Any]:
@@ -44,38 +41,67 @@ def is_of(run: Run, job: str) -> bool:
 
 
 def seen_images(runs: Sequence[Run]) -> Iterator[Seen]:
-    """All pairs of evaluations that differ in the images alone."""
+    """All pairs of evaluations that differ in the images alone.
+
+    Of several evaluations of the originals the one that shares most images counts.
+    """
     asked = [run for run in runs if is_of(run, "evaluate") or is_of(run, "certify")]
     evaluations = [run for run in asked if run.summary]
-    for made in runs:
-        protect = _protection_of(made, runs)
-        if protect is None:
+    makers = [run for run in runs if is_of(run, "protect") or is_of(run, "revert")]
+    for after in evaluations:
+        made = _maker_of(after, makers)
+        protect = None if made is None else _protection_of(made, makers)
+        if made is None or protect is None:
             continue
-        originals = [run for run in evaluations if source_of(run) == source_of(protect)]
-        for after in evaluations:
-            if reads(after, made):
-                before = next((r for r in originals if _how(r) == _how(after)), None)
-                if before is not None:
-                    yield Seen(made, protect, before, after)
+        settings, source = _settings(after), source_of(protect)
+        before = [
+            run
+            for run in evaluations
+            if source_of(run) == source and _settings(run) == settings
+        ]
+        if before:
+            most = max(before, key=lambda run: _shared(run, after))
+            yield Seen(made, protect, most, after, settings)
 
 
-def _protection_of(made: Run, runs: Sequence[Run]) -> Run | None:
-    if is_of(made, "protect"):
+def _folder_read(run: Run) -> Any:
+    scheme, _, rest = str(run.fields.get("source")).partition(":")
+    known = scheme in ("folder", "arrayrecord")
+    return paths.resolved(paths.as_path(rest)) if known else None
+
+
+def _maker_of(run: Run, makers: Sequence[Run]) -> Run | None:
+    """The run that wrote the images that a run reads.
+
+    Runs that were moved, or came from another machine, keep the names of their folders:
+    where no folder is at the place that was read, one alone of that name will do.
+    """
+    found = [maker for maker in makers if reads(run, maker)]
+    folder = _folder_read(run)
+    if not found and folder is not None and not paths.exists(folder):
+        names = {folder.name, folder.parent.name if folder.name == "images" else ""}
+        found = [maker for maker in makers if maker.path.name in names]
+    return found[0] if len(found) == 1 else None
+
+
+def _protection_of(made: Run, makers: Sequence[Run]) -> Run | None:
+    if made.info.get("job") == "protect":
         return made
-    if not is_of(made, "revert"):
-        return None
-    return next(
-        (run for run in runs if is_of(run, "protect") and reads(made, run)), None
-    )
+    first = _maker_of(made, makers)
+    return first if first is not None and first.info.get("job") == "protect" else None
 
 
-# Fields of an evaluation that say which images it takes, or how fast.
-_IMAGES = {"source", "data_dir", "limit", "shard", "every", "save_images"}
-# Fields that name models are compared by what these hold.
-_MODELS = {"target", "surrogate", "denoiser"}
+def _shared(run: Run, other: Run) -> int:
+    return len(np.intersect1d(run.records.indices, other.records.indices))
 
 
-def _how(run: Run) -> Mapping[str, Any]:
-    """All that decides an evaluation, but for its images."""
-    fields = {k: v for k, v in run.fields.items() if k not in _IMAGES | _MODELS}
+# Fields of an evaluation that do not decide a verdict: which images it takes, what it
+# writes and checks; and those that name models, which count by what they hold.
+_OPEN = {"source", "data_dir", "limit", "shard", "every", "save_images"}
+_OPEN |= {"check_images", "clean_gate", "target", "surrogate", "denoiser"}
+
+
+def _settings(run: Run) -> dict[str, Any]:
+    """All that decides what an evaluation finds of an image."""
+    fields = {name: value for name, value in run.fields.items() if name not in _OPEN}
     return {**fields, "job": run.info.get("job"), "models": run.info.get("models")}

@@ -1,7 +1,11 @@
 """The section of a report on what protections gain: over all models, and on each."""
 
+import itertools
+import os
 from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from mspd_jax.report._outcomes import CERTIFIED
 from mspd_jax.report._section import Section
@@ -10,17 +14,18 @@ from mspd_jax.report._transfer import (
     Cell,
     Gain,
     by_labels,
-    grouped_cells,
+    gains,
     mean_gain,
+    together,
     transfer_cells,
 )
 from mspd_jax.runs import Run
 
 _NOTES = """
 Clean and robust: percent, means over the models that neither guided the protection nor
-labeled for it, of the worst case over the attacks, on the images that both evaluations
-share. Gain: the difference to the images as they were, in points, with the 95 %
-interval of the mean over the images; which models were chosen is not in it. "label
+labeled for it, of the worst case over the attacks, on the n images that all of these
+evaluations share. Gain: the difference to the images as they were, in points, with the
+95 % interval of the mean over the images; which models were chosen is not in it. "label
 right": the gain of robust or certified accuracy over the images for which the label
 that guided was the true one, and over the others. "least": the model with the least
 gain. Certificates hold around the image that was certified, here the protected one.
@@ -29,77 +34,75 @@ _COLUMNS = (
     "attack images target guided n clean_before robust_before clean robust gain_clean "
     "gain_clean_half gain_robust gain_robust_half gain_label_right gain_label_wrong"
 ).split()
+_Roots = Sequence[str | os.PathLike]
 
 
-def transfer_section(runs: Sequence[Run]) -> Section:
-    """Gains by attack: over all models that did not guide, then model by model."""
-    cells = transfer_cells(runs)
+def transfer_section(runs: Sequence[Run], roots: _Roots = ()) -> Section:
+    """Gains by attack: over all models that did not guide, then model by model.
+
+    roots: folders below which images are called by their path.
+    """
+    cells = transfer_cells(runs, roots)
     text = ""
-    for how, found in grouped_cells(cells).items():
-        kinds = {kind: [c for c in found if c.images == kind] for kind in _kinds(found)}
-        unseen = {k: [c for c in own if not c.guided] for k, own in kinds.items()}
-        rows = [_over_models(kind, own) for kind, own in unseen.items() if own]
+    for how, found in itertools.groupby(cells, key=lambda cell: cell.how):
+        own = list(found)
+        unseen = [cell for cell in own if not cell.guided]
+        kinds = itertools.groupby(unseen, key=lambda cell: cell.images)
+        rows = [_over_models(kind, list(some)) for kind, some in kinds]
         text += f"\n### {how}\n\n"
         text += markdown_table(rows) + "\n" if rows else ""
-        text += markdown_table(_by_model(found))
+        text += markdown_table([_of_model(cell) for cell in own])
     return Section(f"\n## What protection gains\n{text}{_NOTES}" if text else "")
 
 
-def transfer_csv(runs: Sequence[Run], *, limit: int | None = None) -> str:
+def transfer_csv(
+    runs: Sequence[Run], roots: _Roots = (), *, limit: int | None = None
+) -> str:
     """A line for each kind of images and each model, empty without any.
 
     limit: count the first of the images alone.
     """
     cells = [
-        cell._replace(verdicts=cell.verdicts[:limit]) for cell in transfer_cells(runs)
+        cell._replace(verdicts=cell.verdicts[:limit], indices=cell.indices[:limit])
+        for cell in transfer_cells(runs, roots)
     ]
     return csv_table([_line(cell) for cell in cells], _COLUMNS) if cells else ""
 
 
-def _kinds(cells: Sequence[Cell]) -> list[str]:
-    return sorted({cell.images for cell in cells})
-
-
 def _over_models(kind: str, cells: Sequence[Cell]) -> dict[str, Any]:
-    least = min(cells, key=lambda cell: cell.gain().mean())
-    right, wrong = by_labels(cells)
-    kept = CERTIFIED if cells[0].how.startswith(CERTIFIED) else "robust"
+    """A row over models, on the images that all of them were shown."""
+    verdicts = together(cells)
+    each = gains(verdicts).mean(axis=1)
+    least = int(np.argmin(each))
+    right, wrong = by_labels(verdicts)
     return {
         "images": kind,
         "models": len(cells),
-        "n": min(len(cell.verdicts) for cell in cells),
-        "clean": f"{_mean(cells, 0)} to {_mean(cells, 2)}",
-        kept: f"{_mean(cells, 1)} to {_mean(cells, 3)}",
-        "gain, clean": _shown(mean_gain(cells, "clean")),
-        f"gain, {kept}": _shown(mean_gain(cells)),
+        **_shown(verdicts, cells[0]),
         "label right": _points(right),
         "label wrong": _points(wrong),
-        "least": f"{_points(least.gain().mean())} ({least.target})",
+        "least": f"{_points(float(each[least]))} ({cells[least].target})",
     }
 
 
-def _by_model(cells: Sequence[Cell]) -> list[dict[str, str]]:
-    """A row for each model, a column for the images of each kind."""
-    rows: dict[str, dict[str, str]] = {}
-    for cell in sorted(cells, key=lambda cell: cell.images):
-        name = cell.target + (" (guided)" if cell.guided else "")
-        row = rows.setdefault(name, {"model": name})
-        row.setdefault("as they were", _pair(cell, 0))
-        row[cell.images] = _pair(cell, 2)
-    return list(rows.values())
+def _of_model(cell: Cell) -> dict[str, Any]:
+    model = cell.target + (" (guided)" if cell.guided else "")
+    return {"images": cell.images, "model": model} | _shown(together([cell]), cell)
 
 
-def _pair(cell: Cell, column: int) -> str:
-    shares = cell.verdicts[:, column : column + 2].mean(axis=0)
-    return " / ".join(percent(share, len(cell.verdicts)) for share in shares)
+def _shown(verdicts: np.ndarray, cell: Cell) -> dict[str, Any]:
+    clean, robust, clean_after, robust_after, _ = verdicts.mean(axis=(0, 1))
+    kept = CERTIFIED if cell.how.startswith(CERTIFIED) else "robust"
+    return {
+        "n": verdicts.shape[1],
+        "clean": f"{percent(float(clean))} to {percent(float(clean_after))}",
+        kept: f"{percent(float(robust))} to {percent(float(robust_after))}",
+        "gain, clean": _gain(mean_gain(verdicts, "clean")),
+        f"gain, {kept}": _gain(mean_gain(verdicts)),
+    }
 
 
-def _mean(cells: Sequence[Cell], column: int) -> str:
-    shares = [float(cell.verdicts[:, column].mean()) for cell in cells]
-    return percent(sum(shares) / len(shares))
-
-
-def _shown(gain: Gain) -> str:
+def _gain(gain: Gain) -> str:
     return f"{_points(gain.mean)} +- {100 * gain.half:.1f}"
 
 
@@ -108,11 +111,12 @@ def _points(gain: float | None) -> str | None:
 
 
 def _line(cell: Cell) -> dict[str, Any]:
+    verdicts = together([cell])
     values = [
         *(cell.how, cell.images, cell.target, cell.guided, len(cell.verdicts)),
         *(float(share) for share in cell.verdicts[:, :4].mean(axis=0)),
-        *mean_gain([cell], "clean"),
-        *mean_gain([cell]),
-        *by_labels([cell]),
+        *mean_gain(verdicts, "clean"),
+        *mean_gain(verdicts),
+        *by_labels(verdicts),
     ]
     return dict(zip(_COLUMNS, values, strict=True))

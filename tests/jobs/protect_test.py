@@ -54,6 +54,11 @@ def test_a_recipe_is_the_draws_that_it_stands_for(
     told = dataclasses.replace(job, samples=samples, antithetic=antithetic)
     files = [(r.file, r.l2) for r in told.run(tmp_path / "b").records]
     assert [(r.file, r.l2) for r in named.records] == files
+    # A run is what it draws, however it was called.
+    fields = json.loads((tmp_path / "a" / "run.json").read_text())["fields"]
+    assert (fields["samples"], fields["antithetic"]) == (samples, antithetic)
+    assert "recipe" not in fields
+    assert told.run(tmp_path / "a").records == named.records
 
 
 def test_another_surrogate_is_another_run(job, done):

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from mspd_jax import report
-from mspd_jax.report._transfer import transfer_cells
-from mspd_jax.report._transfer_table import transfer_section
+from mspd_jax.report._transfer import gains, together, transfer_cells
+from mspd_jax.report._transfer_table import transfer_csv, transfer_section
 from mspd_jax.runs import read_runs
 from tests.report.folders import certify_run, patches_run, table_of, write_run
 
@@ -63,19 +63,30 @@ def runs(tmp_path):
 
 
 def cells(path):
-    return {(c.images, c.target): c for c in transfer_cells(read_runs([str(path)]))}
+    found = transfer_cells(read_runs([str(path)]), [path])
+    return {(c.images, c.target): c for c in found}
+
+
+def gain(cell, what="robust"):
+    return gains(together([cell]), what)[0]
 
 
 def text_of(path):
-    return transfer_section(read_runs([str(path)])).text
+    return transfer_section(read_runs([str(path)]), [path]).text
+
+
+def tables(path):
+    """The tables of the only attack: over the models, and of each."""
+    over, each = text_of(path).split("\n| images | model |")
+    return table_of(over), table_of("| images | model |" + each)
 
 
 def test_gains_are_paired_by_image_and_mean_over_models_that_did_not_guide(runs):
     found = cells(runs)
     assert [found["shield", name].guided for name in ("guide", "a", "b")] == [1, 0, 0]
-    np.testing.assert_array_equal(found["shield", "a"].gain(), [1, 0, 0, 0])
-    np.testing.assert_array_equal(found["shield", "a"].gain("clean"), [0, 0, 0, 1])
-    (row,) = table_of(text_of(runs).split("\n| model |")[0])
+    np.testing.assert_array_equal(gain(found["shield", "a"]), [1, 0, 0, 0])
+    np.testing.assert_array_equal(gain(found["shield", "a"], "clean"), [0, 0, 0, 1])
+    (row,), _ = tables(runs)
     # Robust: a 0 to 1 of 4, b 1 to 2. Over both models the images gain .5, .5, 0, 0.
     assert row["models"] == "2" and row["n"] == "4"
     assert row["robust"] == "12.5 to 37.5" and row["clean"] == "50.0 to 62.5"
@@ -87,11 +98,10 @@ def test_gains_are_paired_by_image_and_mean_over_models_that_did_not_guide(runs)
 
 
 def test_each_model_has_its_row_and_the_guide_is_marked(runs):
-    text = text_of(runs).split("\n| model |")[1]
-    rows = {row["model"]: row for row in table_of("| model |" + text)}
-    assert rows["guide (guided)"]["as they were"] == "75.0 / 0.0"
-    assert rows["guide (guided)"]["shield"] == "100.0 / 100.0"
-    assert rows["a"]["shield"] == "75.0 / 25.0"
+    rows = {row["model"]: row for row in tables(runs)[1]}
+    assert rows["guide (guided)"]["clean"] == "75.0 to 100.0"
+    assert rows["guide (guided)"]["robust"] == "0.0 to 100.0"
+    assert rows["a"]["clean"] == "50.0 to 75.0" and rows["a"]["n"] == "4"
 
 
 def test_evaluations_that_differ_in_more_than_images_are_not_paired(runs):
@@ -103,7 +113,40 @@ def test_evaluations_that_differ_in_more_than_images_are_not_paired(runs):
 
 def test_images_that_one_of_both_did_not_see_are_left_out(runs):
     evaluated(runs, "a0", "digits:test", "ff", digest="a")
-    assert len(cells(runs)["shield", "a"].verdicts) == 2
+    assert list(cells(runs)["shield", "a"].indices) == [0, 1]
+    # A mean over models is of the images that all of them were shown.
+    (row,), _ = tables(runs)
+    assert row["models"] == "2" and row["n"] == "2"
+    assert row["clean"] == "100.0 to 100.0" and row["robust"] == "25.0 to 75.0"
+
+
+def test_of_several_evaluations_of_the_originals_the_larger_counts(runs):
+    evaluated(runs, "a-few", "digits:test", "r", digest="a")
+    np.testing.assert_array_equal(gain(cells(runs)["shield", "a"]), [1, 0, 0, 0])
+
+
+def test_what_was_evaluated_twice_counts_once(runs):
+    evaluated(runs, "a2", f"folder:{runs / 'shield'}", "rf-f", digest="a")
+    (row,), each = tables(runs)
+    assert row["models"] == "2" and len(each) == 3
+
+
+def test_settings_that_differ_are_named(runs):
+    for name, source in (("4", "digits:test"), ("5", f"folder:{runs / 'shield'}")):
+        evaluated(runs, f"a{name}", source, "rrrr", digest="a", seed=7)
+    found = {c.how: c for c in transfer_cells(read_runs([str(runs)]), [runs])}
+    assert set(found) == {f"fgsm,pgd, linf 8/255, seed {n}" for n in (0, 7)}
+
+
+def test_images_are_called_by_their_path_below_the_report(runs, tmp_path_factory):
+    """So that reports on the same runs elsewhere, or on some of them, agree."""
+    lines = transfer_csv(read_runs([str(runs)]), [runs])
+    assert {line.split(",")[3] for line in lines.splitlines()[1:]} == {"shield"}
+    few = transfer_csv(read_runs([str(runs)]), [runs], limit=1)
+    assert {line.split(",")[6] for line in few.splitlines()[1:]} == {"1"}
+    deep = tmp_path_factory.mktemp("a") / "b" / "c"
+    shutil.move(runs, deep)
+    assert transfer_csv(read_runs([str(deep)]), [deep]) == lines
 
 
 @pytest.mark.parametrize(
@@ -111,23 +154,33 @@ def test_images_that_one_of_both_did_not_see_are_left_out(runs):
     [
         ("guide", "reverted with the surrogate"),
         ("a", "reverted with the target itself"),
-        ("c", "reverted with another model"),
+        ("c", "reverted with c"),
     ],
 )
 @pytest.mark.parametrize("rounds", [1, 10])
 def test_reversions_are_called_by_what_the_attacker_holds(runs, held, said, rounds):
     source = f"folder:{runs / 'shield'}"
-    back = made(runs, "back", "revert", source, held, rounds=rounds)
+    named = {"rounds": rounds, "surrogate": f"nets/{held}"}
+    back = made(runs, "back", "revert", source, held, **named)
     evaluated(runs, "back-on-a", f"folder:{back}", "-f--", digest="a")
     times = ", 10 rounds" if rounds == 10 else ""
     cell = cells(runs)[f"shield, {said}{times}", "a"]
-    np.testing.assert_array_equal(cell.gain("clean"), [-1, 0, 0, 0])
+    np.testing.assert_array_equal(gain(cell, "clean"), [-1, 0, 0, 0])
 
 
 def test_folders_that_were_moved_are_still_pairs(runs, tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp("elsewhere") / "runs"
     shutil.move(runs, elsewhere)
     assert ("shield", "b") in cells(elsewhere)
+
+
+def test_of_two_folders_of_a_name_that_were_moved_neither_is_taken(
+    runs, tmp_path_factory
+):
+    made(runs / "other", "shield", "protect", "digits:test", "guide")
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "runs"
+    shutil.move(runs, elsewhere)
+    assert not cells(elsewhere)
 
 
 def test_a_folder_that_is_there_is_not_taken_for_another_of_its_name(
@@ -151,12 +204,10 @@ def test_certificates_are_pairs_by_radius(runs):
         (path / "records.jsonl").write_text("".join(lines))
     found = {c.how: c for c in transfer_cells(read_runs([str(runs)]))}
     by = "smoothing, sigma 0.25, n = 1000"
-    np.testing.assert_array_equal(
-        found[f"certified at l2 0.25, {by}"].gain(), [0, 1, 0]
-    )
+    np.testing.assert_array_equal(gain(found[f"certified at l2 0.25, {by}"]), [0, 1, 0])
     cell = found[f"certified at l2 0.5, {by}"]
-    np.testing.assert_array_equal(cell.gain(), [1, 0, 0])
-    np.testing.assert_array_equal(cell.gain("clean"), [0, 0, 1])
+    np.testing.assert_array_equal(gain(cell), [1, 0, 0])
+    np.testing.assert_array_equal(gain(cell, "clean"), [0, 0, 1])
     assert "| gain, certified |" in text_of(runs)
 
 
@@ -178,7 +229,7 @@ def test_certificates_against_patches_are_pairs(runs):
     (cell,) = [c for c in cells if c.how.startswith("certified")]
     assert cell.how.startswith("certified against 2 x 2 patches, scalecert, 6 windows")
     np.testing.assert_array_equal(cell.verdicts[:, 1], [0, 1, 0])  # the last is wrong
-    np.testing.assert_array_equal(cell.gain(), [1, 0, 0])
+    np.testing.assert_array_equal(gain(cell), [1, 0, 0])
 
 
 def test_a_report_has_the_section_and_its_lines(runs, tmp_path):
