@@ -5,15 +5,15 @@
 #
 # SHARED: the folder with CIFAR-10 and weights. OUT: takes some 100 MB. LIMIT=512 images;
 # JOBS: which of protect, protect-l2, revert, evaluate, certify, scalecert, autoattack.
-# Some 25 minutes on two CPU cores; `autoattack` (64 images) is most of it.
+# Some 25 minutes on two CPU cores; `autoattack` (64 images) is most of it. MODEL: a checkpoint or a name.
 set -euo pipefail
 shared=$1 out=$2
 limit=${LIMIT:-512}
 jobs=${JOBS:-protect protect-l2 revert evaluate certify scalecert autoattack}
 mkdir -p "$out"
-model=cifar10_resnet20_robust
+model=${MODEL:-cifar10_resnet20_robust}
 test=(--source=tfds:cifar10_subset:test --data_dir="$shared/data")
-mspd=(--surrogate="$model" --samples=4 --antithetic)
+mspd=(--surrogate="$model")
 
 start() { # FOLDER DEVICES BATCH MAIN FLAGS...: in place of this shell
   local folder=$1 devices=$2 batch=$3 main=$4

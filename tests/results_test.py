@@ -59,7 +59,7 @@ def test_the_table_of_cifar10_is_that_of_its_runs(model):
 def test_the_table_of_reversions_is_that_of_its_runs():
     ours = measured("results/reversion")
     rows = table("results/reversion/README.md", "images")
-    names = {"surrogate": "cifar10_resnet20_robust"}
+    names = {"surrogate": "cifar10_resnet20_robust"}  # as `networks/fast` was called
     told = [
         (names.get(column, column), tuple(row[column].split(" / ")), row)
         for row in rows

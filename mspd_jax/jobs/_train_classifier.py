@@ -163,7 +163,7 @@ class TrainClassifier(Training):
             objective,
             noise=self.noise,
             hide=0 if inner else self.occlude,
-            hide_least=self.occlude_least,
+            hide_least=None if inner else self.occlude_least,
         )
 
     def _measure(self, classifiers, model, source, folder) -> list[str]:
@@ -222,6 +222,8 @@ def _check_occlusion(job: TrainClassifier, examples: train.Examples) -> None:
         )
     if job.keep and not inner:
         raise InputError("`keep` goes with `occlude_at`=LAYER")
+    if job.select != "neurons" and not inner:
+        raise InputError(f"`select`={job.select} goes with `occlude_at`=LAYER")
     if inner and job.adversarial != "none":
         raise InputError(
             f"`occlude_at`={job.occlude_at} with `adversarial`={job.adversarial}: an "

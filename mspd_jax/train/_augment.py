@@ -94,6 +94,8 @@ def augmentation(
     """
     if min(pad, hide) < 0:
         raise ValueError(f"`pad`, `hide`: expected 0 or more pixels, got {pad}, {hide}")
+    if hide_least is not None and not 1 <= hide_least <= hide:
+        raise ValueError(f"`hide_least`: expected 1 to `hide`={hide}, got {hide_least}")
     traced = None if sigma is None else jnp.asarray(sigma, jnp.float32)
     static = {"pad": pad, "flip": flip, "hide": hide, "hide_least": hide_least}
     return Partial(_fixed(augment, **static), sigma=traced)

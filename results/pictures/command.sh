@@ -10,4 +10,5 @@ mkdir -p "$out"
 
 . "$(dirname "$0")/../_job.sh"
 
-page survival survival --shared="$shared" --out="$out"
+page survival survival --shared="$shared" --out="$out" \
+  --surrogate="${SURROGATE:-$(dirname "$0")/../networks/fast}"

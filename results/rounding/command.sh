@@ -12,6 +12,8 @@ mkdir -p "$out"
 
 data=(--source=tfds:cifar10_subset:test --data_dir="$shared/data"
   --model="$(dirname "$0")/../networks/fast")
-bash "$(dirname "$0")/../../benchmarks/invariance.sh" "$shared" "$out/invariance"
+here=$(dirname "$0")
+MODEL=$here/../networks/fast bash "$here/../../benchmarks/invariance.sh" "$shared" \
+  "$out/invariance"
 page rounding rounding "${data[@]}"
 XLA_FLAGS=--xla_cpu_max_isa=AVX2 page rounding-avx2 rounding "${data[@]}"

@@ -7,7 +7,7 @@
 # autoattack, threats; all of them by default. Protects lossless CIFAR-10 test images by
 # the surrogate that ships, for the labels of a public ResNet-32. Targets: eight robust
 # networks of others, and what results/networks holds of our own (NETWORKS names another
-# folder of them).
+# folder of checkpoints).
 #
 #   gain        the default (8 gradients) and the bi-level baseline at that cost, under
 #               the worst of PGD-20, MIM transferred from the surrogate, MALT, and 500
@@ -18,9 +18,9 @@
 #   threats     what reversions leave, in 1 and in 10 rounds, by the surrogate, by
 #               another network, and by the target itself; under PGD-20
 #
-# LIMIT, LIMIT_VARIANTS, LIMIT_AUTOATTACK, LIMIT_THREATS are the numbers of images:
-# hours on two CPU cores. A step that has finished is not done again, one that was
-# interrupted goes on. LIMIT=128 and `gain` alone take half an hour: subset.csv beside
+# LIMIT is the number of images, 512 for gain, 256, 128 and 256 for the others (64 before
+# the baseline at its own cost): hours on two CPU cores. A step that has finished is not done again, one that was
+# interrupted goes on. LIMIT=128 and gain alone take half an hour: subset.csv beside
 # this file is what came out of the first 128 images, and
 #
 #   python -m benchmarks.compare OUT/report/transfer.csv results/transfer/subset.csv
@@ -87,7 +87,7 @@ gain() {
 }
 
 variants() {
-  local some=${LIMIT_VARIANTS:-256}
+  local some=${LIMIT_VARIANTS:-${LIMIT:-256}}
   protect variants/4-antithetic "$some"
   protect variants/paper "$some" --recipe=paper
   protect variants/1-draw "$some" --recipe=paper --samples=1
@@ -95,7 +95,7 @@ variants() {
   protect variants/forward "$some" --recipe=paper --backward_epochs=0
   protect variants/bilevel-40 "$some" --method=bilevel --outer_steps=10 \
     --inner_steps=3 --outer_rate=0.3
-  protect variants/bilevel-2100 "${LIMIT_BILEVEL:-64}" --method=bilevel
+  protect variants/bilevel-2100 "${LIMIT_BILEVEL:-${LIMIT:-64}}" --method=bilevel
   attack variants/pgd/unprotected unprotected pgd-20 --limit="$some" \
     --targets="$all,$surrogate"
   for images in 4-antithetic paper 1-draw 50-draws forward bilevel-40 bilevel-2100; do
@@ -105,14 +105,15 @@ variants() {
 }
 
 autoattack() {
+  protect antithetic-4 "$limit"
   for images in unprotected antithetic-4; do
     attack "autoattack/$images" $images autoattack \
-      --limit="${LIMIT_AUTOATTACK:-128}" --targets="$all"
+      --limit="${LIMIT_AUTOATTACK:-${LIMIT:-128}}" --targets="$all"
   done
 }
 
 threats() {
-  local few=${LIMIT_THREATS:-256} images=threats/protected
+  local few=${LIMIT_THREATS:-${LIMIT:-256}} images=threats/protected
   protect $images "$few"
   for source in unprotected $images; do
     attack "threats/pgd-$(basename $source)" $source pgd-20 --limit="$few" \

@@ -3,11 +3,13 @@
 import functools
 
 import jax
+import numpy as np
 import pytest
 
-from mspd_jax import evaluate, jobs, patch
+from mspd_jax import data, evaluate, jobs, patch
 from mspd_jax.jobs._result import typed
 from tests.jobs.certifying import PREDICT, SOURCE
+from tests.patch import soundness_test as small
 
 
 @pytest.mark.parametrize("name", ["minority", "patchcleanser"])
@@ -33,6 +35,24 @@ def test_records_against_patches(tmp_path, name):
         assert record.attacks.keys() == {"pgd"}
     assert (found.summary.patch, found.summary.windows) == (2, 4)
     assert found.summary.broken_certificates == 0
+
+
+def test_scalecert_selects_what_it_is_asked_to(tmp_path):
+    images = small.pictures(3, 6)
+    source = data.from_arrays(images, np.zeros(6, int))
+    method = jobs.ScaleCert(patch=2, windows=3, keep=0.2, cut="layer0", select="places")
+    job = jobs.Certify(target=small.network(3), source=source, method=method)
+    found = job.run(tmp_path / "out").records
+    same = {}
+    for select in patch.SELECTIONS:
+        asked = small.scalecert(3, keep=0.2, select=select)
+        ask = jax.jit(functools.partial(patch.detect, asked, budget=9))
+        said = [np.asarray(ask(image).windows) for image in images]
+        same[select] = [
+            record.votes == windows[record.asked].tolist()
+            for record, windows in zip(found, said, strict=True)
+        ]
+    assert all(same["places"]) and not all(same["neurons"])
 
 
 TIMING = {"seconds": 1.0, "images_computed": 2, "images_per_second": None}

@@ -54,6 +54,7 @@ INNER = dict(occlude=3, occlude_at="layer0", keep=["0.1"])
         (INNER | dict(occlude=0), "`occlude_at`=layer0 needs `occlude`=SIDE"),
         (dict(keep=["0.1"]), "`keep` goes with `occlude_at`=LAYER"),
         (dict(keep=["0.1"], occlude=3), "`keep` goes with `occlude_at`=LAYER"),
+        (dict(select="places", occlude=3), "`select`=places goes with `occlude_at`=LA"),
         (INNER | dict(keep=["0.1", "few"]), "`keep`=few: expected shares"),
         (INNER | dict(keep=["0.1", "0"]), "a share of neurons: expected above 0"),
         (INNER | dict(keep=["1.1"]), "a share of neurons: expected above 0"),
@@ -77,8 +78,17 @@ def test_a_plan_hides_pixels_or_neurons():
     np.testing.assert_array_equal(hidden, np.full(SHAPE, 0.5))
     inner = plan(**INNER)
     assert inner.augment is None
-    want = train.occluded_objective(inner.start, cut=CUT, size=SIZE, keep=(0.1,))
+    options = {"cut": CUT, "size": SIZE, "keep": (0.1,)}
+    want = train.occluded_objective(inner.start, **options)
     assert inner.objective.loss.func == want.loss.func
+    places = plan(**INNER, select="places", occlude_least=2).objective
+    other = train.occluded_objective(inner.start, **options, select="places", least=2)
+    assert places.loss.func == other.loss.func != want.loss.func
+    assert places.adversary.func == other.adversary.func != want.adversary.func
+    sizes = plan(occlude=8, occlude_least=2).augment
+    keys = jax.random.split(jax.random.key(0), 20)
+    found = np.asarray(jax.vmap(sizes, in_axes=(0, None))(keys, jnp.asarray(IMAGES[0])))
+    assert len(np.unique((found == 0.5).sum(axis=(1, 2, 3)))) > 1
 
 
 @pytest.mark.parametrize(

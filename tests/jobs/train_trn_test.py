@@ -54,6 +54,13 @@ class RestorationPlanTest(parameterized.TestCase):
         self.assertEqual((spec.options["rule"], spec.options["maps"]), (rule, maps))
         self.assertEqual(spec.num_classes, 0)
 
+    def test_the_attacker_is_the_one_that_was_asked_for(self):
+        found = {name: plan(attacker=name).objective for name in train.ATTACKERS}
+        victims = {n: o.adversary.keywords["victim"].func for n, o in found.items()}
+        self.assertNotEqual(victims["unaware"], victims["adaptive"])
+        usual = plan().objective.adversary.keywords["victim"].func
+        self.assertEqual(usual, victims["unaware"])
+
     @parameterized.parameters(
         ({"rule": "true"}, "`rule` must be one of .* 'true'"),
         ({"mix": {"fgsm": 0.7}}, "shares must sum to 1, they sum to 0.7"),

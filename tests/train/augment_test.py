@@ -109,3 +109,5 @@ def test_the_augmentation_hides_what_it_is_asked_to():
     np.testing.assert_array_equal((found == GRAY).sum(axis=(1, 2, 3)), 9)
     with pytest.raises(ValueError, match="hide"):
         train.augmentation(hide=-1)
+    with pytest.raises(ValueError, match="`hide_least`: expected 1 to `hide`=3"):
+        train.augmentation(hide=3, hide_least=4)

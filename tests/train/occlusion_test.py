@@ -30,15 +30,16 @@ IMAGES = RNG.random((4, *SHAPE), np.float32)
 LABELS = np.asarray([0, 4, 1, 1], np.int32)
 
 
-def occluded(*keep):
-    return train.occluded_objective(SPEC, cut=CUT, size=SIZE, keep=keep)
+def occluded(*keep, **options):
+    options = {"cut": CUT, "size": SIZE, **options}
+    return train.occluded_objective(SPEC, keep=keep, **options)
 
 
 @functools.cache
-def drawn(count, *keep):
+def drawn(count, *keep, **options):
     """What the objective draws for so many keys."""
     keys = jax.random.split(jax.random.key(2), count)
-    adversary = occluded(*keep).adversary
+    adversary = occluded(*keep, **options).adversary
     return jax.jit(jax.vmap(lambda key: adversary(key, None, IMAGES[0], 0)))(keys)
 
 
@@ -104,6 +105,32 @@ def test_only_the_largest_that_miss_the_window_survive():
     assert left == min(int(choice.keep[0]), unhidden(choice)[0].sum())
 
 
+def test_only_the_largest_places_that_miss_the_window_survive():
+    choice = drawn(4, 0.2, select="places")
+    assert set(np.asarray(choice.keep).tolist()) == {13}  # of 64
+    maps = RNG.normal(size=(4, *MAP)).astype(np.float32)
+    got = pruned(occluded(0.2, select="places"), choice, maps)
+    largest = np.abs(maps).max(axis=-1, keepdims=True)
+    alone = np.where(unhidden(choice)[..., :1], largest, -1.0)
+    for image, score, found in zip(maps, alone, got, strict=True):
+        best = np.argsort(-score.ravel())[:13]
+        want = np.zeros(64, bool)
+        want[best] = True
+        np.testing.assert_array_equal(
+            found, np.where(want.reshape(8, 8, 1), image, 0.0)
+        )
+
+
+def test_windows_of_several_sizes_are_drawn():
+    """Of 2 or 3 pixels, through a kernel of 3: 4 or 5 places, less at the border."""
+    hidden = drawn(600, 1.0, least=2).hidden
+    tall = np.asarray(hidden.rows)[:, 0].sum(axis=1)
+    wide = np.asarray(hidden.cols)[:, 0].sum(axis=1)
+    assert set(tall) == set(wide) == {3, 4, 5}
+    inside = ~np.asarray(hidden.rows)[:, 0][:, [0, 7]].any(axis=1)
+    assert set(tall[inside]) == {4, 5}
+
+
 def test_all_that_miss_the_window_survive_where_everything_is_kept():
     choice = drawn(4, 1.0)
     maps = RNG.normal(size=(4, *MAP)).astype(np.float32)
@@ -112,7 +139,9 @@ def test_all_that_miss_the_window_survive_where_everything_is_kept():
     # ... as where they are put in order.
     ranked = occluded(1.0)._replace(
         loss=jax.tree_util.Partial(
-            functools.partial(_occlusion._loss, cut=CUT, listed=math.prod(MAP)),
+            functools.partial(
+                _occlusion._loss, cut=CUT, listed=math.prod(MAP), select="neurons"
+            ),
             smoothing=jnp.float32(0),
         )
     )
