@@ -96,3 +96,70 @@ def test_the_table_of_the_quickstart_is_that_of_its_run():
     for ours, row in zip(told, measured, strict=True):
         for name in ("images", "n", "surrogate", "target A", "target B"):
             assert ours[name] == row[name], row
+
+
+def test_the_table_of_networks_is_that_of_its_runs():
+    ours = measured("results/networks")
+    rows = table("results/networks/README.md", "network")
+    told = {row["network"].split(",")[0]: (row["clean"], row["robust"]) for row in rows}
+    earlier = told.pop("fast")
+    assert set(told) <= set(ours) and len(told) >= 5
+    for name, pair in told.items():
+        assert pair in ours[name], name
+    assert earlier in measured("results/cifar10")["A"]
+
+
+GAINS = "pgd-20,transfer:mim-20,malt-30,square-500, linf 8/255"
+
+
+def transferred(path: str) -> dict[tuple[str, str], list[dict[str, str]]]:
+    """Lines of a transfer.csv on models that did not guide, by attack and images."""
+    found: dict[tuple[str, str], list[dict[str, str]]] = {}
+    with (ROOT / path).open(newline="") as file:
+        for row in csv.DictReader(file):
+            if row["guided"] == "False":
+                found.setdefault((row["attack"], row["images"]), []).append(row)
+    return found
+
+
+@pytest.mark.parametrize("page", ["README.md", "results/transfer/README.md"])
+def test_the_table_of_transfer_is_that_of_its_runs(page):
+    found = transferred("results/transfer/transfer.csv")
+    rows = table(page, "protected by")
+    assert len(rows) >= 2
+    for row in rows:
+        lines = found[GAINS, row["protected by"].split("`")[1]]
+        means = {
+            name: sum(float(line[name]) for line in lines) / len(lines)
+            for name in lines[0]
+            if name.startswith(("clean", "robust", "gain")) and "label" not in name
+        }
+        assert row["networks"] == str(len(lines))
+        for kind in ("clean", "robust"):
+            told = f"{cut(str(means[f'{kind}_before']))} to {cut(str(means[kind]))}"
+            assert row[kind] == told, row
+            gain = f"{100 * means[f'gain_{kind}']:+.1f}"
+            assert row[f"gain, {kind}"].split(" ")[0] == gain, row
+        least = min(float(line["gain_robust"]) for line in lines)
+        assert row["least gain, robust"].split(" ")[0] == f"{100 * least:+.1f}", row
+
+
+def test_each_network_of_the_table_of_transfer_is_that_of_its_runs():
+    found = transferred("results/transfer/transfer.csv")[GAINS, "antithetic-4"]
+    lines = {line["target"]: line for line in found}
+    rows = table("results/transfer/README.md", "network")
+    assert {row["network"] for row in rows} == set(lines)
+    for row in rows:
+        line = lines[row["network"]]
+        for kind in ("clean", "robust"):
+            assert row[kind] == f"{cut(line[f'{kind}_before'])} to {cut(line[kind])}"
+
+
+def test_the_subset_of_transfer_is_of_the_same_networks():
+    few = transferred("results/transfer/subset.csv")
+    whole = transferred("results/transfer/transfer.csv")
+    kinds = [kind for kind in few if kind[0] == GAINS]
+    assert kinds
+    for kind in kinds:
+        assert len(few[kind]) == len(whole[kind])
+        assert {line["n"] for line in few[kind]} == {"128"}
