@@ -57,6 +57,13 @@ class BiLevel(NamedTuple):
         return self.outer * (self.inner + 1)
 
 
+def mean_answer(predicts: Sequence[Callable], image: jax.Array) -> jax.Array:
+    """Log-probabilities by the geometric mean of several models'."""
+    return sum(jax.nn.log_softmax(predict(image)) for predict in predicts) / len(
+        predicts
+    )
+
+
 def smoothed_cross_entropy(logits: jax.Array, label: jax.Array) -> jax.Array:
     """Cross-entropy with a tenth of the label for all classes."""
     rest = -jax.nn.log_softmax(logits).mean()

@@ -33,6 +33,7 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string("shared", None, "folder of data and weights", required=True)
 flags.DEFINE_string("out", None, "where all of it goes", required=True)
 flags.DEFINE_list("surrogates", ["cifar10_resnet20_robust"], "that share the draws")
+flags.DEFINE_bool("together", False, "each draw asks all surrogates, not one in turn")
 flags.DEFINE_list("targets", ["resnet4b", "cnn_a_adv", "oval_wide"], "those attacked")
 flags.DEFINE_multi_string("variant", [], "its name, again for more; all by default")
 flags.DEFINE_integer("limit", 256, "how many images")
@@ -87,7 +88,8 @@ def main(_):
     logging.set_verbosity(logging.WARNING)
     out, shared = pathlib.Path(FLAGS.out), pathlib.Path(FLAGS.shared)
     print(_measure.surroundings("jax"))
-    print(f"\n{FLAGS.limit} images; surrogates {', '.join(FLAGS.surrogates)}")
+    how = ", together" if FLAGS.together else ""
+    print(f"\n{FLAGS.limit} images; surrogates {', '.join(FLAGS.surrogates)}{how}")
     weights = shared / "weights"
     networks = {
         name: _external.converted(out, name, weights / file, model)
@@ -114,8 +116,9 @@ def main(_):
             lambda v=variant: _protected(v, source, labeler),
         )
         paper = made if name == _PAPER else paper
-        _print_row(name, variant.passes, made, paper)
-        points[name] = (variant.passes, made[:, 1].mean() - bare[:, 1].mean())
+        passes = variant.passes * (len(FLAGS.surrogates) if FLAGS.together else 1)
+        _print_row(name, passes, made, paper)
+        points[name] = (passes, made[:, 1].mean() - bare[:, 1].mean())
     (out / "cascades.png").write_bytes(_picture(points))
 
 
@@ -147,6 +150,7 @@ def _verdicts(kept: _Kept, name: str, targets, images) -> np.ndarray:
         return _attacked(made[0], target)
 
     guides = [pathlib.PurePath(path).name for path in FLAGS.surrogates]
+    guides += ["together"] * FLAGS.together
     plan = (FLAGS.limit, FLAGS.seed, round(FLAGS.eps, 6), *guides)
     return np.stack(
         [
@@ -158,6 +162,8 @@ def _verdicts(kept: _Kept, name: str, targets, images) -> np.ndarray:
 
 def _protected(variant, source: data.Source, labeler: str) -> data.Source:
     predicts = [models.predictor(models.load_model(n)) for n in FLAGS.surrogates]
+    if FLAGS.together:
+        predicts = [Partial(_cascades.mean_answer, tuple(predicts))]
     method = Partial(
         attacks.fixed(_method, variant=variant),
         others=tuple(predicts[1:]),

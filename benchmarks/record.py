@@ -11,7 +11,6 @@ the gains over the first images of those runs alone, as subset.csv, and those of
 
 import json
 import pathlib
-import shutil
 import sys
 from collections.abc import Iterable
 
@@ -39,9 +38,15 @@ def main(_):
         (results / "subset.csv").write_text(text)
         return
     for file in sorted(made.glob("report*/*.csv")):
-        shutil.copy(file, results)
+        text = without_folder(file.read_text(), made)
+        (results / file.name).write_text(text)
     text = json.dumps(provenance(found), indent=2)
     (results / "run.json").write_text(text + "\n")
+
+
+def without_folder(text: str, folder: pathlib.Path) -> str:
+    """The text with OUT in the place of the folder of the runs."""
+    return text.replace(str(folder.resolve()), "OUT").replace(str(folder), "OUT")
 
 
 def provenance(found: list[runs.Run]) -> dict:

@@ -15,6 +15,11 @@ def run(root, name, commit, seed):
     write_run(root / name, "evaluate", fields, [{"index": 0}], summary, **info)
 
 
+def test_no_folder_of_the_machine_is_kept(tmp_path):
+    text = f"a,folder:{tmp_path}/made\n"
+    assert record.without_folder(text, tmp_path) == "a,folder:OUT/made\n"
+
+
 def test_every_commit_version_and_seed_is_named(tmp_path):
     run(tmp_path, "a", "c0ffee", 0)
     run(tmp_path, "b", "decade", 1)
