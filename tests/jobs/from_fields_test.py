@@ -9,7 +9,9 @@ from mspd_jax.jobs import fields_of, job_of
 PROTECT = {"source": "digits:test", "surrogate": "A", "eps": "8/255"}
 CERTIFY = {"source": "digits:test", "target": "A", "sigma": 0.25}
 SAME = [
-    jobs.Protect(source="digits:test", surrogate="A", eps=0.1, antithetic=True),
+    jobs.Protect(
+        source="digits:test", surrogate="A", eps=0.1, samples=5, antithetic=True
+    ),
     jobs.Evaluate(source="folder:X", target="A", eps="8/255", shard="2/3"),
     jobs.Certify(source="digits:test", target="A", method=jobs.Smoothing(sigma=0.5)),
     jobs.Certify(
@@ -32,6 +34,13 @@ SAME = [
     jobs.TrainTRN(source="digits:train", classifier="A", eps="0.1,0.2"),
     jobs.Convert(torch="F", arch="resnet20", image_shape="8,8,1"),
 ]
+
+
+def test_a_recipe_comes_back_as_its_draws():
+    job = jobs.Protect(source="digits:test", surrogate="A", eps=0.1, recipe="paper")
+    made, _ = job_of(jobs.Protect, fields_of(job))
+    assert (made.samples, made.antithetic) == (20, False)
+    assert fields_of(made) == fields_of(job)
 
 
 @pytest.mark.parametrize("job", SAME, ids=lambda job: type(job).__name__)

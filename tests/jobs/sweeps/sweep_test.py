@@ -54,11 +54,11 @@ def test_finished_cells_are_never_run_again_and_failed_ones_are(tmp_path):
     assert (failed["cell"], failed["error"]) == ("eps=0.2", "no luck")
     assert "- eps=0.2: no luck" in (out / "report" / "report.md").read_text()
     seen.clear()
-    cells += jobs.grid(PLAIN, eps=["0.1"], samples=[4])  # more may be asked for
+    cells += jobs.grid(PLAIN, eps=["0.1"], samples=[20])  # more may be asked for
     found = jobs.sweep(cells, out, engine=finishing(seen))
     assert {(axes["eps"], axes["samples"]) for axes in seen} == {
-        ("0.2", 20),
-        ("0.1", 4),
+        ("0.2", 4),
+        ("0.1", 20),
     }
     assert found.failed == () and len(found.cells) == 4
     assert json.loads((out / "summary.json").read_text())["failed"] == []
