@@ -16,10 +16,7 @@ mkdir -p "$out"
 
 . "$(dirname "$0")/../_job.sh"
 
-for depth in 20 32; do
-  [ -d "$out/plain$depth" ] || python -m launch.convert --arch="resnet$depth" \
-    --torch="$(echo "$shared"/weights/resnet$depth-*.th)" --out="$out/plain$depth"
-done
+for depth in 20 32; do public_resnet $depth plain$depth; done
 train=(--source=tfds:cifar10_jpeg:train --data_dir="$shared/data" --eps=8/255
   --learning_rate=0.05 --eval_source=tfds:cifar10_subset:test
   --eval_limit="$limit")

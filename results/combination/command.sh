@@ -30,10 +30,7 @@ mkdir -p "$out"
 
 . "$(dirname "$0")/../_job.sh"
 
-for depth in 20 32; do
-  [ -d "$out/resnet$depth" ] || python -m launch.convert --arch="resnet$depth" \
-    --torch="$(echo "$shared"/weights/resnet$depth-*.th)" --out="$out/resnet$depth"
-done
+for depth in 20 32; do public_resnet $depth; done
 job protect protected "${test[@]}" --limit="$limit" --eps=8/255 \
   --surrogate=cifar10_resnet20_robust --labeler="$out/resnet32"
 job train_denoiser denoiser --source=tfds:cifar10_subset:train "${data[@]}" \

@@ -26,8 +26,7 @@ mkdir -p "$out"
 
 . "$(dirname "$0")/../_job.sh"
 
-[ -d "$out/resnet32" ] || python -m launch.convert --arch=resnet32 \
-  --torch="$shared/weights/resnet32-d509ac18.th" --out="$out/resnet32"
+public_resnet 32
 train=("${data[@]}" --source="$source" --eval_source="$test" --batch_size="$batch"
   --schedule=cosine)
 job train_denoiser mse "${train[@]}" --objective=mse --arch=dncnn \

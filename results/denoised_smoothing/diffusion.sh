@@ -19,24 +19,19 @@ every=${EVERY:-4} samples=${SAMPLES:-1000}
 test=tfds:cifar10_subset:test
 mkdir -p "$out"
 
-job() { # MAIN FOLDER FLAGS...: runs a main unless its summary is there
-  local name=$1 folder=$2
-  shift 2
-  [ -f "$out/$folder/summary.json" ] && return
-  python -m "launch.$name" --out="$out/$folder" --data_dir="$shared/data" "$@" \
-    2>>"$out/log.txt" >/dev/null || { tail -n 3 "$out/log.txt" >&2; exit 1; }
-}
+. "$(dirname "$0")/../_job.sh"
 
-[ -d "$out/resnet32" ] || python -m launch.convert --model=akamaster_resnet32 \
-  --torch="$shared/weights/resnet32-d509ac18.th" --out="$out/resnet32"
+public_resnet 32
 [ -d "$out/ddpm" ] || {
-  job train_denoiser training --source="$source" --eval_source="$test" --arch=ddpm \
+  job train_denoiser training --data_dir="$shared/data" --source="$source" \
+    --eval_source="$test" --arch=ddpm \
     --arch_options="$arch" --objective=diffusion --sigma=0.25 --epochs="${EPOCHS:-3}" \
     --batch_size=64 --learning_rate=1e-3 --schedule=cosine --clip=1 --ema=0.999
   denoiser=$out/training/model
 }
 for sigma in 0.12 0.25 0.5; do
-  job certify "behind-$sigma" --source="$test" --limit=416 --every="$every" \
+  job certify "behind-$sigma" --data_dir="$shared/data" --source="$test" \
+    --limit=416 --every="$every" \
     --samples="$samples" --early_stop=fast --target="$out/resnet32" --sigma="$sigma" \
     --method=denoised --denoiser="${denoiser:-$out/ddpm}"
 done

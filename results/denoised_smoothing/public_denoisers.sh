@@ -24,11 +24,7 @@ certify() { # FOLDER FLAGS...
     --target="$out/resnet32" "$@"
 }
 
-convert() { # FOLDER FILE MODEL
-  [ -d "$out/$1" ] ||
-    python -m launch.convert --torch="$shared/weights/$2" --model="$3" --out="$out/$1"
-}
-convert resnet32 resnet32-d509ac18.th akamaster_resnet32
+public_resnet 32
 convert ffdnet external/ffdnet_color.pth kair_ffdnet_color
 convert dncnn external/dncnn_color_blind.pth kair_dncnn_color_blind
 # What takes least comes first.

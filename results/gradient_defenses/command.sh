@@ -24,10 +24,7 @@ mkdir -p "$out"
 
 . "$(dirname "$0")/../_job.sh"
 
-for depth in 20 32; do
-  [ -d "$out/resnet$depth" ] || python -m launch.convert --arch="resnet$depth" \
-    --torch="$(echo "$shared"/weights/resnet$depth-*.th)" --out="$out/resnet$depth"
-done
+for depth in 20 32; do public_resnet $depth; done
 
 gcm() { # what its authors attack with, and what they do not
   local by=("${test[@]}" --limit="$limit" --target="$out/resnet20" --defense=gcm

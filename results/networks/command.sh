@@ -18,10 +18,7 @@ mkdir -p "$out"
 
 . "$(dirname "$0")/../_job.sh"
 
-for depth in 20 32; do
-  [ -d "$out/plain$depth" ] || python -m launch.convert --arch="resnet$depth" \
-    --torch="$(echo "$shared"/weights/resnet$depth-*.th)" --out="$out/plain$depth"
-done
+for depth in 20 32; do public_resnet $depth plain$depth; done
 
 train() { # NAME FLAGS...
   local name=$1

@@ -22,8 +22,7 @@ mkdir -p "$out"
 
 . "$(dirname "$0")/../_job.sh"
 
-[ -d "$out/resnet20" ] || python -m launch.convert --arch=resnet20 \
-  --torch="$(echo "$shared"/weights/resnet20-*.th)" --out="$out/resnet20"
+public_resnet 20
 
 train() { # under windows of 9 pixels: those of a 5x5 patch, six along an axis
   local by=(--source=tfds:cifar10_jpeg:train "${data[@]}" --init="$out/resnet20"

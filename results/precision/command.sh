@@ -10,7 +10,6 @@ mkdir -p "$out"
 
 . "$(dirname "$0")/../_job.sh"
 
-[ -d "$out/resnet4b" ] || python -m launch.convert --model=resnet4b \
-  --torch="$shared/weights/external/resnet4b.pth" --out="$out/resnet4b"
+convert resnet4b external/resnet4b.pth resnet4b
 page precision precision --source=tfds:cifar10_subset:test --data_dir="$shared/data" \
   --images=48 --surrogate="$(dirname "$0")/../networks/fast" --target="$out/resnet4b"

@@ -13,7 +13,6 @@ set -euo pipefail
 shared=$1 out=$2
 limit=${LIMIT:-256}
 test=(--source=tfds:cifar10_subset:test --data_dir="$shared/data" --limit="$limit")
-external=$shared/weights/external
 surrogate=${SURROGATE:-$(dirname "$0")/../networks/fast}
 mkdir -p "$out"
 
@@ -24,12 +23,9 @@ attack() { # FOLDER TARGET NAME
     --eps=8/255
 }
 
-[ -d "$out/resnet32" ] || python -m launch.convert --model=akamaster_resnet32 \
-  --torch="$shared/weights/resnet32-d509ac18.th" --out="$out/resnet32"
-[ -d "$out/resnet4b" ] || python -m launch.convert --model=resnet4b \
-  --torch="$external/resnet4b.pth" --out="$out/resnet4b"
-[ -d "$out/cnn_a_adv" ] || python -m launch.convert --model=cifar_cnn_a \
-  --torch="$external/cifar_cnn_a_adv.model" --out="$out/cnn_a_adv"
+public_resnet 32
+convert resnet4b external/resnet4b.pth resnet4b
+convert cnn_a_adv external/cifar_cnn_a_adv.model cifar_cnn_a
 job protect protected "${test[@]}" --surrogate="$surrogate" --labeler="$out/resnet32" \
   --eps=8/255
 targets=("$surrogate" "$out/resnet4b" "$out/cnn_a_adv")

@@ -19,9 +19,9 @@
 #               another network, and by the target itself; under PGD-20
 #
 # LIMIT is the number of images, 512 for gain, 256, 128 and 256 for the others (64 before
-# the baseline at its own cost): hours on two CPU cores. A step that has finished is not done again, one that was
-# interrupted goes on. LIMIT=128 and gain alone take half an hour: subset.csv beside
-# this file is what came out of the first 128 images, and
+# the baseline at its own cost): hours on two CPU cores. A step that has finished is not
+# done again, one that was interrupted goes on. LIMIT=128 and gain alone take half an
+# hour: subset.csv beside this file is what came out of the first 128 images, and
 #
 #   python -m benchmarks.compare OUT/report/transfer.csv results/transfer/subset.csv
 #
@@ -32,31 +32,18 @@ shift 2
 parts=${*:-gain variants autoattack threats}
 limit=${LIMIT:-512}
 networks=${NETWORKS:-$(dirname "$0")/../networks}
-external=$shared/weights/external
 surrogate=cifar10_resnet20_robust
 test=(--source=tfds:cifar10_subset:test --data_dir="$shared/data")
 mkdir -p "$out/targets"
 
 . "$(dirname "$0")/../_job.sh"
 
-convert() { # FOLDER FILE MODEL
-  [ -d "$out/$1" ] || python -m launch.convert --torch="$2" --model="$3" --out="$out/$1"
-}
-convert resnet32 "$shared/weights/resnet32-d509ac18.th" akamaster_resnet32
+public_resnet 32
 targets=()
 while read -r name file model; do
-  convert "targets/$name" "$external/$file" "$model"
+  convert "targets/$name" "$file" "$model"
   targets+=("$out/targets/$name")
-done <<'MODELS'
-resnet4b resnet4b.pth resnet4b
-resnet2b resnet2b.pth resnet2b
-cnn_a_adv cifar_cnn_a_adv.model cifar_cnn_a
-cnn_a_adv4 cifar_cnn_a_adv4.model cifar_cnn_a
-oval_wide cifar_wide.pth oval_wide
-oval_deep cifar_deep.pth oval_deep
-oval_base cifar_base.pth oval_base
-conv_small cifar_conv_small_pgd.pth cifar_conv_small_pgd
-MODELS
+done < <(external_networks)
 for path in "$networks"/*/; do targets+=("${path%/}"); done
 
 protect() { # FOLDER LIMIT FLAGS...
