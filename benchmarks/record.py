@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from absl import app, flags
 
 from mspd_jax import runs
-from mspd_jax.report import transfer_csv
+from mspd_jax.report import transfer_cells, transfer_csv
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("runs", None, "what the command was given as OUT", required=True)
@@ -34,7 +34,7 @@ def main(_):
     if FLAGS.limit:
         kept = [run for run in found if run.fields.get("attack") == FLAGS.attack]
         kept += [run for run in found if run.info.get("job") == "protect"]
-        text = transfer_csv(kept, [made], limit=FLAGS.limit)
+        text = transfer_csv(transfer_cells(kept, [made]), limit=FLAGS.limit)
         (results / "subset.csv").write_text(text)
         return
     for file in sorted(made.glob("report*/*.csv")):

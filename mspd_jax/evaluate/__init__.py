@@ -1,6 +1,7 @@
 """Evaluation: the judge, stages of attacks, totals, intervals and checks."""
 
 from mspd_jax.evaluate._accuracy import accuracies
+from mspd_jax.evaluate._accuracy import survives as survives
 from mspd_jax.evaluate._assess import Assessment as Assessment
 from mspd_jax.evaluate._assess import assess, examine
 from mspd_jax.evaluate._assess import num_classes as num_classes

@@ -31,13 +31,12 @@ def accuracies(
     clean = sum(r["correct"] for r in records)
     survived = {
         name: sum(
-            _survives(r, [name] if each_alone else attacks[: place + 1])
-            for r in records
+            survives(r, [name] if each_alone else attacks[: place + 1]) for r in records
         )
         for place, name in enumerate(attacks)
     }
-    worst = sum(_survives(r, attacks) for r in records)
-    published = sum(_survives(r, claimed) for r in records)
+    worst = sum(survives(r, attacks) for r in records)
+    published = sum(survives(r, claimed) for r in records)
     broken = sum(not a["finite"] for r in records for a in r["attacks"].values())
 
     def shown(name, total):
@@ -64,7 +63,11 @@ def accuracies(
     return summary | {"warnings": [warning] if broken else []}
 
 
-def _survives(record: dict, names: Sequence[str]) -> bool:
+def survives(record: dict, names: Sequence[str] | None = None) -> bool:
+    """Whether an image was right, and stayed so after these attacks.
+
+    names: those that count, all that it met if not given.
+    """
     met = record["attacks"]
-    fell = any(met[name]["found"] for name in names if name in met)
+    fell = any(met[n]["found"] for n in (met if names is None else names) if n in met)
     return record["correct"] and not fell

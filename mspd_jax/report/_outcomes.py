@@ -1,5 +1,6 @@
 """What a run found of each image: is it right, and right whatever is done to it?"""
 
+from mspd_jax.evaluate import survives
 from mspd_jax.report._rows import certifies_noise, certifies_patches
 from mspd_jax.runs import Run
 
@@ -30,14 +31,7 @@ def outcomes(run: Run) -> dict[str, Outcomes]:
             for radius in _RADII
         }
     how = f"{fields.get('attack')}, {fields.get('norm')} {fields.get('eps')}"
-    return {how: {r["index"]: (r["correct"], _survives(r)) for r in run.records}}
-
-
-def _survives(record: dict) -> bool:
-    """Whether an image is right, also after every attack of the run."""
-    return record["correct"] and not any(
-        attack["found"] for attack in record["attacks"].values()
-    )
+    return {how: {r["index"]: (r["correct"], survives(r)) for r in run.records}}
 
 
 def _unseen(record: dict) -> bool:

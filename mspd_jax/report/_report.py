@@ -18,6 +18,7 @@ from mspd_jax.report._rows import summary_columns, summary_rows
 from mspd_jax.report._summary import table_rows
 from mspd_jax.report._sweep import sweep_csv, sweeps_section
 from mspd_jax.report._tables import csv_table, markdown_table
+from mspd_jax.report._transfer import transfer_cells
 from mspd_jax.report._transfer_table import transfer_csv, transfer_section
 from mspd_jax.runs import is_run_folder, read_runs, sweeps_among, write_file
 
@@ -70,10 +71,11 @@ def write_report(
     rows = summary_rows(found)
     table = markdown_table(table_rows(rows))
     sweeps = sweeps_among([os.fspath(path) for path in runs], found)
+    cells = transfer_cells(found, runs)
     sections = (
         sweeps_section(sweeps),
         radii_section(found),
-        transfer_section(found, runs),
+        transfer_section(cells),
         album_section(found, images=images),
         protection_section(found, images=images),
         certified_section(found),
@@ -84,7 +86,7 @@ def write_report(
     files = {"report.csv": csv_table(rows, summary_columns(rows)).encode()}
     if sweeps:
         files["sweep.csv"] = sweep_csv(sweeps).encode()
-    if gains := transfer_csv(found, runs):
+    if gains := transfer_csv(cells):
         files["transfer.csv"] = gains.encode()
     pictures = {n: png for part in sections for n, png in part.pictures.items()}
     files |= pictures

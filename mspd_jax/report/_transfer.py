@@ -2,7 +2,7 @@
 
 import functools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,9 +54,18 @@ def transfer_cells(
 
     roots: folders below which images are called by their path; those of the report.
     """
-    pairs = [(seen, _images(seen, roots)) for seen in seen_images(runs)]
+    pairs = list(seen_images(runs))
+    # Records are read once, for pairs share their runs.
+    asked = {run.path: run for seen in pairs for run in (seen.before, seen.after)}
+    answers = {path: outcomes(run) for path, run in asked.items()}
+    shields = {seen.protect.path: seen.protect for seen in pairs}
+    labels = {path: _labels(run) for path, run in shields.items()}
     found: dict[tuple, Cell] = {}
-    for cell in (cell for seen, images in pairs for cell in _cells(seen, images)):
+    for cell in (
+        cell
+        for seen in pairs
+        for cell in _cells(seen, _images(seen, roots), answers, labels)
+    ):
         known = (cell.images, cell.how, repr(sorted(cell.settings.items())))
         same = found.get(known)
         # Of one evaluation that was run twice, the larger.
@@ -96,13 +105,16 @@ def _mean(values: np.ndarray) -> float | None:
     return float(values.mean()) if len(values) else None
 
 
-def _cells(seen: Seen, images: str) -> Iterator[Cell]:
+def _cells(
+    seen: Seen, images: str, answers: Mapping, labels: Mapping
+) -> Iterator[Cell]:
     """One for each question that the evaluations answer."""
     target = (seen.after.info.get("models") or {}).get("target")
     guides = set((seen.protect.info.get("models") or {}).values())
-    before, after = outcomes(seen.before), outcomes(seen.after)
+    before, after = answers[seen.before.path], answers[seen.after.path]
+    right = labels[seen.protect.path]
     for how in after:
-        indices, verdicts = _verdicts(seen.protect, before[how], after[how])
+        indices, verdicts = _verdicts(right, before[how], after[how])
         yield Cell(
             images=images,
             target=_name(seen.after),
@@ -114,19 +126,27 @@ def _cells(seen: Seen, images: str) -> Iterator[Cell]:
         )
 
 
+def _labels(protect: Run) -> dict[int, bool]:
+    """Whether the label that guided was the true one."""
+    return {r["index"]: r.get("used_label") == r["label"] for r in protect.records}
+
+
 def _told_apart(cells: Sequence[Cell]) -> list[Cell]:
     """The cells with words for settings in which those of one name differ."""
     made = []
-    for cell in cells:
-        fellows = [other.settings for other in cells if other.how == cell.how]
-        names = {name for settings in fellows for name in settings} - {"models"}
-        apart = [
-            f"{name} {cell.settings.get(name)}"
-            for name in sorted(names)
-            if len({repr(settings.get(name)) for settings in fellows}) > 1
-        ]
-        made.append(cell._replace(how=", ".join([cell.how, *apart])))
+    for how in dict.fromkeys(cell.how for cell in cells):
+        own = [cell for cell in cells if cell.how == how]
+        names = _differing([cell.settings for cell in own])
+        for cell in own:
+            words = [f"{name} {cell.settings.get(name)}" for name in names]
+            made.append(cell._replace(how=", ".join([how, *words])))
     return sorted(made, key=lambda cell: (cell.how, cell.images))
+
+
+def _differing(settings: Sequence[dict[str, Any]]) -> list[str]:
+    """Names of those that are not the same for all, models left out."""
+    names = {name for one in settings for name in one} - {"models"}
+    return [n for n in sorted(names) if len({repr(one.get(n)) for one in settings}) > 1]
 
 
 def _name(run: Run) -> str:
@@ -166,10 +186,9 @@ def _below(run: Run, roots: Sequence[str | os.PathLike]) -> str:
 
 
 def _verdicts(
-    protect: Run, before: Outcomes, after: Outcomes
+    right: dict[int, bool], before: Outcomes, after: Outcomes
 ) -> tuple[np.ndarray, np.ndarray]:
     """Indices and verdicts of the images that all three know."""
-    labels = {r["index"]: r.get("used_label") == r["label"] for r in protect.records}
-    shared = sorted(set(after) & set(before) & set(labels))
-    rows = [(*before[i], *after[i], labels[i]) for i in shared]
+    shared = sorted(set(after) & set(before) & set(right))
+    rows = [(*before[i], *after[i], right[i]) for i in shared]
     return np.array(shared, int), np.array(rows, bool).reshape(-1, 5)

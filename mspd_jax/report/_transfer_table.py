@@ -1,7 +1,6 @@
 """The section of a report on what protections gain: over all models, and on each."""
 
 import itertools
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,9 +16,7 @@ from mspd_jax.report._transfer import (
     gains,
     mean_gain,
     together,
-    transfer_cells,
 )
-from mspd_jax.runs import Run
 
 _NOTES = """
 Clean and robust: percent, means over the models that neither guided the protection nor
@@ -34,15 +31,13 @@ _COLUMNS = (
     "attack images target guided n clean_before robust_before clean robust gain_clean "
     "gain_clean_half gain_robust gain_robust_half gain_label_right gain_label_wrong"
 ).split()
-_Roots = Sequence[str | os.PathLike]
 
 
-def transfer_section(runs: Sequence[Run], roots: _Roots = ()) -> Section:
+def transfer_section(cells: Sequence[Cell]) -> Section:
     """Gains by attack: over all models that did not guide, then model by model.
 
-    roots: folders below which images are called by their path.
+    cells: those of `transfer_cells`, in their order.
     """
-    cells = transfer_cells(runs, roots)
     text = ""
     for how, found in itertools.groupby(cells, key=lambda cell: cell.how):
         own = list(found)
@@ -55,18 +50,16 @@ def transfer_section(runs: Sequence[Run], roots: _Roots = ()) -> Section:
     return Section(f"\n## What protection gains\n{text}{_NOTES}" if text else "")
 
 
-def transfer_csv(
-    runs: Sequence[Run], roots: _Roots = (), *, limit: int | None = None
-) -> str:
+def transfer_csv(cells: Sequence[Cell], *, limit: int | None = None) -> str:
     """A line for each kind of images and each model, empty without any.
 
     limit: count the first of the images alone.
     """
-    cells = [
+    first = [
         cell._replace(verdicts=cell.verdicts[:limit], indices=cell.indices[:limit])
-        for cell in transfer_cells(runs, roots)
+        for cell in cells
     ]
-    return csv_table([_line(cell) for cell in cells], _COLUMNS) if cells else ""
+    return csv_table([_line(cell) for cell in first], _COLUMNS) if first else ""
 
 
 def _over_models(kind: str, cells: Sequence[Cell]) -> dict[str, Any]:

@@ -62,9 +62,12 @@ def runs(tmp_path):
     return tmp_path
 
 
+def cells_of(path):
+    return transfer_cells(read_runs([str(path)]), [path])
+
+
 def cells(path):
-    found = transfer_cells(read_runs([str(path)]), [path])
-    return {(c.images, c.target): c for c in found}
+    return {(c.images, c.target): c for c in cells_of(path)}
 
 
 def gain(cell, what="robust"):
@@ -72,7 +75,7 @@ def gain(cell, what="robust"):
 
 
 def text_of(path):
-    return transfer_section(read_runs([str(path)]), [path]).text
+    return transfer_section(cells_of(path)).text
 
 
 def tables(path):
@@ -140,13 +143,13 @@ def test_settings_that_differ_are_named(runs):
 
 def test_images_are_called_by_their_path_below_the_report(runs, tmp_path_factory):
     """So that reports on the same runs elsewhere, or on some of them, agree."""
-    lines = transfer_csv(read_runs([str(runs)]), [runs])
+    lines = transfer_csv(cells_of(runs))
     assert {line.split(",")[3] for line in lines.splitlines()[1:]} == {"shield"}
-    few = transfer_csv(read_runs([str(runs)]), [runs], limit=1)
+    few = transfer_csv(cells_of(runs), limit=1)
     assert {line.split(",")[6] for line in few.splitlines()[1:]} == {"1"}
     deep = tmp_path_factory.mktemp("a") / "b" / "c"
     shutil.move(runs, deep)
-    assert transfer_csv(read_runs([str(deep)]), [deep]) == lines
+    assert transfer_csv(cells_of(deep)) == lines
 
 
 @pytest.mark.parametrize(
