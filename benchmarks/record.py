@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from absl import app, flags
 
 from mspd_jax import runs
+from mspd_jax.errors import InputError
 from mspd_jax.report import transfer_cells, transfer_csv
 
 FLAGS = flags.FLAGS
@@ -28,7 +29,10 @@ flags.DEFINE_string("attack", None, "with limit: keep what this attack found alo
 
 def main(_):
     made, results = pathlib.Path(FLAGS.runs), pathlib.Path(FLAGS.results)
-    found = [run for run in runs.read_runs([str(made)]) if run.summary]
+    try:
+        found = [run for run in runs.read_runs([str(made)]) if run.summary]
+    except InputError as error:
+        sys.exit(str(error))
     if not found:
         sys.exit(f"{made} holds no finished run")
     if FLAGS.limit:
